@@ -1,0 +1,94 @@
+//! What one piece of evidence shows about its subject.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::SignerName;
+use crate::clock::Timestamp;
+use crate::oci::Digest;
+
+/// The shape in which evidence came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Shape {
+    /// Simple-signing layers, under the tag `sha256-<hex>.sig` or as an OCI 1.1 referrer.
+    CosignSignature,
+    /// DSSE layers, under the tag `sha256-<hex>.att` or as an OCI 1.1 referrer.
+    CosignAttestation,
+    /// A Sigstore bundle as a referrer.
+    SigstoreBundle,
+    /// A notation envelope as a referrer.
+    NotationSignature,
+    /// An index under the tag `sha256-<hex>` that lists referrers, written by clients of older registries.
+    ReferrersList,
+}
+
+impl Shape {
+    /// The word that users read and the metadata keeps.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::CosignSignature => "cosign-signature",
+            Self::CosignAttestation => "cosign-attestation",
+            Self::SigstoreBundle => "sigstore-bundle",
+            Self::NotationSignature => "notation-signature",
+            Self::ReferrersList => "referrers-list",
+        }
+    }
+
+    /// The shape that [`Shape::as_str`] wrote.
+    pub fn parse(word: &str) -> Option<Self> {
+        [
+            Self::CosignSignature,
+            Self::CosignAttestation,
+            Self::SigstoreBundle,
+            Self::NotationSignature,
+            Self::ReferrersList,
+        ]
+        .into_iter()
+        .find(|shape| shape.as_str() == word)
+    }
+}
+
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What a threshold counts once: a key by its SubjectPublicKeyInfo, later an issuer with a subject, or a root with a distinguished name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct Identity(pub String);
+
+/// One piece of evidence, and what came of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// The evidence manifest.
+    pub evidence: Digest,
+    /// Its shape.
+    pub shape: Shape,
+    /// What came of it.
+    pub outcome: Outcome,
+}
+
+/// What came of one signature in a piece of evidence.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "outcome")]
+pub enum Outcome {
+    /// It is a signature over the subject by these signers (several names may share one key).
+    Verified {
+        /// The signers whose key or identity made it.
+        signers: Vec<SignerName>,
+        /// What a threshold counts.
+        identity: Identity,
+        /// When it stops to hold, if anything in it expires.
+        until: Option<Timestamp>,
+    },
+    /// It counts for nothing now.
+    Nothing {
+        /// What would have counted.
+        expected: String,
+        /// What is there.
+        found: String,
+    },
+}

@@ -1,0 +1,9 @@
+//! Hallmark: an OCI registry that serves only what it can verify.
+
+pub mod clock;
+pub mod gate;
+pub mod mistake;
+pub mod oci;
+
+pub mod metadata;
+pub mod store;

@@ -1,0 +1,3 @@
+//! The `hallmark` program.
+
+fn main() {}

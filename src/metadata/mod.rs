@@ -1,0 +1,464 @@
+//! Small mutable facts: tags, links, referrers, what was met; one transaction is the commit.
+//!
+//! The contract of [`Metadata`] is what every engine is tested against. Operations are whole: each is one
+//! transaction, and what a caller reads afterwards holds all of it or none.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use uuid::Uuid;
+
+use crate::clock::Timestamp;
+use crate::gate::{RequirementName, Shape, Who};
+use crate::oci::{Algorithm, Digest, LinkKind, RepositoryName, Tag};
+
+/// Why the metadata could not answer: 503, never "absent".
+#[derive(Debug, thiserror::Error)]
+#[error("the metadata can't answer: {0}")]
+pub struct Unavailable(pub String);
+
+/// What a stored manifest is to the gate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// Someone could run or use it.
+    Object,
+    /// A manifest in one of cosign's or notation's shapes.
+    Evidence(Shape),
+    /// An attachment of a listed kind that nobody can run.
+    Data,
+}
+
+/// An upload session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Upload {
+    /// Its identifier.
+    pub id: Uuid,
+    /// Where it began; it can be finished nowhere else.
+    pub repository: RepositoryName,
+    /// Who began it; nobody else may go on with it.
+    pub who: Who,
+    /// Whether it began under `sign` alone, and so is capped.
+    pub sign_only: bool,
+    /// How many bytes are in.
+    pub offset: u64,
+    /// The algorithm of the running hash.
+    pub algorithm: Algorithm,
+    /// The state of the running hash at `offset`, by [`crate::oci::Hasher::save`].
+    pub hash: Vec<u8>,
+    /// When it was last written to.
+    pub at: Timestamp,
+}
+
+/// The answer to [`Metadata::reserve`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reserved {
+    /// The content is stored already, under this key.
+    Live(String),
+    /// It is not; a generation that was never used before.
+    Fresh(u64),
+}
+
+/// A blob to be made part of a repository.
+#[derive(Clone, Debug)]
+pub struct CommitBlob {
+    /// The repository; made if it is new.
+    pub repository: RepositoryName,
+    /// The digest that the bytes hash to.
+    pub digest: Digest,
+    /// Their size.
+    pub size: u64,
+    /// Where they are: what was sealed, or what was live.
+    pub key: String,
+    /// Who uploaded or mounted it.
+    pub who: Who,
+    /// The session that ends with it.
+    pub upload: Option<Uuid>,
+    /// Until when it stays without a manifest that holds it.
+    pub lease: Timestamp,
+    /// At most this many blobs that no manifest holds, by the same person in this repository; none is without limit.
+    pub unheld_cap: Option<u64>,
+    /// Now.
+    pub at: Timestamp,
+}
+
+/// The answer to [`Metadata::commit_blob`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Committed {
+    /// It is part of the repository, under the key that was given.
+    Stored,
+    /// It is part of the repository, and another key was there first: the given one is surplus, remove it.
+    Surplus,
+    /// The live content named by the key was collected meanwhile: begin again from [`Metadata::reserve`].
+    Gone,
+    /// The cap on blobs that nothing holds is reached; nothing changed.
+    Capped,
+}
+
+/// A blob of a repository.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Blob {
+    /// Where its bytes are.
+    pub key: String,
+    /// Their size.
+    pub size: u64,
+}
+
+/// A manifest to be stored.
+#[derive(Clone, Debug)]
+pub struct PutManifest {
+    /// The repository; made if it is new.
+    pub repository: RepositoryName,
+    /// The digest that the bytes hash to.
+    pub digest: Digest,
+    /// The bytes.
+    pub bytes: Bytes,
+    /// Their media type.
+    pub media_type: String,
+    /// What referrers lists show as `artifactType`.
+    pub artifact_type: Option<String>,
+    /// What referrers lists show as `annotations`.
+    pub annotations: BTreeMap<String, String>,
+    /// What it is.
+    pub kind: Kind,
+    /// `subject` of the manifest, or, for evidence and data by tag or payload, the digest it is about.
+    pub subject: Option<Digest>,
+    /// Whether `subject` is the manifest's own field, so that the referrers API lists it.
+    pub is_referrer: bool,
+    /// What it holds, with whether it must be present in the repository.
+    pub links: Vec<PutLink>,
+    /// Tags to set on it; several in one push.
+    pub tags: Vec<Tag>,
+    /// How many pushes a tag keeps.
+    pub tag_history: usize,
+    /// At most this many pieces of evidence and data of this person about this subject; none is without limit.
+    pub evidence_cap: Option<u64>,
+    /// When evidence whose subject never comes expires.
+    pub orphan_lease: Timestamp,
+    /// Who pushes.
+    pub who: Who,
+    /// Now.
+    pub at: Timestamp,
+}
+
+/// One thing that a manifest to be stored holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PutLink {
+    /// Through which field.
+    pub kind: LinkKind,
+    /// What.
+    pub digest: Digest,
+    /// Whether it must be present in this repository: as a blob, or for [`LinkKind::Manifest`] as a manifest or a blob.
+    pub required: bool,
+}
+
+/// The answer to [`Metadata::put_manifest`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Put {
+    /// Stored; whether it was there before.
+    Stored {
+        /// Whether the digest was already in the repository.
+        existed: bool,
+    },
+    /// Required content is absent from the repository; nothing changed.
+    Absent(Vec<Digest>),
+    /// The cap on evidence is reached; nothing changed.
+    Capped,
+}
+
+/// A stored manifest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredManifest {
+    /// Its digest.
+    pub digest: Digest,
+    /// Its bytes.
+    pub bytes: Bytes,
+    /// Their media type.
+    pub media_type: String,
+    /// What referrers lists show as `artifactType`.
+    pub artifact_type: Option<String>,
+    /// What referrers lists show as `annotations`.
+    pub annotations: BTreeMap<String, String>,
+    /// What it is.
+    pub kind: Kind,
+    /// What it is about.
+    pub subject: Option<Digest>,
+    /// When it was pushed.
+    pub at: Timestamp,
+}
+
+/// One push of a tag.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Push {
+    /// What the tag was set to.
+    pub digest: Digest,
+    /// By whom, as [`Who`] is displayed.
+    pub who: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A manifest that holds a blob or another manifest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// The manifest.
+    pub digest: Digest,
+    /// What it is.
+    pub kind: Kind,
+    /// What it is about.
+    pub subject: Option<Digest>,
+}
+
+/// What was removed by a sweep: the caller removes the bytes, then calls [`Metadata::forget_trash`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// Keys of the store that nothing names any more.
+    pub trash: Vec<String>,
+    /// Sessions that nobody went on with.
+    pub uploads: Vec<Uuid>,
+    /// Orphaned evidence, by repository.
+    pub orphans: Vec<(RepositoryName, Digest)>,
+    /// Repositories in which anything changed.
+    pub repositories: Vec<RepositoryName>,
+}
+
+/// The pending view of one repository.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DirtyView {
+    /// The repository.
+    pub repository: RepositoryName,
+    /// Hand this back to [`Metadata::clean_view`]; changes after it stay pending.
+    pub sequence: u64,
+    /// Changes since the view was last clean, in order.
+    pub changes: Vec<ViewChange>,
+    /// Every entry of `index.json` now: one for each tag's newest push, one for each manifest that has neither tag nor parent.
+    pub entries: Vec<ViewEntry>,
+}
+
+/// One pending change of a view, as it is *now*: a digest that came and went is an unlink.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ViewChange {
+    /// The blob is in the repository, under this key.
+    Link(Digest, String),
+    /// The manifest is in the repository, with these bytes.
+    Write(Digest, Bytes),
+    /// Neither is.
+    Unlink(Digest),
+}
+
+/// One entry of a view's `index.json`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ViewEntry {
+    /// The manifest's media type.
+    pub media_type: String,
+    /// Its digest.
+    pub digest: Digest,
+    /// Its size in bytes.
+    pub size: u64,
+    /// The tag, if it has one.
+    pub tag: Option<String>,
+}
+
+/// Counts for `/metrics`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Repositories.
+    pub repositories: u64,
+    /// Manifests, over all repositories.
+    pub manifests: u64,
+    /// Tags, over all repositories.
+    pub tags: u64,
+    /// Distinct blobs.
+    pub blobs: u64,
+    /// Bytes of distinct blobs.
+    pub blob_bytes: u64,
+    /// Open upload sessions.
+    pub uploads: u64,
+}
+
+/// The answer to [`Metadata::delete_blob`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BlobDeleted {
+    /// It is gone from the repository.
+    Deleted,
+    /// It was not there.
+    Absent,
+    /// A manifest of the repository holds it; nothing changed.
+    Held,
+}
+
+/// A revision of policy and trust, as it was accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredRevision {
+    /// The files by name, whole.
+    pub files: BTreeMap<String, Vec<u8>>,
+    /// When it was accepted.
+    pub at: Timestamp,
+}
+
+/// Small mutable facts.
+///
+/// - **Durability.** `commit_blob`, `put_manifest`, `delete_*`, `record_*`, `accept_revision` survive a power cut when
+///   they return. Upload sessions (`begin_upload`, `progress_upload`, `reserve`) survive the death of the process only.
+/// - **Order.** A call that returned is seen by every call that begins later.
+/// - **Errors.** [`Unavailable`] means that it is not known whether the change was made; nothing half-made is ever seen.
+#[async_trait]
+pub trait Metadata: Send + Sync + 'static {
+    /// Opens a session. Returns false, changing nothing, if `cap` sessions of the same person with `sign_only` are open.
+    async fn begin_upload(&self, upload: Upload, cap: Option<u64>) -> Result<bool, Unavailable>;
+    /// A session.
+    async fn upload(&self, id: Uuid) -> Result<Option<Upload>, Unavailable>;
+    /// Notes how far a session is. False if it is gone.
+    async fn progress_upload(&self, id: Uuid, offset: u64, hash: Vec<u8>, at: Timestamp) -> Result<bool, Unavailable>;
+    /// Ends a session without a blob. False if it is gone.
+    async fn cancel_upload(&self, id: Uuid) -> Result<bool, Unavailable>;
+    /// Asks whether content is stored, else for a generation to store it under.
+    async fn reserve(&self, digest: Digest) -> Result<Reserved, Unavailable>;
+
+    /// Makes a blob part of a repository, ends its session, notes who uploaded it and extends its lease.
+    async fn commit_blob(&self, blob: CommitBlob) -> Result<Committed, Unavailable>;
+    /// A blob of a repository.
+    async fn blob(&self, repository: &RepositoryName, digest: &Digest) -> Result<Option<Blob>, Unavailable>;
+    /// Whether this person uploaded (or mounted) that blob in this repository.
+    async fn uploaded_by(&self, repository: &RepositoryName, digest: &Digest, who: &Who) -> Result<bool, Unavailable>;
+    /// Extends the lease of a blob that nothing holds, if less than half of it is left. No-op otherwise.
+    async fn touch_blob(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        lease: Timestamp,
+        at: Timestamp,
+    ) -> Result<(), Unavailable>;
+    /// Repositories that have the blob, at most `limit`.
+    async fn repositories_with(&self, digest: &Digest, limit: usize) -> Result<Vec<RepositoryName>, Unavailable>;
+    /// Takes a blob out of a repository.
+    async fn delete_blob(&self, repository: &RepositoryName, digest: &Digest) -> Result<BlobDeleted, Unavailable>;
+
+    /// Stores a manifest with its links and tags; checks in the same transaction that required content is present.
+    /// Bumps the generation of the manifest, and of the subject of evidence; notes that the subject (and the manifest,
+    /// if it is an object) is to be judged, until [`Metadata::judged`].
+    /// A tag whose newest push is this digest already gets no second entry.
+    async fn put_manifest(&self, manifest: PutManifest) -> Result<Put, Unavailable>;
+    /// A manifest of a repository.
+    async fn manifest(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<Option<StoredManifest>, Unavailable>;
+    /// The pushes of a tag that are remembered, newest first; empty if there is no such tag.
+    async fn pushes(&self, repository: &RepositoryName, tag: &Tag) -> Result<Vec<Push>, Unavailable>;
+    /// Takes a manifest out of a repository, out of every tag's history, with its links. The generations of its
+    /// subject and of what it held are bumped. False if absent.
+    async fn delete_manifest(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        at: Timestamp,
+    ) -> Result<bool, Unavailable>;
+    /// Deletes a tag with its history. False if absent.
+    async fn delete_tag(&self, repository: &RepositoryName, tag: &Tag) -> Result<bool, Unavailable>;
+    /// Tags with this digest anywhere in their history.
+    async fn tags_of(&self, repository: &RepositoryName, digest: &Digest) -> Result<Vec<Tag>, Unavailable>;
+
+    /// Tags after `after` in byte order, at most `limit`, each with its newest push.
+    async fn tags(
+        &self,
+        repository: &RepositoryName,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<(Tag, Digest)>, Unavailable>;
+    /// Repositories after `after` in byte order, at most `limit`.
+    async fn repositories(&self, after: Option<&str>, limit: usize) -> Result<Vec<RepositoryName>, Unavailable>;
+    /// Whether the repository exists: something was once stored in it.
+    async fn repository_exists(&self, repository: &RepositoryName) -> Result<bool, Unavailable>;
+    /// Manifests whose own `subject` is `subject`, oldest first, after `after` in that order, at most `limit`.
+    async fn referrers(
+        &self,
+        repository: &RepositoryName,
+        subject: &Digest,
+        after: Option<&Digest>,
+        limit: usize,
+    ) -> Result<Vec<StoredManifest>, Unavailable>;
+
+    /// Evidence about `subject` (never data, never lists of referrers), what once verified first, then newest first, at most `limit`.
+    async fn evidence(
+        &self,
+        repository: &RepositoryName,
+        subject: &Digest,
+        limit: usize,
+    ) -> Result<Vec<StoredManifest>, Unavailable>;
+    /// Manifests that hold `digest` through config, layers or manifests, objects first, at most `limit`.
+    async fn holders(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        limit: usize,
+    ) -> Result<Vec<Holder>, Unavailable>;
+    /// Manifests (not blobs) that `digest` holds through `manifests` and that are present, at most `limit`.
+    async fn children(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        limit: usize,
+    ) -> Result<Vec<Digest>, Unavailable>;
+    /// Object indexes that reach `digest` through `manifests`, nearest first, at most `limit` and `depth` steps away; without `digest` itself.
+    async fn ancestors(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        depth: usize,
+        limit: usize,
+    ) -> Result<Vec<Digest>, Unavailable>;
+    /// A number that changes whenever evidence about `digest` or about one of its ancestors comes or goes, or an ancestor does.
+    async fn generation(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        depth: usize,
+        limit: usize,
+    ) -> Result<u64, Unavailable>;
+
+    /// Notes that evidence verified once: it is considered first from now on.
+    async fn record_verified(&self, repository: &RepositoryName, evidence: &Digest) -> Result<(), Unavailable>;
+    /// Notes that a digest met requirements. Kept until the manifest is deleted.
+    async fn record_met(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        requirements: &[RequirementName],
+        at: Timestamp,
+    ) -> Result<(), Unavailable>;
+    /// The requirements that a digest ever met, by name.
+    async fn met(&self, repository: &RepositoryName, digest: &Digest) -> Result<Vec<RequirementName>, Unavailable>;
+    /// What is to be judged because evidence or objects came, oldest first, at most `limit`, with a ticket for [`Metadata::judged`].
+    async fn to_judge(&self, limit: usize) -> Result<Vec<(RepositoryName, Digest, u64)>, Unavailable>;
+    /// Notes that it was judged; the ticket is void if something came after it was given.
+    async fn judged(&self, repository: &RepositoryName, digest: &Digest, ticket: u64) -> Result<(), Unavailable>;
+    /// Every newest push of every tag that is an object, page by page after (repository, tag): what is re-judged before a swap.
+    async fn newest_pushes(
+        &self,
+        after: Option<(&RepositoryName, &Tag)>,
+        limit: usize,
+    ) -> Result<Vec<(RepositoryName, Tag, Push)>, Unavailable>;
+
+    /// Deletes sessions last written before `uploads_before`, blobs that nothing holds and whose lease ended, orphaned
+    /// evidence whose lease ended, at most `limit` of each; contents that no repository has go to the trash. Takes what is in the trash already along.
+    async fn sweep(&self, at: Timestamp, uploads_before: Timestamp, limit: usize) -> Result<Swept, Unavailable>;
+    /// Forgets keys whose bytes were removed.
+    async fn forget_trash(&self, keys: &[String]) -> Result<(), Unavailable>;
+
+    /// A repository whose layout is behind, the longest waiting first.
+    async fn dirty_view(&self) -> Result<Option<DirtyView>, Unavailable>;
+    /// The layout shows everything up to `sequence`.
+    async fn clean_view(&self, repository: &RepositoryName, sequence: u64) -> Result<(), Unavailable>;
+
+    /// Keeps a revision as the last good one.
+    async fn accept_revision(&self, revision: StoredRevision) -> Result<(), Unavailable>;
+    /// The last good revision.
+    async fn accepted_revision(&self) -> Result<Option<StoredRevision>, Unavailable>;
+
+    /// Counts.
+    async fn totals(&self) -> Result<Totals, Unavailable>;
+    /// Writes back what is buffered, at the end.
+    async fn close(&self) -> Result<(), Unavailable>;
+}

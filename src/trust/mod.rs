@@ -1,0 +1,2 @@
+//! Signers: names for keys, and later for certificate identities and notation's trust policies.
+
