@@ -14,4 +14,5 @@ mod layout;
 mod operations;
 mod policy;
 mod signer;
+mod start;
 mod tagging;

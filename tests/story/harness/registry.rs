@@ -38,10 +38,67 @@ impl Registry {
         let password = |name: &&str| ((*name).to_owned(), uuid::Uuid::new_v4().simple().to_string());
         let users: Vec<_> = setup.users.iter().map(password).collect();
         setup.write(folder.path(), &users);
+        Self::serve(folder, users)
+    }
+
+    /// Starts a registry on what `hallmark init` writes, with the users whose passwords it prints.
+    #[track_caller]
+    pub(crate) fn from_init() -> Self {
+        let folder = tempfile::Builder::new().prefix("hallmark-story-").tempdir().unwrap();
+        let (_, users) = Self::init(folder.path());
+        let configuration = folder.path().join("hallmark.toml");
+        let written = std::fs::read_to_string(&configuration).unwrap();
+        std::fs::write(&configuration, written.replace("127.0.0.1:5000", "127.0.0.1:0")).unwrap();
+        Self::serve(folder, users)
+    }
+
+    /// `hallmark init`, and the users whose passwords it printed.
+    #[track_caller]
+    pub(crate) fn init(folder: &Path) -> (String, Vec<(String, String)>) {
+        let told = Self::runs_init(folder).succeeded();
+        let user = |line: &str| {
+            let mut words = line.split_whitespace();
+            let name = words.next().filter(|name| ["ci", "signer", "deploy"].contains(name))?;
+            Some((name.to_owned(), words.next()?.to_owned()))
+        };
+        let users = told.lines().filter_map(user).collect();
+        (told, users)
+    }
+
+    /// `hallmark init <folder>`.
+    pub(crate) fn runs_init(folder: &Path) -> Ran {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hallmark"));
+        command.arg("init").arg(folder);
+        Run(command).run()
+    }
+
+    /// Starts a registry that must refuse to; gives its exit status and its log.
+    #[track_caller]
+    pub(crate) fn does_not_start(setup: &Setup) -> (ExitStatus, String) {
+        let folder = tempfile::tempdir().unwrap();
+        setup.write(folder.path(), &[]);
+        let (child, log) = spawn(folder.path());
+        let mut registry = Self { folder, users: Vec::new(), child, log, port: 0 };
+        let status = registry.ends();
+        (status, registry.log())
+    }
+
+    #[track_caller]
+    fn serve(folder: TempDir, users: Vec<(String, String)>) -> Self {
         let (child, log) = spawn(folder.path());
         let mut registry = Self { folder, users, child, log, port: 0 };
         registry.port = registry.listening();
         registry
+    }
+
+    /// Whether any file below `folder` holds `text`.
+    pub(crate) fn mentions(folder: &Path, text: &str) -> bool {
+        std::fs::read_dir(folder).unwrap().map(Result::unwrap).any(|entry| {
+            if entry.path().is_dir() {
+                return Self::mentions(&entry.path(), text);
+            }
+            String::from_utf8_lossy(&std::fs::read(entry.path()).unwrap()).contains(text)
+        })
     }
 
     /// `127.0.0.1:<port>`.
@@ -67,6 +124,11 @@ impl Registry {
         Person::new(self, name, Some(password))
     }
 
+    /// Somebody with this password, right or wrong.
+    pub(crate) fn person_with(&self, name: &str, password: &str) -> Person<'_> {
+        Person::new(self, name, Some(password))
+    }
+
     /// Several of them.
     #[track_caller]
     pub(crate) fn people<const N: usize>(&self, names: [&str; N]) -> [Person<'_>; N] {
@@ -82,6 +144,15 @@ impl Registry {
     pub(crate) fn hallmark(&self, args: &[&str]) -> Ran {
         let mut command = Command::new(env!("CARGO_BIN_EXE_hallmark"));
         command.args(args).current_dir(self.folder.path());
+        Run(command).run()
+    }
+
+    /// Runs `hallmark` with something on its standard input.
+    pub(crate) fn hallmark_with_input(&self, args: &[&str], input: &str) -> Ran {
+        let file = self.file("input");
+        std::fs::write(&file, input).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hallmark"));
+        command.args(args).current_dir(self.folder.path()).stdin(std::fs::File::open(file).unwrap());
         Run(command).run()
     }
 
@@ -139,7 +210,7 @@ impl Registry {
     pub(crate) fn crashes_and_restarts(&mut self) {
         self.signal(Signal::KILL);
         self.child.wait().unwrap();
-        self.restart();
+        self.starts_again();
     }
 
     /// SIGTERM, then a start on the same folder.
@@ -147,7 +218,7 @@ impl Registry {
     pub(crate) fn stops_and_restarts(&mut self) {
         let status = self.stops();
         assert!(status.success(), "expected a clean stop, found {status}\n{}", self.log());
-        self.restart();
+        self.starts_again();
     }
 
     /// SIGTERM, and the exit status that it leads to.
@@ -170,17 +241,19 @@ impl Registry {
         }
     }
 
+    /// A start on the same folder, after an end.
     #[track_caller]
-    fn restart(&mut self) {
+    pub(crate) fn starts_again(&mut self) {
         (self.child, self.log) = spawn(self.folder.path());
         self.port = self.listening();
     }
 
     #[track_caller]
     fn listening(&self) -> u16 {
-        const WORDS: &str = "listening on http://127.0.0.1:";
+        const WORDS: &str = "listening on http://";
         let line = self.logs(0, &[WORDS]);
-        let (_, port) = line.split_once(WORDS).unwrap();
+        let (_, address) = line.split_once(WORDS).unwrap();
+        let (_, port) = address.split_once(':').unwrap_or_default();
         let digits: String = port.chars().take_while(char::is_ascii_digit).collect();
         digits.parse().unwrap_or_else(|error| panic!("expected a port: {error}: {line}"))
     }

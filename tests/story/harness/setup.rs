@@ -19,6 +19,10 @@ pub(crate) struct Setup {
     pub(crate) keys: Vec<(&'static str, Key)>,
     /// Names that get a password.
     pub(crate) users: Vec<&'static str>,
+    /// `listen`.
+    pub(crate) listen: &'static str,
+    /// `danger_plain_http`.
+    pub(crate) danger_plain_http: bool,
     /// The end of `hallmark.toml`.
     pub(crate) configuration: String,
 }
@@ -55,6 +59,8 @@ cosign_key = \"cosign/next.pub\"
             .to_owned(),
             keys: vec![("release.pub", Key::Release), ("next.pub", Key::Next)],
             users: vec!["ci", "signer", "deploy"],
+            listen: "127.0.0.1:0",
+            danger_plain_http: false,
             configuration: String::new(),
         }
     }
@@ -69,6 +75,8 @@ cosign_key = \"cosign/next.pub\"
             signers: String::new(),
             keys: Vec::new(),
             users: Vec::new(),
+            listen: "127.0.0.1:0",
+            danger_plain_http: false,
             configuration: String::new(),
         }
     }
@@ -86,13 +94,13 @@ cosign_key = \"cosign/next.pub\"
         for (file, key) in &self.keys {
             write(&format!("trust/cosign/{file}"), &key.pem());
         }
-        let mut configuration = "\
-listen = \"127.0.0.1:0\"
-root = \"data\"
-policies = \"policies\"
-trust = \"trust\"
-"
-        .to_owned();
+        let mut configuration = format!(
+            "listen = {:?}\nroot = \"data\"\npolicies = \"policies\"\ntrust = \"trust\"\n",
+            self.listen,
+        );
+        if self.danger_plain_http {
+            configuration.push_str("danger_plain_http = true\n");
+        }
         if !users.is_empty() {
             let line = |(name, password): &(String, String)| {
                 format!("{name}:{}\n", bcrypt::hash_with_result(password, 4).unwrap())
