@@ -11,7 +11,14 @@ fn skopeo_pushes_pulls_and_is_refused_plainly() {
     let [ci, signer, deploy, anonymous] = everyone(&registry);
     let from = ci.pushes_tagged("prod/app", "v1", &Image::of("a release"));
     let copy = |person: &Person<'_>, from: &str, to: &str| {
-        person.run("skopeo").args(["--insecure-policy", "copy", "--src-tls-verify=false", "--dest-tls-verify=false", from, to])
+        person.run("skopeo").args([
+            "--insecure-policy",
+            "copy",
+            "--src-tls-verify=false",
+            "--dest-tls-verify=false",
+            from,
+            to,
+        ])
     };
     let docker = |reference: &str| format!("docker://{}", registry.reference(reference));
 
@@ -24,7 +31,8 @@ fn skopeo_pushes_pulls_and_is_refused_plainly() {
     copy(&deploy, &docker("prod/app:v1"), "oci:copy:v1").fails_saying(&["denied", "no signature was found"]);
     copy(&anonymous, &docker("prod/app:v1"), "oci:copy:v1").fails_saying(&["authentication required"]);
     copy(&ci, &docker("prod/app:v1"), "oci:again:v1").succeeds();
-    copy(&deploy, &format!("oci:{}:v1", ci.home().join("again").display()), &docker("prod/app:v2")).fails_saying(&["denied"]);
+    copy(&deploy, &format!("oci:{}:v1", ci.home().join("again").display()), &docker("prod/app:v2"))
+        .fails_saying(&["denied"]);
 
     signer.cosign_sign(Key::Release, &format!("prod/app@{from}")).succeeds();
     copy(&deploy, &docker("prod/app:v1"), "oci:deployed:v1").succeeds();
@@ -63,7 +71,10 @@ fn a_wrong_password_is_told_from_a_missing_right() {
     let creds = "--creds=deploy:wrong";
     let docker = format!("docker://{}", registry.reference("prod/app:v1"));
 
-    deploy.run("skopeo").args(["inspect", "--tls-verify=false", creds, &docker]).fails_saying(&["authentication required"]);
+    deploy
+        .run("skopeo")
+        .args(["inspect", "--tls-verify=false", creds, &docker])
+        .fails_saying(&["authentication required"]);
 }
 
 #[test]
@@ -72,7 +83,10 @@ fn skopeo_logs_in_with_a_password_of_debians_htpasswd() {
     let registry = Registry::start(&Setup::release());
     let deploy = registry.person("deploy");
     let seen = registry.lines();
-    deploy.run("htpasswd").args(["-bB".as_ref(), registry.file("users.htpasswd").as_os_str(), "deploy".as_ref(), "changed".as_ref()]).succeeds();
+    deploy
+        .run("htpasswd")
+        .args(["-bB".as_ref(), registry.file("users.htpasswd").as_os_str(), "deploy".as_ref(), "changed".as_ref()])
+        .succeeds();
     registry.signal(rustix::process::Signal::HUP);
     registry.logs(seen, &["revision accepted"]);
 
@@ -95,8 +109,12 @@ fn cosign_tree_lists_what_was_signed() {
     signer.cosign2_sign(Key::Release, &reference).succeeds();
 
     for person in [&ci, &signer, &deploy] {
-        let tree = person.run("cosign3").args(["tree", "--allow-http-registry", &registry.reference(&reference)]).succeeds();
-        assert!(tree.contains(&format!("{}.sig", digest.replace(':', "-"))), "expected the older signature, found {tree}");
+        let tree =
+            person.run("cosign3").args(["tree", "--allow-http-registry", &registry.reference(&reference)]).succeeds();
+        assert!(
+            tree.contains(&format!("{}.sig", digest.replace(':', "-"))),
+            "expected the older signature, found {tree}"
+        );
         assert!(tree.contains("https://sigstore.dev/cosign/sign/v1"), "expected the bundle, found {tree}");
     }
 }
@@ -144,7 +162,8 @@ fn oras_discovers_and_copies_an_image_with_its_signatures() {
     signer.cosign_sign(Key::Release, &format!("prod/app@{digest}")).succeeds();
 
     for person in [&ci, &signer, &deploy] {
-        let discovered = person.run("oras").args(["discover", "--plain-http", &registry.reference("prod/app:v1")]).succeeds();
+        let discovered =
+            person.run("oras").args(["discover", "--plain-http", &registry.reference("prod/app:v1")]).succeeds();
         assert!(discovered.contains(crate::harness::BUNDLE), "expected the bundle, found {discovered}");
     }
     let (from, to) = (registry.reference("prod/app:v1"), registry.reference("prod/copy:v1"));
@@ -201,7 +220,12 @@ fn everyone(registry: &Registry) -> [Person<'_>; 4] {
 fn buildah(person: &Person<'_>) -> Run {
     let storage = |name: &str| person.home().join(name);
     let flags = |root: &Path, run: &Path| {
-        person.run("buildah").args(["--storage-driver=vfs"]).args(["--root".as_ref(), root.as_os_str(), "--runroot".as_ref(), run.as_os_str()])
+        person.run("buildah").args(["--storage-driver=vfs"]).args([
+            "--root".as_ref(),
+            root.as_os_str(),
+            "--runroot".as_ref(),
+            run.as_os_str(),
+        ])
     };
     flags(&storage("storage"), &storage("run")).env("BUILDAH_ISOLATION", "chroot")
 }

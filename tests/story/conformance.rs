@@ -60,8 +60,15 @@ fn run(version: &str) -> Results {
         .env("OCI_TLS", "disabled")
         .env("OCI_RESULTS_DIR", &results)
         .run();
-    let read = |name: &str| std::fs::read_to_string(results.join(name)).unwrap_or_else(|error| panic!("{name}: {error}\n{ran}"));
-    let told = ran.told().lines().filter(|line| line.contains("FAIL") || line.contains("Error") || line.contains("Skip") || line.contains(" - ")).collect::<Vec<_>>().join("\n");
+    let read = |name: &str| {
+        std::fs::read_to_string(results.join(name)).unwrap_or_else(|error| panic!("{name}: {error}\n{ran}"))
+    };
+    let told = ran
+        .told()
+        .lines()
+        .filter(|line| line.contains("FAIL") || line.contains("Error") || line.contains("Skip") || line.contains(" - "))
+        .collect::<Vec<_>>()
+        .join("\n");
     Results { junit: attributes(&read("junit.xml")), yaml: read("results.yaml"), told }
 }
 
@@ -72,7 +79,8 @@ impl Results {
     }
 
     fn counts(&self) -> Counts {
-        let [failures, errors, skipped, disabled] = ["failures", "errors", "skipped", "disabled"].map(|name| self.number(name));
+        let [failures, errors, skipped, disabled] =
+            ["failures", "errors", "skipped", "disabled"].map(|name| self.number(name));
         Counts { failures, errors, skipped, disabled }
     }
 

@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, BUNDLE, EMPTY, IMAGE, Image, Key, Person, Registry, Setup, descriptor, digest_of, manifest};
+use crate::harness::{
+    Answer, BUNDLE, EMPTY, IMAGE, Image, Key, Person, Registry, Setup, descriptor, digest_of, manifest,
+};
 
 /// Where cosign keeps the signature over a layer.
 const SIGNATURE: &str = "dev.cosignproject.cosign/signature";
@@ -100,7 +102,8 @@ fn a_signature_whose_annotation_was_altered_counts_for_nothing() {
     let answer = signer.put_manifest("prod/app", &sig_tag(&digest), IMAGE, altered.as_bytes()).is(201);
 
     assert!(answer.header("warning").starts_with("299 "), "expected a warning\n{answer}");
-    let refusal = deploy.manifest("prod/app", "v1").refuses(403, "DENIED", &["signed-release", &digest_of(altered.as_bytes())]);
+    let refusal =
+        deploy.manifest("prod/app", "v1").refuses(403, "DENIED", &["signed-release", &digest_of(altered.as_bytes())]);
     assert!(found(&refusal).iter().all(|(shape, _)| shape == "cosign-signature"), "expected only its shape\n{refusal}");
     deploy.manifest("prod/app", &other).is(200);
 }

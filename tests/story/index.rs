@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{EMPTY, IMAGE, INDEX, Image, Index, Key, Person, Registry, Setup, descriptor, digest_of, manifest};
+use crate::harness::{
+    EMPTY, IMAGE, INDEX, Image, Index, Key, Person, Registry, Setup, descriptor, digest_of, manifest,
+};
 
 #[test]
 #[ignore = "needs the clients: run ./test"]

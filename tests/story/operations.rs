@@ -37,7 +37,9 @@ fn metrics_count_requests_refusals_pushes_and_storage() {
     ] {
         assert!(text.contains(&format!("# TYPE {family} ")), "expected {family}, found\n{text}");
     }
-    let served = |line: &&str| line.starts_with("hallmark_requests_total{") && line.contains("\"GET\"") && line.contains("\"200\"");
+    let served = |line: &&str| {
+        line.starts_with("hallmark_requests_total{") && line.contains("\"GET\"") && line.contains("\"200\"")
+    };
     assert!(text.lines().any(|line| served(&line)), "expected the pull to be counted, found\n{text}");
 }
 
@@ -201,5 +203,9 @@ fn htpasswd_writes_a_line_that_serve_understands() {
     registry.accepts(&[("users.htpasswd", &format!("{users}{made}\n")), ("policies/policy.csv", &policy)]);
 
     registry.person_with("another", "a long enough password").post_blob("hers/app", b"taken").is(201);
-    registry.person_with("another", "a wrong password").post_blob("hers/app", b"not taken").refuses(401, "UNAUTHORIZED", &[]);
+    registry.person_with("another", "a wrong password").post_blob("hers/app", b"not taken").refuses(
+        401,
+        "UNAUTHORIZED",
+        &[],
+    );
 }

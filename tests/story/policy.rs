@@ -130,7 +130,10 @@ fn refuses(files: &[(&str, &str)], words: &[&str]) {
     serves_as_before(&registry, &digest);
     let check = registry.hallmark(&["check"]);
     assert_eq!(check.code(), 1, "expected a refusal\n{check}");
-    assert!(check.told().lines().any(|line| words.iter().all(|word| line.contains(word))), "expected {words:?}\n{check}");
+    assert!(
+        check.told().lines().any(|line| words.iter().all(|word| line.contains(word))),
+        "expected {words:?}\n{check}"
+    );
 
     registry.stops_and_restarts();
     registry.logs(0, words);

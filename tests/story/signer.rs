@@ -57,7 +57,10 @@ fn an_image_in_disguise_is_still_an_image() {
             let image = Image::made(disguise, config, LAYER, format!("malware {disguise}").into_bytes(), &more);
             uploads(&signer, &image);
             let answer = signer.put_manifest("prod/app", &image.digest(), IMAGE, image.bytes());
-            assert!(matches!(answer.status(), 400 | 403), "expected {disguise} {artifact_type:?} to be refused\n{answer}");
+            assert!(
+                matches!(answer.status(), 400 | 403),
+                "expected {disguise} {artifact_type:?} to be refused\n{answer}"
+            );
             nothing_is_there(&ci, &image.digest(), &image);
         }
     }
@@ -196,7 +199,11 @@ fn unsigned() -> Setup {
     setup.keys.clear();
     setup.signers.clear();
     setup.requirements.clear();
-    setup.policy = setup.policy.lines().filter(|line| !line.contains("signed-release")).fold(String::new(), |all, line| all + line + "\n");
+    setup.policy = setup
+        .policy
+        .lines()
+        .filter(|line| !line.contains("signed-release"))
+        .fold(String::new(), |all, line| all + line + "\n");
     setup
 }
 
@@ -223,6 +230,12 @@ fn nothing_is_there(ci: &Person<'_>, reference: &str, image: &Image) {
 #[track_caller]
 fn tags_are(person: &Person<'_>, tags: &[&str]) {
     let list = person.get("/v2/prod/app/tags/list").is(200).json();
-    let plain: Vec<_> = list["tags"].as_array().unwrap().iter().filter_map(|tag| tag.as_str()).filter(|tag| !tag.starts_with("sha256-")).collect();
+    let plain: Vec<_> = list["tags"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|tag| tag.as_str())
+        .filter(|tag| !tag.starts_with("sha256-"))
+        .collect();
     assert_eq!(plain, tags, "{list}");
 }

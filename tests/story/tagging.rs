@@ -12,9 +12,11 @@ fn a_tag_is_set_once_its_digest_is_signed() {
     // By digest only the right is needed.
     let digest = builder.pushes_image("stable/app", &image);
     // The unsigned gets no tag, by whatever client, and nothing is left of the attempt.
-    builder
-        .put_manifest("stable/app", "v1", IMAGE, image.bytes())
-        .refuses(403, "DENIED", &["signed-release", "no signature was found"]);
+    builder.put_manifest("stable/app", "v1", IMAGE, image.bytes()).refuses(
+        403,
+        "DENIED",
+        &["signed-release", "no signature was found"],
+    );
     let source = registry.reference(&format!("stable/app@{digest}"));
     builder.run("crane").args(["tag", "--insecure", &source, "v1"]).fails_saying(&["DENIED", "no signature was found"]);
     builder.manifest("stable/app", "v1").refuses(404, "MANIFEST_UNKNOWN", &[]);

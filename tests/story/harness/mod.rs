@@ -12,7 +12,7 @@ pub(crate) use answer::Answer;
 pub(crate) use image::{Descriptor, Image, Index, descriptor, digest_of, manifest};
 pub(crate) use keys::Key;
 pub(crate) use person::Person;
-pub(crate) use programs::{Ran, Run, program};
+pub(crate) use programs::{Ran, Run};
 pub(crate) use registry::Registry;
 pub(crate) use setup::Setup;
 

@@ -75,12 +75,6 @@ impl<'r> Person<'r> {
         self.request("GET", path, &[], &[])
     }
 
-    /// HEAD.
-    #[track_caller]
-    pub(crate) fn head(&self, path: &str) -> Answer {
-        self.request("HEAD", path, &[], &[])
-    }
-
     /// DELETE.
     #[track_caller]
     pub(crate) fn delete(&self, path: &str) -> Answer {
@@ -166,10 +160,10 @@ impl<'r> Person<'r> {
     #[track_caller]
     pub(crate) fn crane_append(&self, reference: &str, content: &str) -> Run {
         let layer = self.archive(content);
-        self.run("crane").args(["append", "--insecure", "--oci-empty-base", "--new_layer"]).args([layer]).args([
-            "--new_tag",
-            &self.registry.reference(reference),
-        ])
+        self.run("crane")
+            .args(["append", "--insecure", "--oci-empty-base", "--new_layer"])
+            .args([layer])
+            .args(["--new_tag", &self.registry.reference(reference)])
     }
 
     /// `crane manifest`.

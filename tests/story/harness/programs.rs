@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// Where `name` is installed: `$HALLMARK_CLIENTS/bin`, `.clients/bin`, or the PATH.
-pub(crate) fn program(name: &str) -> PathBuf {
+fn program(name: &str) -> PathBuf {
     let ours = std::env::var_os("HALLMARK_CLIENTS")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join(".clients"), PathBuf::from)
         .join("bin");

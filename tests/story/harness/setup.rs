@@ -94,10 +94,8 @@ cosign_key = \"cosign/next.pub\"
         for (file, key) in &self.keys {
             write(&format!("trust/cosign/{file}"), &key.pem());
         }
-        let mut configuration = format!(
-            "listen = {:?}\nroot = \"data\"\npolicies = \"policies\"\ntrust = \"trust\"\n",
-            self.listen,
-        );
+        let mut configuration =
+            format!("listen = {:?}\nroot = \"data\"\npolicies = \"policies\"\ntrust = \"trust\"\n", self.listen,);
         if self.danger_plain_http {
             configuration.push_str("danger_plain_http = true\n");
         }
