@@ -88,7 +88,7 @@ fn skopeo_logs_in_with_a_password_of_debians_htpasswd() {
         .args(["-bB".as_ref(), registry.file("users.htpasswd").as_os_str(), "deploy".as_ref(), "changed".as_ref()])
         .succeeds();
     registry.signal(rustix::process::Signal::HUP);
-    registry.logs(seen, &["revision accepted"]);
+    registry.logs(seen, &["\"event\":\"reload\"", "SIGHUP"]);
 
     let login = |password: &str| {
         let creds = ["--username", "deploy", "--password", password];

@@ -81,7 +81,7 @@ fn a_change_of_a_file_is_noticed_without_a_signal() {
     let policy = format!("{}p, anonymous, more/**, push, unverified, allow\n", Setup::open().policy);
     std::fs::write(registry.file("policies/policy.csv"), policy).unwrap();
 
-    registry.logs(seen, &["revision accepted"]);
+    registry.logs(seen, &["\"event\":\"reload\"", "change"]);
     registry.anonymous().post_blob("more/app", b"taken").is(201);
 }
 

@@ -1,6 +1,6 @@
 //! One running Hallmark, with a folder of its own.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead as _, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
@@ -179,15 +179,14 @@ impl Registry {
     #[track_caller]
     pub(crate) fn accepts(&self, files: &[(&str, &str)]) {
         let seen = self.rewrite(files);
-        self.logs(seen, &["revision accepted"]);
+        self.logs(seen, &["\"event\":\"reload\"", "SIGHUP"]);
     }
 
     /// Writes a file of policy or trust, and reloads; the revision must be refused with a line that has all of `words`.
     #[track_caller]
     pub(crate) fn refuses(&self, files: &[(&str, &str)], words: &[&str]) {
         let seen = self.rewrite(files);
-        self.logs(seen, &["revision refused"]);
-        self.logs(seen, words);
+        self.logs(seen, &[&["\"event\":\"degraded\""], words].concat());
     }
 
     fn rewrite(&self, files: &[(&str, &str)]) -> usize {
@@ -267,6 +266,16 @@ impl Drop for Registry {
 }
 
 impl Log {
+    fn follow(self: &Arc<Self>, output: impl Read + Send + 'static) {
+        let log = Arc::clone(self);
+        std::thread::spawn(move || {
+            for line in BufReader::new(output).lines().map_while(Result::ok) {
+                log.lines.lock().unwrap().push(line);
+                log.more.notify_all();
+            }
+        });
+    }
+
     fn wait(&self, seen: usize, wanted: impl Fn(&String) -> bool) -> Option<String> {
         let start = Instant::now();
         let mut lines = self.lines.lock().unwrap();
@@ -285,18 +294,12 @@ fn spawn(folder: &Path) -> (Child, Arc<Log>) {
         .arg("serve")
         .current_dir(folder)
         .stdin(Stdio::null())
-        .stdout(Stdio::null())
+        .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let stderr = BufReader::new(child.stderr.take().unwrap());
     let log = Arc::new(Log::default());
-    let writer = Arc::clone(&log);
-    std::thread::spawn(move || {
-        for line in stderr.lines().map_while(Result::ok) {
-            writer.lines.lock().unwrap().push(line);
-            writer.more.notify_all();
-        }
-    });
+    log.follow(child.stdout.take().unwrap());
+    log.follow(child.stderr.take().unwrap());
     (child, log)
 }
