@@ -1,9 +1,14 @@
 //! Hallmark: an OCI registry that serves only what it can verify.
 
 pub mod clock;
+pub mod files;
 pub mod gate;
 pub mod mistake;
 pub mod oci;
 
+pub mod config;
 pub mod metadata;
 pub mod store;
+
+pub mod authn;
+pub mod authz;
