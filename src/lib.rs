@@ -6,9 +6,14 @@ pub mod gate;
 pub mod mistake;
 pub mod oci;
 
+pub mod config;
 pub mod metadata;
 pub mod store;
 pub mod trust;
 
+pub mod authn;
+pub mod authz;
 pub mod requirements;
 pub mod verify;
+
+pub mod registry;
