@@ -8,5 +8,5 @@ mod policy;
 
 pub use access::{Access, PullTerms};
 pub use decide::{Authorizer, Casbin, Undecided};
-pub use grant::{Act, Admin, Delete, Grant, Pull, Push, Sign, admin};
+pub use grant::{Act, Admin, Delete, Grant, InRepository, Pull, Push, Sign, admin};
 pub use policy::Policy;

@@ -59,8 +59,7 @@ impl Registry {
         digest: &Digest,
         requirement: &RequirementName,
     ) -> Result<Arc<Judged>, Error> {
-        let key =
-            VerdictKey { repository: repository.clone(), digest: *digest, requirement: requirement.clone() };
+        let key = VerdictKey { repository: repository.clone(), digest: *digest, requirement: requirement.clone() };
         loop {
             match self.verdicts.get_value_or_guard_async(&key).await {
                 Ok(judged) => {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::authz::{Access, Admin, Delete, Grant, Pull, Push, Sign};
+use crate::authz::{Access, Admin, Delete, Grant, InRepository, Pull, Push, Sign};
 use crate::gate::{Action, Who};
 use crate::oci::RepositoryName;
 
@@ -10,13 +10,12 @@ use super::{Current, Error, Registry, Revision};
 
 /// A grant under the revision that it was decided under: both travel together, so what is judged and what was
 /// granted can't come from two revisions.
-#[derive(Debug)]
-pub struct Allowed<A> {
+pub struct Allowed<A: InRepository> {
     current: Arc<Current>,
     grant: Grant<A>,
 }
 
-impl<A> Allowed<A> {
+impl<A: InRepository> Allowed<A> {
     /// Who asks.
     pub fn who(&self) -> &Who {
         self.access().who()
@@ -40,7 +39,7 @@ impl<A> Allowed<A> {
     }
 
     /// The same caller, for another action here under the same revision.
-    pub(super) fn also<B>(&self, grant: Option<Grant<B>>) -> Option<Allowed<B>> {
+    pub(super) fn also<B: InRepository>(&self, grant: Option<Grant<B>>) -> Option<Allowed<B>> {
         grant.map(|grant| Allowed { current: Arc::clone(&self.current), grant })
     }
 
@@ -87,7 +86,7 @@ impl Registry {
         }
     }
 
-    fn allow<A>(
+    fn allow<A: InRepository>(
         &self,
         who: &Who,
         repository: &RepositoryName,

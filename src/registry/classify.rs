@@ -1,9 +1,9 @@
 //! Object, evidence or data: told from the stored manifest and its blobs, never from what a client says about them.
 
 use crate::authz::Sign;
+use crate::gate::Shape;
 use crate::metadata::{Holder, Kind};
 use crate::oci::{Digest, EvidenceTag, Manifest};
-use crate::gate::Shape;
 use crate::verify::{self, Candidate};
 
 use super::resolve::Decision;
@@ -33,7 +33,9 @@ impl Registry {
         tag: Option<&EvidenceTag>,
     ) -> Result<Classified, Error> {
         match verify::candidate(manifest, tag, &self.data_types) {
-            Candidate::Object => Ok(Classified::object(manifest, "neither its shape nor its type is one of evidence or data")),
+            Candidate::Object => {
+                Ok(Classified::object(manifest, "neither its shape nor its type is one of evidence or data"))
+            }
             Candidate::Evidence(shape) => self.classify_evidence(allowed, manifest, tag, shape).await,
             Candidate::Data => self.classify_data(allowed, manifest, tag).await,
             Candidate::ReferrersList => self.classify_list(allowed, manifest, tag).await,
@@ -50,7 +52,10 @@ impl Registry {
         self.check_own_blobs(allowed, manifest).await?;
         let limit = self.limits.evidence_blob_bytes;
         let Some(layers) = self.small_layers(allowed.repository(), manifest, limit).await? else {
-            return Ok(Classified::object(manifest, "a layer is larger than evidence may be, or not of the size that is said"));
+            return Ok(Classified::object(
+                manifest,
+                "a layer is larger than evidence may be, or not of the size that is said",
+            ));
         };
         match verify::check_evidence(shape, manifest, &layers, tag) {
             Ok(subject) => Ok(Classified { kind: Kind::Evidence(shape), subject: Some(subject), because: "" }),
@@ -73,7 +78,10 @@ impl Registry {
         self.check_own_blobs(allowed, manifest).await?;
         let limit = self.limits.evidence_blob_bytes;
         let Some(layers) = self.small_layers(allowed.repository(), manifest, limit).await? else {
-            return Ok(Classified::object(manifest, "a layer is larger than data may be, or not of the size that is said"));
+            return Ok(Classified::object(
+                manifest,
+                "a layer is larger than data may be, or not of the size that is said",
+            ));
         };
         match verify::check_data(manifest, &layers, tag) {
             Ok(subject) => Ok(Classified { kind: Kind::Data, subject: Some(subject), because: "" }),

@@ -51,7 +51,7 @@ pub enum Error {
     #[error("expected a manifest of at most {limit} bytes")]
     ManifestTooLarge {
         /// The limit.
-        limit: u64,
+        limit: usize,
     },
     /// The blob is over the limit, in bytes.
     #[error("expected a blob of at most {limit} bytes")]

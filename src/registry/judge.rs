@@ -97,7 +97,12 @@ impl Registry {
                 if names.is_empty() {
                     continue;
                 }
-                if self.metadata.manifest(&repository, &push.digest).await?.is_none_or(|stored| stored.kind != Kind::Object) {
+                if self
+                    .metadata
+                    .manifest(&repository, &push.digest)
+                    .await?
+                    .is_none_or(|stored| stored.kind != Kind::Object)
+                {
                     continue;
                 }
                 let mut met = false;

@@ -70,12 +70,8 @@ impl Registry {
         }
         let content = ManifestContent { bytes: stored.bytes, media_type: stored.media_type, digest: resolved.digest };
         let admitted = Admitted::new(content, resolved.warning);
-        let answer = Answer {
-            admitted: admitted.clone(),
-            serial: allowed.current().serial,
-            epoch,
-            until: resolved.until,
-        };
+        let answer =
+            Answer { admitted: admitted.clone(), serial: allowed.current().serial, epoch, until: resolved.until };
         self.manifests.insert(question, Arc::new(answer));
         Ok(admitted)
     }

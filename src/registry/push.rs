@@ -40,8 +40,7 @@ pub struct ManifestStored {
 impl Registry {
     /// Stores a manifest and sets its tags.
     pub async fn put_manifest(&self, allowed: &Allowed<Sign>, put: ManifestPut) -> Result<ManifestStored, Error> {
-        let size = u64::try_from(put.bytes.len()).unwrap_or(u64::MAX);
-        if size > self.limits.manifest_bytes {
+        if put.bytes.len() > self.limits.manifest_bytes {
             return Err(Error::ManifestTooLarge { limit: self.limits.manifest_bytes });
         }
         let (digest, tags) = named(&put)?;

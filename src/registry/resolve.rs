@@ -2,7 +2,7 @@
 //!
 //! HEAD, GET, lists, conditional requests and ranges all come through here.
 
-use crate::authz::{Pull, PullTerms};
+use crate::authz::{InRepository, Pull, PullTerms};
 use crate::clock::Timestamp;
 use crate::gate::{Mode, RequirementName, Unmet, Verdict};
 use crate::metadata::{Kind, Push};
@@ -138,7 +138,7 @@ impl Registry {
     }
 
     /// One met requirement suffices.
-    pub(super) async fn decide_under<A: Send + Sync>(
+    pub(super) async fn decide_under<A: InRepository>(
         &self,
         allowed: &Allowed<A>,
         target: &Digest,
@@ -166,7 +166,11 @@ impl Registry {
     }
 
     /// The right "unknown": of the manifest, or of the repository.
-    pub(super) async fn unknown<A>(&self, allowed: &Allowed<A>, reference: Reference) -> Result<Error, Error> {
+    pub(super) async fn unknown<A: InRepository>(
+        &self,
+        allowed: &Allowed<A>,
+        reference: Reference,
+    ) -> Result<Error, Error> {
         Ok(if self.metadata.repository_exists(allowed.repository()).await? {
             Error::ManifestUnknown(reference)
         } else {
