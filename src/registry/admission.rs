@@ -21,14 +21,14 @@ pub(super) struct VerdictKey {
     repository: RepositoryName,
     digest: Digest,
     requirement: RequirementName,
+    /// The revision's serial: while one revision follows another, each has its own.
+    serial: u64,
 }
 
 /// A verdict with all that it depends on.
 #[derive(Debug)]
 pub(super) struct Judged {
     verdict: Verdict,
-    /// The revision's serial.
-    serial: u64,
     /// The generation of the evidence of the digest and of its ancestors.
     generation: u64,
     /// The repository's epoch in which the generation was last seen.
@@ -59,11 +59,16 @@ impl Registry {
         digest: &Digest,
         requirement: &RequirementName,
     ) -> Result<Arc<Judged>, Error> {
-        let key = VerdictKey { repository: repository.clone(), digest: *digest, requirement: requirement.clone() };
+        let key = VerdictKey {
+            repository: repository.clone(),
+            digest: *digest,
+            requirement: requirement.clone(),
+            serial: current.serial,
+        };
         loop {
             match self.verdicts.get_value_or_guard_async(&key).await {
                 Ok(judged) => {
-                    if self.still_stands(current, repository, digest, &judged).await? {
+                    if self.still_stands(repository, digest, &judged).await? {
                         return Ok(judged);
                     }
                     self.verdicts.remove_if(&key, |found| Arc::ptr_eq(found, &judged));
@@ -79,14 +84,8 @@ impl Registry {
         }
     }
 
-    async fn still_stands(
-        &self,
-        current: &Current,
-        repository: &RepositoryName,
-        digest: &Digest,
-        judged: &Judged,
-    ) -> Result<bool, Error> {
-        if judged.serial != current.serial || judged.until.is_some_and(|until| self.clock.now() >= until) {
+    async fn still_stands(&self, repository: &RepositoryName, digest: &Digest, judged: &Judged) -> Result<bool, Error> {
+        if judged.until.is_some_and(|until| self.clock.now() >= until) {
             return Ok(false);
         }
         let epoch = self.epochs.of(repository);
@@ -124,7 +123,7 @@ impl Registry {
             Verdict::Met { until, .. } => *until,
             Verdict::Unmet(unmet) => unmet.again_at,
         };
-        Ok(Judged { verdict, serial: current.serial, generation, epoch: AtomicU64::new(epoch), until })
+        Ok(Judged { verdict, generation, epoch: AtomicU64::new(epoch), until })
     }
 
     async fn evaluate(

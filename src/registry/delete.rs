@@ -1,8 +1,9 @@
 //! Delete: manifests, tags, blobs.
 
 use crate::authz::Delete;
-use crate::metadata::BlobDeleted;
-use crate::oci::{Digest, Reference, Tag};
+use crate::gate::Shape;
+use crate::metadata::{BlobDeleted, Kind, Push, StoredManifest};
+use crate::oci::{Digest, EvidenceTag, Manifest, Reference, Tag};
 
 use super::{Allowed, Error, Registry};
 
@@ -15,11 +16,38 @@ impl Registry {
         if deleted { Ok(()) } else { Err(self.unknown(allowed, Reference::Digest(*digest)).await?) }
     }
 
-    /// Deletes a tag with its history.
+    /// Deletes a tag with its history. A tag kept for evidence is the one handle that its evidence has: what was pushed
+    /// under it goes too, also what a later push had replaced.
     pub async fn delete_tag(&self, allowed: &Allowed<Delete>, tag: &Tag) -> Result<(), Error> {
-        let deleted = self.metadata.delete_tag(allowed.repository(), tag).await?;
+        let pushes = self.metadata.pushes(allowed.repository(), tag).await?;
+        if let Some(evidence) = tag.evidence() {
+            self.delete_tagged_evidence(allowed, &pushes, &evidence).await?;
+        }
+        let deleted = self.metadata.delete_tag(allowed.repository(), tag).await? || !pushes.is_empty();
         self.after_delete(allowed);
         if deleted { Ok(()) } else { Err(self.unknown(allowed, Reference::Tag(tag.clone())).await?) }
+    }
+
+    async fn delete_tagged_evidence(
+        &self,
+        allowed: &Allowed<Delete>,
+        pushes: &[Push],
+        kept: &EvidenceTag,
+    ) -> Result<(), Error> {
+        let (repository, now) = (allowed.repository(), self.clock.now());
+        let mut doomed: Vec<Digest> = pushes.iter().map(|push| push.digest).collect();
+        for stored in self.metadata.evidence(repository, &kept.subject(), usize::MAX).await? {
+            if is_tagged_as(&stored, kept, self.limits.manifest_links) {
+                doomed.push(stored.digest);
+            }
+        }
+        for digest in doomed {
+            let stored = self.metadata.manifest(repository, &digest).await?;
+            if stored.is_some_and(|stored| stored.kind != Kind::Object) {
+                self.metadata.delete_manifest(repository, &digest, now).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Takes a blob that no manifest holds out of the repository.
@@ -58,4 +86,16 @@ impl Registry {
         self.epochs.advance(allowed.repository());
         self.changed.notify_one();
     }
+}
+
+/// Whether evidence has no other handle than this tag: it is of the tag's shape, and no referrer.
+fn is_tagged_as(stored: &StoredManifest, kept: &EvidenceTag, max_links: usize) -> bool {
+    let shape = match kept {
+        EvidenceTag::Signature(_) => Shape::CosignSignature,
+        EvidenceTag::Attestation(_) => Shape::CosignAttestation,
+        EvidenceTag::Referrers(_) | EvidenceTag::Sbom(_) => return false,
+    };
+    stored.kind == Kind::Evidence(shape)
+        && Manifest::parse(&stored.bytes, &stored.media_type, max_links)
+            .is_ok_and(|manifest| manifest.subject.is_none())
 }

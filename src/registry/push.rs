@@ -69,6 +69,11 @@ impl Registry {
         if tags.is_empty() || requirements.iter().any(crate::gate::RequirementName::is_unverified) {
             return Ok(());
         }
+        if requirements.is_empty() {
+            return Err(Error::Denied(
+                "expected an enforced requirement to judge the tag by; what is granted here is not enforced".to_owned(),
+            ));
+        }
         match self.decide_under(push, digest, requirements).await? {
             Decision::Admitted { .. } => Ok(()),
             Decision::Withheld { unmet, .. } => {
@@ -100,7 +105,7 @@ impl Registry {
                 kind: classified.kind,
                 subject: classified.subject,
                 is_referrer: manifest.subject.is_some(),
-                links: manifest.links().map(required).collect(),
+                links: manifest.links().map(|link| required(&link)).collect(),
                 tags: tags.to_vec(),
                 tag_history: self.tag_history,
                 evidence_cap: cap,
@@ -220,7 +225,7 @@ fn not_evidence(classified: &Classified) -> Error {
 }
 
 /// Children of an index may be missing, and so may what clients fetch from elsewhere.
-fn required(link: Link) -> PutLink {
+fn required(link: &Link) -> PutLink {
     let absent_is_fine =
         link.kind == LinkKind::Manifest || media_type::is_nondistributable(&link.descriptor.media_type);
     PutLink { kind: link.kind, digest: link.descriptor.digest, required: !absent_is_fine }

@@ -101,17 +101,12 @@ impl Registry {
                 let why = format!("{} met {lost} and no longer does, so no older push is served", push.digest);
                 return Err(withheld(newest, Some(why)));
             }
-            alive.retain(|name| self.falls_back(allowed, name));
+            alive.retain(|name| falls_back(allowed, name));
             if alive.is_empty() {
                 break;
             }
         }
         Err(withheld(newest, None))
-    }
-
-    fn falls_back(&self, allowed: &Allowed<Pull>, name: &RequirementName) -> bool {
-        let requirement = allowed.current().revision.requirements().by_name(name);
-        requirement.is_some_and(|requirement| requirement.tag_fallback() == TagFallback::Pending)
     }
 
     /// Whether `digest` is admitted to the caller.
@@ -177,6 +172,11 @@ impl Registry {
             Error::NameUnknown
         })
     }
+}
+
+fn falls_back(allowed: &Allowed<Pull>, name: &RequirementName) -> bool {
+    let requirement = allowed.current().revision.requirements().by_name(name);
+    requirement.is_some_and(|requirement| requirement.tag_fallback() == TagFallback::Pending)
 }
 
 fn reason_of(unmet: &[Unmet]) -> String {

@@ -12,7 +12,7 @@ use super::{Error, Registry};
 const COALESCE: Duration = Duration::from_millis(100);
 /// The next rewrite waits this many times as long as the last one took.
 const REST: u32 = 20;
-const REST_AT_MOST: Duration = Duration::from_secs(60);
+const REST_AT_MOST: Duration = Duration::from_mins(1);
 const JUDGE_EVERY: Duration = Duration::from_secs(1);
 const LOOK_AT_TAGS_EVERY: Duration = Duration::from_secs(15);
 const SWEEP_EVERY: Duration = Duration::from_secs(30);
