@@ -4,7 +4,6 @@
 //! transaction, and what a caller reads afterwards holds all of it or none.
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod contract;
 mod failing;
 mod sqlite;

@@ -93,7 +93,7 @@ async fn work_that_fails_undoes_itself_and_nothing_else() {
             // A key that names another content already can't be committed.
             let key = if clash { "key/taken".to_owned() } else { format!("key/{name}") };
             let repository = repo(&format!("r{number}"));
-            assert_eq!(m.commit_blob(CommitBlob { key, repository, ..blob(&name) }).await.is_err(), clash);
+            assert_eq!(m.commit_blob(CommitBlob { repository, key, ..blob(&name) }).await.is_err(), clash);
         });
     }
     while let Some(done) = tasks.join_next().await {

@@ -1,4 +1,4 @@
-//! The embedded engine: one SQLite file, one writer that groups commits, readers that are called inline.
+//! The embedded engine: one `SQLite` file, one writer that groups commits, readers that are called inline.
 //!
 //! Each file here is one noun; the functions in them are the parts of a transaction, and [`operations`] says which of
 //! them make up each operation of the contract.
@@ -39,7 +39,7 @@ const BUSY: Duration = Duration::from_secs(5);
 /// Generations that one opening of the file has for itself, so that none needs a transaction.
 const GENERATIONS: u64 = 1 << 32;
 
-/// Metadata in one SQLite file. It belongs to one process: the store's lock sees to that.
+/// Metadata in one `SQLite` file. It belongs to one process: the store's lock sees to that.
 #[derive(Debug)]
 pub struct Sqlite {
     readers: Readers,

@@ -49,7 +49,7 @@ fn read(id: Uuid, row: &Row<'_>) -> rusqlite::Result<Upload> {
         who: row.get(1)?,
         sign_only: row.get(2)?,
         offset: row.get::<_, Count>(3)?.0,
-        algorithm: algorithm.parse().map_err(|_| unreadable())?,
+        algorithm: algorithm.parse().map_err(|_unknown| unreadable())?,
         hash: row.get(5)?,
         at: row.get(6)?,
     })
@@ -76,7 +76,7 @@ pub(super) fn expire(connection: &Connection, before: Timestamp, limit: usize) -
     let mut statement = connection.prepare_cached("SELECT id FROM uploads WHERE at < ?1 ORDER BY at LIMIT ?2")?;
     let rows = statement.query_map(params![before, values::limit(limit)], |row| {
         let id = row.get_ref(0)?.as_blob()?;
-        Ok(Uuid::from_slice(id).map_err(|_| values::unreadable("16 bytes of an upload", id.len()))?)
+        Ok(Uuid::from_slice(id).map_err(|_length| values::unreadable("16 bytes of an upload", id.len()))?)
     })?;
     let expired = rows.collect::<rusqlite::Result<Vec<_>>>()?;
     for id in &expired {

@@ -39,7 +39,7 @@ pub(super) struct Count(pub(super) u64);
 impl FromSql for Count {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
         let number = value.as_i64()?;
-        u64::try_from(number).map(Self).map_err(|_| unreadable("a count", number))
+        u64::try_from(number).map(Self).map_err(|_negative| unreadable("a count", number))
     }
 }
 

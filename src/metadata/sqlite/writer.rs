@@ -91,14 +91,14 @@ impl Writer {
             Done { kept, answer }
         });
         self.send(Message::Work(Job { durability, run }))?;
-        answered.await.map_err(|_| gone())?
+        answered.await.map_err(|_closed| gone())?
     }
 
     /// Writes what is in the log back into the database.
     pub(super) async fn checkpoint(&self) -> Result<(), Unavailable> {
         let (caller, answered) = oneshot::channel();
         self.send(Message::Checkpoint(caller))?;
-        answered.await.map_err(|_| gone())?
+        answered.await.map_err(|_closed| gone())?
     }
 
     fn send(&self, message: Message) -> Result<(), Unavailable> {
