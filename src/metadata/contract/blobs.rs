@@ -96,6 +96,17 @@ async fn held_blobs_do_not_count_against_the_cap() {
 }
 
 #[tokio::test]
+async fn a_blob_that_came_after_its_manifest_does_not_count_against_the_cap() {
+    each(async |m| {
+        store(m, index("x", &["late"])).await;
+        store_blob(m, "late").await;
+        let capped = CommitBlob { unheld_cap: Some(1), ..blob("b") };
+        assert_eq!(m.commit_blob(capped).await.unwrap(), Committed::Stored);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn who_uploaded_is_noted_for_each_repository() {
     each(async |m| {
         store_blob(m, "a").await;

@@ -194,3 +194,55 @@ fn transact(
 fn execute(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
     connection.prepare_cached(sql)?.execute([]).map(drop)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn writer() -> Writer {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch("CREATE TABLE notes (note TEXT)").unwrap();
+        Writer::start(connection).unwrap()
+    }
+
+    fn note(connection: &Connection, note: &str) -> rusqlite::Result<()> {
+        connection.execute("INSERT INTO notes VALUES (?1)", [note]).map(drop)
+    }
+
+    async fn notes(writer: &Writer) -> i64 {
+        let count = |c: &Connection| c.query_row("SELECT count(*) FROM notes", [], |row| row.get(0));
+        writer.run(Durability::Process, count).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn work_that_fails_late_leaves_nothing_and_spares_the_others_in_its_group() {
+        let writer = writer();
+        let fails = writer.run(Durability::Power, |c| note(c, "half").and_then(|()| c.execute_batch("nonsense")));
+        let works = writer.run(Durability::Process, |c| note(c, "whole"));
+        let (failed, worked) = tokio::join!(fails, works);
+        assert!(failed.is_err() && worked.is_ok());
+        assert_eq!(notes(&writer).await, 1);
+    }
+
+    #[tokio::test]
+    async fn work_that_panics_leaves_nothing_and_the_writer_goes_on() {
+        let writer = writer();
+        let panics = writer.run(Durability::Power, |c| {
+            note(c, "half")?;
+            if true {
+                panic!("a test said so");
+            }
+            Ok(())
+        });
+        assert!(panics.await.is_err());
+        assert_eq!(notes(&writer).await, 0);
+    }
+
+    #[tokio::test]
+    async fn a_transaction_that_is_lost_is_told_to_everyone_in_it() {
+        let writer = writer();
+        let rolls_back = writer.run(Durability::Power, |c| note(c, "lost").and_then(|()| c.execute_batch("ROLLBACK")));
+        assert!(rolls_back.await.is_err());
+        assert_eq!(notes(&writer).await, 0);
+    }
+}
