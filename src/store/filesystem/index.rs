@@ -2,8 +2,7 @@
 
 use std::io::{self, Write};
 
-use oci_spec::image::ANNOTATION_REF_NAME;
-use serde::{Serialize, Serializer, ser::SerializeMap as _};
+use serde::Serialize;
 
 use crate::oci::Digest;
 use crate::store::LayoutEntry;
@@ -25,14 +24,14 @@ struct Descriptor<'entries> {
     media_type: &'entries str,
     digest: &'entries Digest,
     size: u64,
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_annotation")]
-    annotations: Option<&'entries str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    annotations: Option<Annotations<'entries>>,
 }
 
-fn as_annotation<S: Serializer>(tag: &Option<&str>, serializer: S) -> Result<S::Ok, S::Error> {
-    let mut annotations = serializer.serialize_map(Some(1))?;
-    annotations.serialize_entry(ANNOTATION_REF_NAME, &tag)?;
-    annotations.end()
+#[derive(Serialize)]
+struct Annotations<'entries> {
+    #[serde(rename = "org.opencontainers.image.ref.name")]
+    ref_name: &'entries str,
 }
 
 /// Writes `index.json`.
@@ -43,7 +42,7 @@ pub(super) fn write(to: &mut impl Write, entries: &[LayoutEntry]) -> io::Result<
             media_type: &entry.media_type,
             digest: &entry.digest,
             size: entry.size,
-            annotations: entry.tag.as_deref(),
+            annotations: entry.tag.as_deref().map(|ref_name| Annotations { ref_name }),
         })
         .collect();
     let index = Index { schema_version: 2, media_type: "application/vnd.oci.image.index.v1+json", manifests };
@@ -52,7 +51,7 @@ pub(super) fn write(to: &mut impl Write, entries: &[LayoutEntry]) -> io::Result<
 
 #[cfg(test)]
 mod tests {
-    use oci_spec::image::{ImageIndex, OciLayout};
+    use oci_spec::image::{ANNOTATION_REF_NAME, ImageIndex, OciLayout};
 
     use super::*;
 

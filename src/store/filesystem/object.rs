@@ -3,13 +3,14 @@
 use std::fs::{self, File};
 use std::io::{self, IoSliceMut};
 use std::os::unix::fs::FileExt;
+use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use quick_cache::sync::Cache;
 use rustix::fs::{Mode, OFlags};
-use rustix::io::{Errno, ReadWriteFlags};
+use rustix::io::ReadWriteFlags;
 
 use super::buffer::Buffers;
 use super::path::Root;
@@ -77,7 +78,7 @@ fn or_absent(error: io::Error, key: &ObjectKey) -> StoreError {
 }
 
 /// Opens a regular file that is there; a symbolic link in its place is refused.
-pub(super) fn open_file(path: &std::path::Path, access: OFlags) -> io::Result<File> {
+pub(super) fn open_file(path: &Path, access: OFlags) -> io::Result<File> {
     let flags = access | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
     if file.metadata()?.is_file() {
@@ -121,6 +122,5 @@ impl Object for FileObject {
 /// Reads what is in memory already and never waits for the medium. Whatever stands in the way is for the read
 /// that may wait to find out.
 fn read_cached(file: &File, buffer: &mut [u8], offset: u64) -> usize {
-    let read = rustix::io::preadv2(file, &mut [IoSliceMut::new(buffer)], offset, ReadWriteFlags::NOWAIT);
-    read.unwrap_or_else(|_: Errno| 0)
+    rustix::io::preadv2(file, &mut [IoSliceMut::new(buffer)], offset, ReadWriteFlags::NOWAIT).unwrap_or(0)
 }

@@ -213,3 +213,48 @@ fn hash(file: &File, size: u64, mut hasher: Hasher) -> io::Result<Hasher> {
     }
     Ok(hasher)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use tempfile::TempDir;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn work_whose_caller_went_away_is_done_before_the_next() {
+        let folder = TempDir::new().unwrap();
+        let uploads = Arc::new(Uploads::new(Arc::new(Root::new(folder.path().to_path_buf()))));
+        let upload = Uuid::new_v4();
+        let (started, has_started) = tokio::sync::oneshot::channel();
+        let (go_on, may_go_on) = mpsc::channel::<()>();
+        let (log, logged) = mpsc::channel();
+        let (first, second) = (log.clone(), log);
+        let slow = Arc::clone(&uploads);
+        let caller = tokio::spawn(async move {
+            slow.in_turn(upload, move |_, _| {
+                started.send(()).unwrap();
+                may_go_on.recv().unwrap();
+                first.send("first").unwrap();
+                Ok(())
+            })
+            .await
+        });
+        has_started.await.unwrap();
+        caller.abort();
+        assert!(caller.await.unwrap_err().is_cancelled());
+        let next = tokio::spawn(async move {
+            uploads
+                .in_turn(upload, move |_, _| {
+                    second.send("second").unwrap();
+                    Ok(())
+                })
+                .await
+        });
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        go_on.send(()).unwrap();
+        next.await.unwrap().unwrap();
+        assert_eq!(logged.iter().collect::<Vec<_>>(), ["first", "second"]);
+    }
+}

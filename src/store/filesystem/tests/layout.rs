@@ -161,8 +161,8 @@ async fn linking_an_absent_object_is_refused() {
     let (store, folder) = empty();
     let key = stored(&store, b"content", 1).await;
     store.remove(&key).await.unwrap();
-    assert!(is_absent(apply(&store, "a", &[link(&key)], &[]).await));
-    assert!(is_absent(apply(&store, "a", &[link(&ObjectKey(format!("../{key}")))], &[]).await));
+    assert!(is_absent(&apply(&store, "a", &[link(&key)], &[]).await));
+    assert!(is_absent(&apply(&store, "a", &[link(&ObjectKey(format!("../{key}")))], &[]).await));
     assert!(!blob(&folder.path().join("a"), b"content").exists());
 }
 
