@@ -14,6 +14,7 @@ mod layout;
 mod lock;
 mod object;
 mod path;
+mod shard;
 mod upload;
 
 #[cfg(test)]
@@ -34,6 +35,7 @@ use self::layout::{Layout, LinkFn};
 use self::lock::Lock;
 use self::object::Objects;
 use self::path::Root;
+use self::shard::Shards;
 use self::upload::Uploads;
 use super::{LayoutChange, LayoutEntry, LayoutView, Object, ObjectKey, Store, StoreError};
 use crate::oci::{Digest, Hasher, RepositoryName};
@@ -59,32 +61,16 @@ impl Filesystem {
         fs::create_dir_all(root)?;
         let root = Arc::new(Root::new(root.canonicalize()?));
         let lock = Lock::take(&root)?;
-        make_tree(&root)?;
+        durable::make_folders(root.folder(), Path::new("_uploads"))?;
+        let shards = Shards::open(&root)?;
         Ok(Self {
             objects: Arc::new(Objects::new(Arc::clone(&root))),
-            uploads: Arc::new(Uploads::new(Arc::clone(&root))),
+            uploads: Arc::new(Uploads::new(Arc::clone(&root), shards)),
             layout: Arc::new(Layout::new(Arc::clone(&root), link)),
             root,
             _lock: lock,
         })
     }
-}
-
-/// Makes every folder that uploads and objects need, so that no push has to make one and sync its parents.
-fn make_tree(root: &Root) -> io::Result<()> {
-    durable::make_folders(root.folder(), Path::new("_uploads"))?;
-    durable::make_folders(root.folder(), Path::new("_cas"))?;
-    for algorithm in path::ALGORITHMS {
-        durable::make_folders(&root.cas(), Path::new(algorithm.as_str()))?;
-        for shard in path::shards(algorithm) {
-            match fs::create_dir(root.cas().join(shard)) {
-                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-                _ => {}
-            }
-        }
-        durable::sync_folder(&root.cas().join(algorithm.as_str()))?;
-    }
-    Ok(())
 }
 
 #[async_trait]

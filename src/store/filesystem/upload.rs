@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io;
 use std::mem;
 use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use super::object::open_file;
 use super::path::Root;
+use super::shard::Shards;
 use super::{absent, blocking, durable};
 use crate::oci::Hasher;
 use crate::store::StoreError;
@@ -32,6 +33,7 @@ const REHASH_BYTES: u64 = 1024 * 1024;
 #[derive(Debug)]
 pub(super) struct Uploads {
     root: Arc<Root>,
+    shards: Shards,
     open: Mutex<HashMap<Uuid, Slot>>,
 }
 
@@ -48,8 +50,8 @@ enum State {
 }
 
 impl Uploads {
-    pub(super) fn new(root: Arc<Root>) -> Self {
-        Self { root, open: Mutex::default() }
+    pub(super) fn new(root: Arc<Root>, shards: Shards) -> Self {
+        Self { root, shards, open: Mutex::default() }
     }
 
     pub(super) async fn begin(self: &Arc<Self>, upload: Uuid) -> Result<(), StoreError> {
@@ -91,26 +93,22 @@ impl Uploads {
     }
 
     /// Makes the first `size` bytes the file `to`, durably.
-    pub(super) async fn seal(
-        self: &Arc<Self>,
-        upload: Uuid,
-        size: u64,
-        to: impl AsRef<Path> + Send + 'static,
-    ) -> Result<(), StoreError> {
+    pub(super) async fn seal(self: &Arc<Self>, upload: Uuid, size: u64, to: PathBuf) -> Result<(), StoreError> {
         self.in_turn(upload, move |uploads, state| {
             let file = uploads.file(upload, state)?;
             if expect_bytes(file, size)? > size {
                 file.set_len(size)?;
             }
+            uploads.shards.make_for(&to)?;
             let State::Open(file) = mem::replace(state, State::Gone) else { return Err(absent(upload)) };
             uploads.forget(upload);
             let from = uploads.root.upload(upload);
-            let published = durable::publish(&file, &from, to.as_ref());
+            let published = durable::publish(&file, &from, &to);
             if published.is_err() {
                 // After a sync that failed the kernel may have dropped the bytes, and the next sync would succeed:
                 // nothing of this upload can be trusted again.
                 durable::remove(&from).ok();
-                durable::remove(to.as_ref()).ok();
+                durable::remove(&to).ok();
             }
             Ok(published?)
         })
@@ -225,7 +223,9 @@ mod tests {
     #[tokio::test]
     async fn work_whose_caller_went_away_is_done_before_the_next() {
         let folder = TempDir::new().unwrap();
-        let uploads = Arc::new(Uploads::new(Arc::new(Root::new(folder.path().to_path_buf()))));
+        let root = Arc::new(Root::new(folder.path().to_path_buf()));
+        let shards = Shards::open(&root).unwrap();
+        let uploads = Arc::new(Uploads::new(root, shards));
         let upload = Uuid::new_v4();
         let (started, has_started) = tokio::sync::oneshot::channel();
         let (go_on, may_go_on) = mpsc::channel::<()>();

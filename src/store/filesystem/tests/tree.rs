@@ -127,7 +127,7 @@ async fn free_space_is_told() {
 fn a_root_that_is_absent_is_made() {
     let folder = TempDir::new().unwrap();
     Filesystem::open(&folder.path().join("a/b")).unwrap();
-    assert!(folder.path().join("a/b/_cas/sha512/ff").is_dir());
+    assert!(folder.path().join("a/b/_cas/sha512").is_dir());
 }
 
 #[tokio::test]
