@@ -4,7 +4,7 @@ mod key;
 mod signer;
 
 pub use key::{KeyError, PublicKey};
-pub use signer::{Signer, SignerKind};
+pub use signer::{Pattern, Signer, SignerKind};
 
 use std::collections::BTreeMap;
 
