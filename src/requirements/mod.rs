@@ -4,6 +4,8 @@ mod condition;
 mod implication;
 mod matching;
 mod parse;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -104,8 +106,8 @@ impl Requirement {
         let missing = self.clause.missing(facts);
         match pieces.len() {
             0 => "no signature was found".to_owned(),
-            1 => format!("found 1 piece of evidence, but not {missing}"),
-            count => format!("found {count} pieces of evidence, but not {missing}"),
+            1 => format!("found 1 piece of evidence, none counts as {missing}"),
+            count => format!("found {count} pieces of evidence, none counts as {missing}"),
         }
     }
 

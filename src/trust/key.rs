@@ -112,6 +112,11 @@ impl PublicKey {
         self.identity.0.get(..12).unwrap_or(&self.identity.0)
     }
 
+    /// Whether it is an Ed25519 key: clients that sign Ed25519ph with it make signatures that are not read.
+    pub fn is_ed25519(&self) -> bool {
+        self.scheme == Scheme::Ed25519
+    }
+
     /// Whether `signature` is this key's over `message`. Whatever goes wrong is a no.
     pub fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
         match self.scheme {

@@ -2,6 +2,8 @@
 
 mod key;
 mod signer;
+#[cfg(test)]
+mod tests;
 
 pub use key::{KeyError, PublicKey};
 pub use signer::{Pattern, Signer, SignerKind};

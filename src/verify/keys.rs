@@ -47,6 +47,10 @@ impl<'a> Keys<'a> {
             Some((_, signer)) => {
                 format!("a signature by {}, whose repositories leave out {}", signer.name(), self.repository)
             }
+            // cosign signs so with Ed25519 keys since 2.4, and without this hint nobody would guess it.
+            None if self.counting.iter().any(|(key, _)| key.is_ed25519()) => {
+                "a signature by none of the keys in the trust store (Ed25519ph is not read yet)".to_owned()
+            }
             None => "a signature by none of the keys in the trust store".to_owned(),
         };
         Outcome::Nothing { expected: self.expected(), found }

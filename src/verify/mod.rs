@@ -16,6 +16,13 @@ mod keys;
 mod notation;
 mod payload;
 
+#[cfg(test)]
+pub(crate) mod fixtures;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod vectors;
+
 pub use candidate::{Candidate, candidate};
 pub use data::check_data;
 pub use falsehood::Falsehood;
