@@ -80,7 +80,7 @@ pub enum KeyError {
 }
 
 impl PublicKey {
-    /// Reads a PEM `PUBLIC KEY` (SubjectPublicKeyInfo).
+    /// Reads a PEM `PUBLIC KEY` (`SubjectPublicKeyInfo`).
     pub fn from_pem(pem: &[u8]) -> Result<Self, KeyError> {
         let text = std::str::from_utf8(pem).map_err(|_utf8| KeyError::NotPem("bytes that are not text"))?;
         if text.contains("PRIVATE KEY-----") {
@@ -100,7 +100,7 @@ impl PublicKey {
         Ok(Self { identity: Identity(Digest::sha256(&der).hex()), key, scheme })
     }
 
-    /// What a threshold counts: the hexadecimal SHA-256 of its SubjectPublicKeyInfo in DER.
+    /// What a threshold counts: the hexadecimal SHA-256 of its `SubjectPublicKeyInfo` in DER.
     ///
     /// One key has one identity, however its file encodes it.
     pub fn identity(&self) -> &Identity {

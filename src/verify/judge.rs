@@ -82,7 +82,7 @@ fn simple_signature(
     evidence: &Evidence<'_>,
     keys: &Keys<'_>,
     payload: &[u8],
-    signature: &simple_signing::Signature<'_>,
+    signature: &simple_signing::SignedPayload<'_>,
 ) -> Outcome {
     if signature.subject != evidence.subject {
         return Outcome::Nothing {

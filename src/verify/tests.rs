@@ -1,5 +1,6 @@
 //! What counts, what does not, and why: on what real clients wrote.
 
+use base64::Engine as _;
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -194,6 +195,15 @@ fn the_hint_of_a_bundle_and_the_keyid_say_nothing() {
 }
 
 #[test]
+fn the_docker_reference_says_nothing() {
+    let case = Case::read("sig-release");
+    let payload: serde_json::Value = serde_json::from_slice(&case.layers[0]).unwrap();
+    assert_eq!(payload["critical"]["identity"]["docker-reference"], "127.0.0.1:5055/release");
+    let findings = case.judge_in("prod/app", Shape::CosignSignature, image(), &trust(&["release"]));
+    assert_eq!(signers(&findings), [["release"]]);
+}
+
+#[test]
 fn an_envelope_of_two_signatures_counts_for_nothing() {
     let mut case = Case::read("bundle-release");
     case.edit(0, |bundle| {
@@ -235,7 +245,6 @@ fn cve_2022_36056_a_log_entry_of_another_signature_counts_for_nothing() {
         json!({"kind": "dsse", "apiVersion": "0.0.1", "spec": {
             "payloadHash": {"algorithm": "sha256", "value": "0".repeat(64)}, "signatures": [{"signature": signature}]}})
     };
-    use base64::Engine as _;
     let mut case = Case::read("bundle-release");
     case.edit(0, |bundle| {
         let signature = bundle["dsseEnvelope"]["signatures"][0]["sig"].as_str().unwrap();
@@ -405,8 +414,7 @@ proptest! {
 
     #[test]
     fn a_flipped_bit_of_payload_or_signature_never_verifies(at: prop::sample::Index, bit in 0_u8..8, which in 0..4_usize) {
-        use base64::Engine as _;
-        let base64 = base64::engine::general_purpose::STANDARD;
+            let base64 = base64::engine::general_purpose::STANDARD;
         let key = KEYS[which];
         let trust = trust(&KEYS);
         let annotation = "dev.cosignproject.cosign/signature";

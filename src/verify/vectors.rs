@@ -1,6 +1,7 @@
 //! Other projects' vectors: `HALLMARK_VECTORS`, or `../shared/vectors` beside this repository; skipped when absent.
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::path::PathBuf;
 
 use super::check_evidence;
@@ -17,7 +18,6 @@ fn vectors() -> Option<PathBuf> {
     if folder.join("MANIFEST.tsv").is_file() {
         return Some(folder);
     }
-    use std::io::Write as _;
     writeln!(std::io::stderr(), "skipped: no vectors in {}", folder.display()).unwrap();
     None
 }
@@ -56,8 +56,18 @@ fn ratify_keyless_signatures_count_for_nothing_yet() {
         annotations.entry("dev.sigstore.cosign/certificate".to_owned()).or_insert(certificate);
         let subject = check_evidence(Shape::CosignSignature, &case.manifest, &case.layers, None).unwrap();
         let findings = case.judge(Shape::CosignSignature, subject, &trust(&["release"]));
-        assert_eq!(signers(&findings), [[""; 0]], "{name}");
+        assert_eq!(found(&findings), "a keyless signature, which is not judged yet", "{name}");
     }
+}
+
+#[test]
+fn cve_2022_36056_an_older_signature_with_the_log_entry_of_another_counts_for_nothing() {
+    let Some((logged, _)) = ratify("successful-keyless-verification") else { return };
+    let entry = logged.manifest.layers[0].annotations.get("dev.sigstore.cosign/bundle").unwrap();
+    let mut case = Case::read("sig-release");
+    case.manifest.layers[0].annotations.insert("dev.sigstore.cosign/bundle".to_owned(), entry.clone());
+    let findings = case.judge(Shape::CosignSignature, super::fixtures::image(), &trust(&["release"]));
+    assert_eq!(found(&findings), "a log entry of another signature");
 }
 
 #[test]

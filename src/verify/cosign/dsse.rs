@@ -109,6 +109,6 @@ impl Statement {
     /// The first subject whose digest is one that this registry knows.
     pub(in crate::verify) fn first_subject(&self) -> Option<Digest> {
         let digests = self.subject.iter().flat_map(|subject| &subject.digest);
-        digests.filter_map(|(algorithm, hex)| format!("{algorithm}:{hex}").parse().ok()).next()
+        digests.into_iter().find_map(|(algorithm, hex)| format!("{algorithm}:{hex}").parse().ok())
     }
 }

@@ -33,7 +33,7 @@ struct Image {
 }
 
 /// One layer, parsed.
-pub(in crate::verify) struct Signature<'a> {
+pub(in crate::verify) struct SignedPayload<'a> {
     /// The digest that the payload names.
     pub(in crate::verify) subject: Digest,
     /// The signature over the raw payload.
@@ -45,7 +45,7 @@ pub(in crate::verify) struct Signature<'a> {
 }
 
 /// Parses one layer; its bytes must hash to the digest that the manifest gives them.
-pub(in crate::verify) fn parse<'a>(layer: &'a Descriptor, bytes: &[u8]) -> Result<Signature<'a>, Falsehood> {
+pub(in crate::verify) fn parse<'a>(layer: &'a Descriptor, bytes: &[u8]) -> Result<SignedPayload<'a>, Falsehood> {
     if layer.media_type != media_type::SIMPLE_SIGNING {
         return Err(Falsehood::new("layers of simple signing", format!("a layer of {:?}", layer.media_type)));
     }
@@ -64,7 +64,7 @@ pub(in crate::verify) fn parse<'a>(layer: &'a Descriptor, bytes: &[u8]) -> Resul
         return Err(Falsehood::new(format!("the annotation {SIGNATURE}"), "none"));
     };
     let signature = encoding::base64(text).filter(|signature| !signature.is_empty());
-    Ok(Signature {
+    Ok(SignedPayload {
         subject,
         signature: signature.ok_or_else(|| Falsehood::new(format!("base64 in the annotation {SIGNATURE}"), "none"))?,
         keyless: layer.annotations.get(CERTIFICATE).is_some_and(|certificate| !certificate.is_empty()),
