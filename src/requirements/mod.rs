@@ -29,7 +29,7 @@ pub enum TagFallback {
 }
 
 /// A named condition.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Requirement {
     name: RequirementName,
     clause: Clause,

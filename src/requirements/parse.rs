@@ -140,7 +140,9 @@ impl Reader<'_> {
                     self.document
                         .refuse(&value.span(), "expected at least one condition: all of nothing is always met");
                 }
-                self.parts(value, depth).map(Clause::All)
+                let parts = self.parts(value, depth)?;
+                self.distinct_keys(&parts, &value.span());
+                Some(Clause::All(parts))
             }
             "threshold" => self.threshold(fields, value),
             _ => self.leaf(fields, place).map(Clause::Leaf),
@@ -206,6 +208,21 @@ impl Reader<'_> {
             let message =
                 format!("expected different keys in a threshold, found one key of {other} and {}", leaf.signer());
             self.document.refuse(place, message);
+        }
+    }
+
+    /// All of two names with one key would look like two signatures and be one.
+    fn distinct_keys(&mut self, parts: &[Clause], place: &Range<usize>) {
+        let mut seen: Vec<&SignerName> = Vec::new();
+        for part in parts {
+            let Clause::Leaf(Leaf::SignedBy(name)) = part else { continue };
+            let identity = self.identity(name);
+            let same = |other: &&&SignerName| **other != name && self.identity(other) == identity;
+            if let Some(other) = seen.iter().find(same).filter(|_| identity.is_some()) {
+                let message = format!("expected different keys in all, found one key of {other} and {name}");
+                self.document.refuse(place, message);
+            }
+            seen.push(name);
         }
     }
 

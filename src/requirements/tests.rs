@@ -13,7 +13,7 @@ fn trust() -> Trust {
     let mut files = Files::new();
     let mut text = String::new();
     for (name, key) in [("a", "release"), ("b", "other"), ("c", "third"), ("twin", "release-compressed")] {
-        text += &format!("[{name}]\ncosign_key = \"{name}.pub\"\n");
+        text.extend(["[", name, "]\ncosign_key = \"", name, ".pub\"\n"]);
         files.insert(format!("trust/{name}.pub"), fixture(&format!("{key}.pub")));
     }
     text += "[kl]\ntrusted_root = \"r.json\"\ncertificate_oidc_issuer = \"i\"\ncertificate_identity = \"x\"\n";
@@ -202,6 +202,7 @@ fn every_mistake_is_told_with_its_line() {
         (2, "threshold = 1", "expected a list `of`"),
         (5, "threshold = 1\nof = [\n{ signed_by = \"a\" },\n{ signed_by = \"a\" }]", "found a again"),
         (5, "threshold = 1\nof = [\n{ signed_by = \"a\" },\n{ signed_by = \"twin\" }]", "one key of a and twin"),
+        (2, "all = [{ signed_by = \"a\" }, { signed_by = \"twin\" }]", "one key of a and twin"),
         (3, "attested = \"t\"\nby = \"z\"", "found \"z\""),
         (4, "attested = \"t\"\nby = \"kl\"\nrego = \"no.rego\"", "expected the file policies/predicates/no.rego"),
     ] {

@@ -26,6 +26,15 @@ pub struct PublicKey {
     scheme: Scheme,
 }
 
+/// Two keys are equal when their identity is.
+impl PartialEq for PublicKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.identity == other.identity
+    }
+}
+
+impl Eq for PublicKey {}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Scheme {
     /// ECDSA over a hash, in DER. cosign hashes with the curve's own hash (P-384: SHA-384, P-521: SHA-512), but its

@@ -27,8 +27,17 @@ struct Repositories {
     globs: GlobSet,
 }
 
+/// Two signers are equal when the same signatures count in the same places; the line says nothing.
+impl PartialEq for Signer {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.name, &self.kind, self.repositories()) == (&other.name, &other.kind, other.repositories())
+    }
+}
+
+impl Eq for Signer {}
+
 /// How a signer is known.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SignerKind {
     /// By a public key, as `cosign sign --key` uses.
     CosignKey(PublicKey),

@@ -1,7 +1,8 @@
 //! What a manifest looks like by itself.
 
+use super::data::is_text;
 use crate::gate::Shape;
-use crate::oci::{EvidenceTag, Manifest, ManifestKind, media_type};
+use crate::oci::{EMPTY_CONFIG, EvidenceTag, Manifest, ManifestKind, media_type};
 
 /// What a manifest looks like by itself, before its layers are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +39,8 @@ pub fn candidate(manifest: &Manifest, tag: Option<&EvidenceTag>, data_types: &[S
     let listed = |artifact: &str| data_types.iter().any(|data| data == artifact);
     let data = manifest.subject.is_some()
         && manifest.has_empty_config()
-        && manifest.artifact_type.as_deref().is_some_and(listed);
+        && manifest.artifact_type.as_deref().is_some_and(listed)
+        && manifest.layers.iter().all(|layer| is_text(&layer.media_type));
     if data { Candidate::Data } else { Candidate::Object }
 }
 
@@ -51,12 +53,20 @@ fn shape_of_layers(manifest: &Manifest) -> Option<Shape> {
     if all(|layer| layer == media_type::DSSE) {
         return Some(Shape::CosignAttestation);
     }
-    manifest.subject.as_ref()?;
+    // An image needs a config that lists its layers: what follows could hide one behind a type that sounds harmless.
+    if manifest.subject.is_none() || !has_empty_content(manifest) {
+        return None;
+    }
     if all(|layer| layer.starts_with(media_type::SIGSTORE_BUNDLE)) {
         return Some(Shape::SigstoreBundle);
     }
     let notation = manifest.effective_artifact_type() == Some(media_type::NOTATION);
     (notation && all(is_notation_envelope)).then_some(Shape::NotationSignature)
+}
+
+/// Whether the config is `{}`, under whatever type: older clients write the type of the artifact there.
+fn has_empty_content(manifest: &Manifest) -> bool {
+    manifest.config.as_ref().is_some_and(|config| config.digest.to_string() == EMPTY_CONFIG)
 }
 
 pub(super) fn is_notation_envelope(layer: &str) -> bool {

@@ -17,14 +17,13 @@ const SBOM_TYPES: [&str; 6] = [
 ];
 
 /// Other types of text; what ends in `+json` is JSON and needs no entry.
-const TEXT_TYPES: [&str; 7] = [
+const TEXT_TYPES: [&str; 6] = [
     "text/spdx",
     "text/spdx+xml",
     "text/plain",
     "application/vnd.cyclonedx",
     "application/vnd.cyclonedx+xml",
     "application/xml",
-    "application/json",
 ];
 
 /// How deep JSON data may nest.
@@ -48,13 +47,21 @@ pub fn check_data(manifest: &Manifest, layers: &[Bytes], tag: Option<&EvidenceTa
     claimed_subject(manifest, tag)?.ok_or_else(|| Falsehood::new("data with a subject", "none"))
 }
 
+fn is_json(kind: &str) -> bool {
+    kind.ends_with("+json") || kind == "application/json"
+}
+
+/// Whether a layer of this media type claims to be text.
+pub(super) fn is_text(kind: &str) -> bool {
+    is_json(kind) || TEXT_TYPES.contains(&kind)
+}
+
 fn check_layer(layer: &Descriptor, bytes: &[u8], under_sbom: bool) -> Result<(), Falsehood> {
     let kind = layer.media_type.as_str();
     if under_sbom && !SBOM_TYPES.contains(&kind) {
         return Err(Falsehood::new("layers of an SBOM", format!("a layer of {kind:?}")));
     }
-    let is_json = kind.ends_with("+json") || kind == "application/json";
-    if !is_json && !TEXT_TYPES.contains(&kind) {
+    if !is_text(kind) {
         return Err(Falsehood::new("layers of JSON or text", format!("a layer of {kind:?}")));
     }
     let text = std::str::from_utf8(bytes)
@@ -62,7 +69,9 @@ fn check_layer(layer: &Descriptor, bytes: &[u8], under_sbom: bool) -> Result<(),
     if text.chars().any(|c| c.is_control() && !matches!(c, '\t' | '\n' | '\r')) {
         return Err(Falsehood::new(format!("text of {kind}"), "control characters"));
     }
-    if is_json && let Err(error) = json::parse(bytes, MAX_DEPTH) {
+    if is_json(kind)
+        && let Err(error) = json::parse(bytes, MAX_DEPTH)
+    {
         return Err(Falsehood::new(format!("JSON, as {kind} is"), error.to_string()));
     }
     Ok(())

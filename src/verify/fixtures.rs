@@ -92,7 +92,7 @@ pub(crate) fn trust_of(keys: &[(&str, Vec<u8>)]) -> Trust {
     let mut files = Files::new();
     let mut signers = String::new();
     for (name, pem) in keys {
-        signers += &format!("[{name}]\ncosign_key = \"cosign/{name}.pub\"\n");
+        signers.extend(["[", name, "]\ncosign_key = \"cosign/", name, ".pub\"\n"]);
         files.insert(format!("trust/cosign/{name}.pub"), pem.clone());
     }
     files.insert(Trust::FILE.to_owned(), signers.into_bytes());

@@ -324,6 +324,20 @@ fn an_image_is_an_object_whatever_it_claims() {
 }
 
 #[test]
+fn an_envelope_beside_the_config_of_an_image_is_an_object() {
+    for (artifact, layer) in
+        [(media_type::NOTATION, "application/cose"), (media_type::SIGSTORE_BUNDLE_V03, media_type::SIGSTORE_BUNDLE_V03)]
+    {
+        let mut manifest = image_with_subject();
+        manifest.artifact_type = Some(artifact.to_owned());
+        manifest.layers[0].media_type = layer.to_owned();
+        assert_eq!(candidate(&manifest, None, &data_types()), Candidate::Object);
+        manifest.config = Case::read("bundle-release").manifest.config;
+        assert!(matches!(candidate(&manifest, None, &data_types()), Candidate::Evidence(_)));
+    }
+}
+
+#[test]
 fn an_image_under_an_evidence_tag_is_false() {
     let manifest = image_with_subject();
     let layers = vec![bytes::Bytes::from_static(b"layer"); manifest.layers.len()];
@@ -368,6 +382,7 @@ fn an_unlisted_type_without_a_subject_or_with_a_config_is_no_data() {
         assert_eq!(looks_like(&case, None), Candidate::Object);
     };
     object(|manifest| manifest.subject = None);
+    object(|manifest| manifest.layers[0].media_type = "application/vnd.oci.image.layer.v1.tar".to_owned());
     object(|manifest| manifest.artifact_type = Some("application/vnd.unlisted".to_owned()));
     object(|manifest| manifest.config.as_mut().unwrap().digest = Digest::sha256(b"other"));
 }
