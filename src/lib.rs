@@ -17,3 +17,10 @@ pub mod requirements;
 pub mod verify;
 
 pub mod registry;
+
+pub mod http;
+
+pub mod cli;
+
+pub mod app;
+pub mod telemetry;
