@@ -18,3 +18,10 @@ pub mod requirements;
 pub mod verify;
 
 pub mod registry;
+
+pub mod http;
+
+pub mod cli;
+
+pub mod app;
+pub mod telemetry;
