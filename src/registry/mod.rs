@@ -19,6 +19,8 @@ mod push;
 mod resolve;
 mod revision;
 mod tend;
+#[cfg(test)]
+mod tests;
 mod upload;
 mod view;
 
