@@ -9,6 +9,9 @@ pub mod oci;
 pub mod config;
 pub mod metadata;
 pub mod store;
+pub mod trust;
 
 pub mod authn;
 pub mod authz;
+pub mod requirements;
+pub mod verify;
