@@ -1,6 +1,7 @@
 //! Hallmark: an OCI registry that serves only what it can verify.
 
 pub mod clock;
+pub mod document;
 pub mod files;
 pub mod gate;
 pub mod mistake;
