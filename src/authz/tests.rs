@@ -345,7 +345,7 @@ fn table() -> impl Strategy<Value = String> {
         "g, user:a, role:x\n", "g, user:a, role:z\n", "g, role:x, role:y\n", "g, role:y, role:z\n", "g, user:b, role:y\n",
     ]);
     (prop::collection::vec(line, 1..12), prop::collection::vec(member, 0..5))
-        .prop_map(|(lines, members)| lines.concat() + &members.concat())
+        .prop_map(|(lines, members)| format!("{}{}", lines.concat(), members.concat()))
 }
 
 proptest! {
