@@ -9,7 +9,7 @@ use crate::gate::{Action, Mode, RequirementName, Who};
 use crate::oci::RepositoryName;
 
 /// What a pull shows.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum PullTerms {
     /// Everything: `unverified` is granted.
     Everything,

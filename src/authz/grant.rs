@@ -18,6 +18,11 @@ pub trait Act: sealed::Sealed + 'static {
     type Rests: Clone + fmt::Debug + Send + Sync;
 }
 
+/// What a [`Grant`] in a repository is for: everything but [`Admin`].
+pub trait InRepository: Act<Rests = Arc<Access>> {}
+
+impl<A: Act<Rests = Arc<Access>>> InRepository for A {}
+
 macro_rules! act {
     ($(#[$doc:meta])* $name:ident, $rests:ty) => {
         $(#[$doc])*
@@ -82,7 +87,7 @@ impl<A: Act> fmt::Debug for Grant<A> {
     }
 }
 
-impl<A: Act<Rests = Arc<Access>>> Grant<A> {
+impl<A: InRepository> Grant<A> {
     /// All that the same person may do there.
     pub fn access(&self) -> &Arc<Access> {
         &self.rests
