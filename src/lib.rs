@@ -16,3 +16,12 @@ pub mod authn;
 pub mod authz;
 pub mod requirements;
 pub mod verify;
+
+pub mod registry;
+
+pub mod http;
+
+pub mod cli;
+
+pub mod app;
+pub mod telemetry;

@@ -6,6 +6,7 @@ mod admission;
 mod admitted;
 mod allowed;
 mod classify;
+mod cases;
 mod counters;
 mod delete;
 mod epoch;
@@ -21,6 +22,7 @@ mod revision;
 mod tend;
 mod upload;
 mod view;
+mod warnings;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
