@@ -76,7 +76,7 @@ pub async fn serve(options: Options) -> Result<(), Failure> {
     }
     let listening = Listening::bind(config).await?;
     let (store, metadata) = open_root(config)?;
-    let authenticator = Arc::new(Authenticator::new(reload::htpasswd(config)?));
+    let authenticator = Arc::new(Authenticator::new(reload::htpasswd(config)?, secret()?));
     let first = reload::first_revision(config, &*metadata).await?;
     let parts = Parts {
         store: Arc::clone(&store),
@@ -119,6 +119,12 @@ fn open_root(config: &Config) -> Result<(Arc<dyn Store>, Arc<dyn Metadata>), Fai
     let metadata = Sqlite::open(&config.root.join("_metadata.sqlite"))
         .map_err(|error| Failure::open(format!("the metadata in {root}"), error))?;
     Ok((Arc::new(store), Arc::new(metadata)))
+}
+
+fn secret() -> Result<[u8; 32], Failure> {
+    let mut secret = [0; 32];
+    getrandom::fill(&mut secret).map_err(|error| Failure::open("the source of randomness", error))?;
+    Ok(secret)
 }
 
 fn challenge(hostname: &str) -> Result<HeaderValue, Failure> {

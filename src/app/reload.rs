@@ -29,21 +29,29 @@ pub(super) struct First {
 
 /// The files' revision, or else the last one that was accepted.
 pub(super) async fn first_revision(config: &Config, metadata: &dyn Metadata) -> Result<First, Failure> {
-    let mistakes = match revision(config) {
+    let mistakes = match revision(config).await {
         Ok(revision) => return Ok(First { revision, refused: None }),
         Err(mistakes) => told(&mistakes),
     };
     let accepted =
         metadata.accepted_revision().await.map_err(|error| Failure::open("the last good revision", error))?;
     let Some(accepted) = accepted else { return Err(Failure::Mistakes(mistakes)) };
-    match Revision::load(accepted.files, &config.hostname) {
+    match Revision::load(accepted.files, &config.hostname).await {
         Ok(revision) => Ok(First { revision, refused: Some(mistakes) }),
         Err(also) => Err(Failure::Mistakes(format!("{mistakes}\nand of the last good revision:\n{}", told(&also)))),
     }
 }
 
-fn revision(config: &Config) -> Result<Revision, Vec<Mistake>> {
-    Revision::load(files::read(&config.policies, &config.trust)?, &config.hostname)
+async fn revision(config: &Config) -> Result<Revision, Vec<Mistake>> {
+    let (policies, trust) = (config.policies.clone(), config.trust.clone());
+    let read = off_the_runtime(move || files::read(&policies, &trust)).await;
+    let read = read.ok_or_else(|| vec![Mistake::new("policies", 0, "expected to read it, which broke off")])??;
+    Revision::load(read, &config.hostname).await
+}
+
+/// Waits for disks without holding up requests; nothing if `work` did not end.
+async fn off_the_runtime<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    tokio::task::spawn_blocking(work).await.ok()
 }
 
 /// The users, if there is a file of them.
@@ -95,22 +103,22 @@ impl Reloader {
         let mut hung_up = signal(SignalKind::hangup()).ok();
         let mut looks = interval(LOOK_EVERY);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut seen = self.fingerprint();
+        let mut seen = self.fingerprint().await;
         loop {
             tokio::select! {
                 _ = looks.tick() => {
-                    let now = self.fingerprint();
+                    let now = self.fingerprint().await;
                     if now != seen {
                         seen = now;
                         drop(self.reload("change").await);
                     }
                 }
                 () = next_signal(hung_up.as_mut()) => {
-                    seen = self.fingerprint();
+                    seen = self.fingerprint().await;
                     drop(self.reload("SIGHUP").await);
                 }
                 Some(answer_to) = asked.recv() => {
-                    seen = self.fingerprint();
+                    seen = self.fingerprint().await;
                     // Whoever asked may have left.
                     drop(answer_to.send(self.reload("request").await));
                 }
@@ -118,14 +126,13 @@ impl Reloader {
         }
     }
 
-    fn fingerprint(&self) -> u64 {
+    async fn fingerprint(&self) -> Option<u64> {
         let mut paths: Vec<PathBuf> = vec![self.config.policies.clone(), self.config.trust.clone()];
         paths.extend(self.config.htpasswd.clone());
         if let Some(certificates) = &self.certificates {
             paths.extend([certificates.files().certificate.clone(), certificates.files().key.clone()]);
         }
-        let paths: Vec<&Path> = paths.iter().map(PathBuf::as_path).collect();
-        files::fingerprint(&paths)
+        off_the_runtime(move || files::fingerprint(&paths.iter().map(PathBuf::as_path).collect::<Vec<&Path>>())).await
     }
 
     /// Takes each part anew that can be taken; what can't keeps its last good state.
@@ -150,10 +157,7 @@ impl Reloader {
     }
 
     async fn swap(&self) -> Result<(), String> {
-        let config = self.config.clone();
-        // Compiling policies takes milliseconds to seconds: not on a thread that answers requests.
-        let loaded = tokio::task::spawn_blocking(move || revision(&config)).await.map_err(|error| error.to_string())?;
-        let revision = loaded.map_err(|mistakes| told(&mistakes))?;
+        let revision = revision(&self.config).await.map_err(|mistakes| told(&mistakes))?;
         self.http.registry.swap(revision).await.map_err(|error| error.to_string())
     }
 }

@@ -1,6 +1,5 @@
 //! `hallmark serve`
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use crate::config::{Config, Flags};
@@ -13,36 +12,9 @@ pub struct Args {
     /// The configuration [default: hallmark.toml, or without one what it would say by default]
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// Where to listen; port 0 takes a free one
-    #[arg(long, value_name = "ADDRESS:PORT")]
-    pub listen: Option<SocketAddr>,
-    /// What references name: host or host:port
-    #[arg(long, value_name = "HOST")]
-    pub hostname: Option<String>,
-    /// Another name for the same registry; may be given several times
-    #[arg(long = "alias", value_name = "HOST")]
-    pub aliases: Vec<String>,
-    /// The folder of all data
-    #[arg(long, value_name = "DIR")]
-    pub root: Option<PathBuf>,
-    /// The folder of policies
-    #[arg(long, value_name = "DIR")]
-    pub policies: Option<PathBuf>,
-    /// The folder of trust
-    #[arg(long, value_name = "DIR")]
-    pub trust: Option<PathBuf>,
-    /// The certificate chain, PEM, leaf first
-    #[arg(long, value_name = "FILE", requires = "tls_key")]
-    pub tls_certificate: Option<PathBuf>,
-    /// The key of the certificate, PEM
-    #[arg(long, value_name = "FILE", requires = "tls_certificate")]
-    pub tls_key: Option<PathBuf>,
-    /// Users with bcrypt hashes
-    #[arg(long, value_name = "FILE")]
-    pub htpasswd: Option<PathBuf>,
-    /// Serve plain HTTP off loopback: passwords travel in the clear unless a proxy in front ends TLS
-    #[arg(long)]
-    pub danger_plain_http: bool,
+    /// What wins over the configuration.
+    #[command(flatten)]
+    pub flags: Flags,
     /// How log lines are written
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = LogFormat::Json)]
     pub log_format: LogFormat,
@@ -72,19 +44,7 @@ pub enum Switch {
 impl Args {
     /// The configuration with these flags.
     pub fn configuration(&self) -> Result<Config, Vec<Mistake>> {
-        let flags = Flags {
-            listen: self.listen,
-            hostname: self.hostname.clone(),
-            aliases: self.aliases.clone(),
-            root: self.root.clone(),
-            policies: self.policies.clone(),
-            trust: self.trust.clone(),
-            tls_certificate: self.tls_certificate.clone(),
-            tls_key: self.tls_key.clone(),
-            htpasswd: self.htpasswd.clone(),
-            danger_plain_http: self.danger_plain_http,
-        };
-        Config::load(self.config.as_deref(), &flags)
+        Config::load(self.config.as_deref(), &self.flags)
     }
 
     /// How log lines are written.

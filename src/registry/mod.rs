@@ -6,6 +6,7 @@ mod admission;
 mod admitted;
 mod allowed;
 mod classify;
+mod cases;
 mod counters;
 mod delete;
 mod epoch;
@@ -23,6 +24,7 @@ mod tend;
 mod tests;
 mod upload;
 mod view;
+mod warnings;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
