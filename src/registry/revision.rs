@@ -121,12 +121,9 @@ impl Revision {
     /// The requirements whose verdicts may differ from those under `earlier`: they or a signer of theirs changed,
     /// came or went.
     pub fn touched_since(&self, earlier: &Self) -> BTreeSet<RequirementName> {
-        let known = |trust: &Trust, name| {
-            trust.signer(name).map(|signer| (signer.kind().clone(), signer.repositories().map(<[_]>::to_vec)))
-        };
         let same = |requirement: &&Requirement| {
             earlier.requirements.by_name(requirement.name()) == Some(*requirement)
-                && requirement.signers().iter().all(|name| known(&self.trust, name) == known(&earlier.trust, name))
+                && requirement.signers().iter().all(|name| self.trust.signer(name) == earlier.trust.signer(name))
         };
         let changed = self.requirements.iter().filter(|requirement| !same(requirement));
         let gone = earlier.requirements.iter().filter(|old| self.requirements.by_name(old.name()).is_none());
