@@ -10,7 +10,7 @@ use super::{cases, warnings};
 use crate::authz::guard::{self, Protection};
 use crate::authz::{self, Access, Admin, Authorizer, Casbin, Grant, Policy, Undecided};
 use crate::files::Files;
-use crate::gate::{Action, Mode, RequirementName, Who};
+use crate::gate::{Action, Mode, RequirementName, SignerName, Who};
 use crate::mistake::Mistake;
 use crate::oci::{Algorithm, Digest, Hasher, RepositoryName};
 use crate::requirements::{Requirement, Requirements};
@@ -159,6 +159,15 @@ fn protections(requirements: &Requirements) -> Vec<Protection> {
         }
     };
     requirements.iter().filter(|requirement| !requirement.protects().is_empty()).map(protection).collect()
+}
+
+/// Whether `name` is the same signer in both, with the same reach.
+fn is_same(a: &Trust, b: &Trust, name: &SignerName) -> bool {
+    match (a.signer(name), b.signer(name)) {
+        (Some(a), Some(b)) => a.kind() == b.kind() && a.repositories() == b.repositories(),
+        (None, None) => true,
+        _ => false,
+    }
 }
 
 fn id(files: &Files) -> Digest {
