@@ -10,7 +10,7 @@ use super::{cases, warnings};
 use crate::authz::guard::{self, Protection};
 use crate::authz::{self, Access, Admin, Authorizer, Casbin, Grant, Policy, Undecided};
 use crate::files::Files;
-use crate::gate::{Action, Mode, RequirementName, Who};
+use crate::gate::{Action, Mode, RequirementName, SignerName, Who};
 use crate::mistake::Mistake;
 use crate::oci::{Algorithm, Digest, Hasher, RepositoryName};
 use crate::requirements::{Requirement, Requirements};
@@ -121,12 +121,9 @@ impl Revision {
     /// The requirements whose verdicts may differ from those under `earlier`: they or a signer of theirs changed,
     /// came or went.
     pub fn touched_since(&self, earlier: &Self) -> BTreeSet<RequirementName> {
-        let known = |trust: &Trust, name| {
-            trust.signer(name).map(|signer| (signer.kind().clone(), signer.repositories().map(<[_]>::to_vec)))
-        };
         let same = |requirement: &&Requirement| {
             earlier.requirements.by_name(requirement.name()) == Some(*requirement)
-                && requirement.signers().iter().all(|name| known(&self.trust, name) == known(&earlier.trust, name))
+                && requirement.signers().iter().all(|name| is_same(&self.trust, &earlier.trust, name))
         };
         let changed = self.requirements.iter().filter(|requirement| !same(requirement));
         let gone = earlier.requirements.iter().filter(|old| self.requirements.by_name(old.name()).is_none());
@@ -162,6 +159,15 @@ fn protections(requirements: &Requirements) -> Vec<Protection> {
         }
     };
     requirements.iter().filter(|requirement| !requirement.protects().is_empty()).map(protection).collect()
+}
+
+/// Whether `name` is the same signer in both, with the same reach.
+fn is_same(a: &Trust, b: &Trust, name: &SignerName) -> bool {
+    match (a.signer(name), b.signer(name)) {
+        (Some(a), Some(b)) => a.kind() == b.kind() && a.repositories() == b.repositories(),
+        (None, None) => true,
+        _ => false,
+    }
 }
 
 fn id(files: &Files) -> Digest {
