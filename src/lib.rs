@@ -1,6 +1,7 @@
 //! Hallmark: an OCI registry that serves only what it can verify.
 
 pub mod clock;
+pub mod document;
 pub mod files;
 pub mod gate;
 pub mod mistake;
@@ -17,3 +18,10 @@ pub mod requirements;
 pub mod verify;
 
 pub mod registry;
+
+pub mod http;
+
+pub mod cli;
+
+pub mod app;
+pub mod telemetry;

@@ -4,4 +4,4 @@ mod authenticator;
 mod htpasswd;
 
 pub use authenticator::{Attempt, Authenticator, Recall, Rejected};
-pub use htpasswd::{Htpasswd, hash};
+pub use htpasswd::{Htpasswd, MAX_PASSWORD_BYTES, hash};

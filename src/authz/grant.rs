@@ -127,7 +127,7 @@ impl Grant<Admin> {
 }
 
 /// The object of `admin` lines.
-const REGISTRY: &str = "_registry";
+pub(super) const REGISTRY: &str = "_registry";
 
 /// The right to administer the registry, if `who` has it.
 pub fn admin(authorizer: &dyn Authorizer, who: &Who) -> Result<Option<Grant<Admin>>, Undecided> {

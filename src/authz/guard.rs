@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::Policy;
-use crate::gate::RequirementName;
+use super::policy::{self, Effect, Line};
+use super::{Policy, glob};
+use crate::gate::{Action, RequirementName};
 use crate::mistake::Mistake;
 
 /// What a requirement protects.
@@ -21,8 +22,49 @@ pub struct Protection {
     pub stronger: BTreeSet<RequirementName>,
 }
 
-/// The lines of `policy` that open what `protections` close.
+const REQUIREMENTS: &str = "policies/requirements.toml";
+
+/// The lines of `policy` that open what `protections` close, and what is wrong with the protections themselves.
+/// Deny lines are not weighed: what a grant opens stays open when a deny line goes.
 pub fn check(policy: &Policy, protections: &[Protection]) -> Vec<Mistake> {
-    let _ = (policy, protections);
-    Vec::new()
+    let mut mistakes = Vec::new();
+    for protection in protections {
+        let wrong = malformed(protection);
+        if wrong.is_empty() {
+            mistakes.extend(policy.lines().iter().filter_map(|line| opened(policy, protection, line)));
+        }
+        mistakes.extend(wrong);
+    }
+    mistakes
+}
+
+fn malformed(protection: &Protection) -> Vec<Mistake> {
+    let globs = protection.globs.iter().filter_map(|glob| glob::build(glob).err());
+    let except = protection.except.iter().filter_map(|subject| policy::subject(subject).err());
+    globs.chain(except).map(|message| Mistake::new(REQUIREMENTS, protection.line, message)).collect()
+}
+
+fn opened(policy: &Policy, protection: &Protection, line: &Line) -> Option<Mistake> {
+    if line.effect != Effect::Allow || line.action != Some(Action::Pull) {
+        return None;
+    }
+    let found = line.requirement.as_ref().map_or("*", RequirementName::as_str);
+    let suffices = |name: &RequirementName| *name == protection.requirement || protection.stronger.contains(name);
+    if line.requirement.as_ref().is_some_and(suffices) {
+        return None;
+    }
+    let subjects = policy.roles().closure(&line.subject);
+    if protection.except.iter().any(|excepted| subjects.contains(excepted.as_str())) {
+        return None;
+    }
+    let message = |glob: &String| match glob::overlap(&line.repositories, glob) {
+        Ok(None) => None,
+        Ok(Some(name)) => Some(format!(
+            "expected {} or stronger for pull, which protects {glob} ({REQUIREMENTS}:{}), found {found} for {}, which opens {name}",
+            protection.requirement, protection.line, line.subject
+        )),
+        Err(error) => Some(error),
+    };
+    let message = protection.globs.iter().find_map(message)?;
+    Some(Mistake::new(Policy::FILE, line.line, message))
 }

@@ -6,6 +6,7 @@ mod admission;
 mod admitted;
 mod allowed;
 mod classify;
+mod cases;
 mod counters;
 mod delete;
 mod epoch;
@@ -19,8 +20,11 @@ mod push;
 mod resolve;
 mod revision;
 mod tend;
+#[cfg(test)]
+mod tests;
 mod upload;
 mod view;
+mod warnings;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
