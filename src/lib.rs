@@ -1,14 +1,27 @@
 //! Hallmark: an OCI registry that serves only what it can verify.
 
 pub mod clock;
+pub mod document;
 pub mod files;
 pub mod gate;
 pub mod mistake;
 pub mod oci;
 
+pub mod config;
 pub mod metadata;
 pub mod store;
 pub mod trust;
 
+pub mod authn;
+pub mod authz;
 pub mod requirements;
 pub mod verify;
+
+pub mod registry;
+
+pub mod http;
+
+pub mod cli;
+
+pub mod app;
+pub mod telemetry;

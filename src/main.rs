@@ -1,3 +1,64 @@
 //! The `hallmark` program.
 
-fn main() {}
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser as _;
+use hallmark::app::{self, Options};
+use hallmark::cli::{Cli, Command, Exit, check, htpasswd, init, serve};
+
+/// Threads that wait for disks and hash passwords.
+const BLOCKING_THREADS: usize = 128;
+const STACK: usize = 1 << 20;
+/// Idle threads hold memory.
+const IDLE: Duration = Duration::from_secs(5);
+
+fn main() -> ExitCode {
+    match Cli::parse().command {
+        Command::Serve(args) => serve(&args),
+        Command::Check(args) => check(&args).into(),
+        Command::Init(args) => init::run(&args, &mut std::io::stdout().lock()).into(),
+        Command::Htpasswd(args) => {
+            htpasswd::run(&args, &mut std::io::stdin().lock(), &mut std::io::stdout().lock()).into()
+        }
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "what keeps it from starting is for whoever started it")]
+fn serve(args: &serve::Args) -> ExitCode {
+    let config = match args.configuration() {
+        Ok(config) => config,
+        Err(mistakes) => {
+            mistakes.iter().for_each(|mistake| eprintln!("{mistake}"));
+            return ExitCode::from(1);
+        }
+    };
+    // Before anything speaks TLS. An error is a provider that is there already.
+    drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .max_blocking_threads(BLOCKING_THREADS)
+        .thread_stack_size(STACK)
+        .thread_keep_alive(IDLE)
+        .build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("can't start threads: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    let options = Options { config, log_format: args.format(), access_log: args.logs_access() };
+    match runtime.block_on(app::serve(options)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("{failure}");
+            ExitCode::from(1)
+        }
+    }
+}
+
+fn check(args: &check::Args) -> Exit {
+    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    runtime.map_or(Exit::CouldNotTell, |runtime| runtime.block_on(check::run(args, &mut std::io::stdout().lock())))
+}

@@ -3,6 +3,11 @@
 //! The contract of [`Metadata`] is what every engine is tested against. Operations are whole: each is one
 //! transaction, and what a caller reads afterwards holds all of it or none.
 
+#[cfg(test)]
+mod contract;
+mod failing;
+mod sqlite;
+
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
@@ -12,6 +17,9 @@ use uuid::Uuid;
 use crate::clock::Timestamp;
 use crate::gate::{RequirementName, Shape, Who};
 use crate::oci::{Algorithm, Digest, LinkKind, RepositoryName, Tag};
+
+pub use self::failing::Failing;
+pub use self::sqlite::Sqlite;
 
 /// Why the metadata could not answer: 503, never "absent".
 #[derive(Debug, thiserror::Error)]

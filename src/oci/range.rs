@@ -44,6 +44,8 @@ impl ByteRange {
         let end = size.checked_sub(1).ok_or(RangeError::Unsatisfiable(size))?;
         let range = match (digits(first), digits(last)) {
             (Some(first), Some(last)) if first <= last => Self { first, last: last.min(end) },
+            // Malformed; the RFC lets us ignore or refuse it, and clients that wrote it did not mean the whole.
+            (Some(_), Some(_)) => return Err(RangeError::Unsatisfiable(size)),
             (Some(first), None) if last.is_empty() => Self { first, last: end },
             (None, Some(suffix)) if first.is_empty() => {
                 if suffix == 0 {
@@ -101,7 +103,7 @@ mod tests {
 
     #[test]
     fn ranges_outside_are_unsatisfiable() {
-        for header in ["bytes=10-", "bytes=10-12", "bytes=-0"] {
+        for header in ["bytes=10-", "bytes=10-12", "bytes=-0", "bytes=3-1"] {
             assert_eq!(ByteRange::parse(header, 10), Err(RangeError::Unsatisfiable(10)), "{header}");
         }
         assert_eq!(ByteRange::parse("bytes=0-", 0), Err(RangeError::Unsatisfiable(0)));

@@ -1,15 +1,24 @@
 //! Requirements: named conditions over signers and attestations.
 
-use std::collections::BTreeSet;
+mod condition;
+mod implication;
+mod matching;
+mod parse;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use condition::{Clause, Facts};
 
 use crate::files::Files;
-use crate::gate::{Explained, Finding, Mode, RequirementName, SignerName, Unmet, Verdict};
+use crate::gate::{Finding, Mode, RequirementName, SignerName, Unmet, Verdict};
 use crate::mistake::Mistake;
 use crate::oci::Digest;
 use crate::trust::Trust;
 
 /// What a pull by tag does with pushes that have not met the requirement yet.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TagFallback {
     /// Skips them.
@@ -20,9 +29,10 @@ pub enum TagFallback {
 }
 
 /// A named condition.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Requirement {
     name: RequirementName,
+    clause: Clause,
     mode: Mode,
     protects: Vec<String>,
     except: Vec<String>,
@@ -67,29 +77,50 @@ impl Requirement {
         self.line
     }
 
+    /// The condition in words, for example `signed by release or signed by acme`.
+    pub fn words(&self) -> String {
+        self.clause.words()
+    }
+
     /// Whether `digest` meets it by these findings, which are about `through`: itself, or an index that reaches it.
-    pub fn evaluate(&self, digest: &Digest, _through: &Digest, findings: &[Finding]) -> Verdict {
+    ///
+    /// A verdict that is met holds until the last moment at which some way to meet it still holds.
+    pub fn evaluate(&self, digest: &Digest, through: &Digest, findings: &[Finding]) -> Verdict {
+        let facts = Facts::of(findings);
+        if let Some(until) = self.clause.met_until(&facts) {
+            return Verdict::Met { until: until.moment(), through: *through };
+        }
         Verdict::Unmet(Box::new(Unmet {
             requirement: self.name.clone(),
             digest: *digest,
-            reason: "no signature was found".to_owned(),
-            conditions: Explained { condition: String::new(), met: false, of: Vec::new() },
+            reason: self.reason(&facts, findings),
+            conditions: self.clause.explain(&facts),
             evidence: findings.to_vec(),
             hint: None,
             again_at: None,
         }))
     }
 
-    /// Whether whatever meets this surely meets `other`; when in doubt, no.
+    fn reason(&self, facts: &Facts<'_>, findings: &[Finding]) -> String {
+        let pieces: BTreeSet<_> = findings.iter().map(|finding| finding.evidence).collect();
+        let missing = self.clause.missing(facts);
+        match pieces.len() {
+            0 => "no signature was found".to_owned(),
+            1 => format!("found 1 piece of evidence, none counts as {missing}"),
+            count => format!("found {count} pieces of evidence, none counts as {missing}"),
+        }
+    }
+
+    /// Whether whatever meets this surely meets `other`; when in doubt, no. One that is not enforced implies nothing.
     pub fn implies(&self, other: &Self) -> bool {
-        self.mode == Mode::Enforce && self.name == other.name
+        self.mode == Mode::Enforce && implication::implies(&self.clause, &other.clause)
     }
 }
 
 /// Every requirement that is defined.
 #[derive(Clone, Debug, Default)]
 pub struct Requirements {
-    all: std::collections::BTreeMap<RequirementName, Requirement>,
+    all: BTreeMap<RequirementName, Requirement>,
 }
 
 impl Requirements {
@@ -97,8 +128,8 @@ impl Requirements {
     pub const FILE: &'static str = "policies/requirements.toml";
 
     /// Reads `policies/requirements.toml`, if it is there, against the signers of `trust`; every mistake is told at once.
-    pub fn parse(_files: &Files, _trust: &Trust) -> Result<Self, Vec<Mistake>> {
-        Ok(Self::default())
+    pub fn parse(files: &Files, trust: &Trust) -> Result<Self, Vec<Mistake>> {
+        parse::parse(files, trust).map(|all| Self { all })
     }
 
     /// Every requirement, by name.
@@ -106,7 +137,7 @@ impl Requirements {
         self.all.values()
     }
 
-    /// The requirement of that name.
+    /// The requirement of that name; `unverified` is none of them.
     pub fn by_name(&self, name: &RequirementName) -> Option<&Requirement> {
         self.all.get(name)
     }

@@ -3,6 +3,12 @@
 //! The contract of [`Store`] is what every implementation is tested against; nothing outside this module
 //! knows about files. Small mutable facts live in [`crate::metadata`].
 
+mod failing;
+mod filesystem;
+
+#[cfg(test)]
+mod contract;
+
 use std::fmt;
 
 use async_trait::async_trait;
@@ -10,6 +16,12 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use crate::oci::{Digest, Hasher, RepositoryName};
+
+pub use failing::Failing;
+pub use filesystem::Filesystem;
+
+/// How many bytes a reader should ask [`Object::read`] for at once: what one positioned read brings well.
+pub const READ_BYTES: usize = 256 * 1024;
 
 /// The opaque name of stored bytes: made by [`Store::seal`], kept in the metadata, never derived from a digest elsewhere.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

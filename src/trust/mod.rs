@@ -2,9 +2,11 @@
 
 mod key;
 mod signer;
+#[cfg(test)]
+mod tests;
 
 pub use key::{KeyError, PublicKey};
-pub use signer::{Signer, SignerKind};
+pub use signer::{Pattern, Signer, SignerKind};
 
 use std::collections::BTreeMap;
 

@@ -1,0 +1,179 @@
+//! `serve`: everything wired together, from the configuration to a clean stop.
+
+mod connections;
+mod listen;
+mod reload;
+mod tls;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::http::HeaderValue;
+use tokio::sync::{mpsc, watch};
+
+use crate::authn::Authenticator;
+use crate::clock::{Clock, SystemClock};
+use crate::config::Config;
+use crate::http::{AccessLog, Condition, Format, Http, Ids, Metrics};
+use crate::metadata::{Metadata, Sqlite};
+use crate::registry::{Parts, Registry};
+use crate::store::{Filesystem, Store};
+use crate::telemetry::Telemetry;
+use crate::verify::SignatureVerifier;
+
+use listen::Listening;
+use reload::Reloader;
+
+/// How long requests that are under way may take after the signal to stop.
+const DRAIN_AT_MOST: Duration = Duration::from_secs(30);
+
+/// What `serve` is told.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The configuration as checked.
+    pub config: Config,
+    /// How log lines are written.
+    pub log_format: Format,
+    /// Whether each request is one line.
+    pub access_log: bool,
+}
+
+/// Why `serve` ended other than by a signal.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// Credentials and content would travel in the clear.
+    #[error(
+        "expected TLS off loopback: {0} would serve plain HTTP; set tls, or danger_plain_http = true behind a proxy that ends TLS"
+    )]
+    PlainHttp(std::net::SocketAddr),
+    /// The files can't be taken, and no revision was accepted before.
+    #[error("expected files that can be enforced, and no revision was accepted before:\n{0}")]
+    Mistakes(String),
+    /// Something that is needed can't be opened.
+    #[error("can't open {what}: {why}")]
+    Open {
+        /// What.
+        what: String,
+        /// Why.
+        why: String,
+    },
+}
+
+impl Failure {
+    fn open(what: impl Into<String>, why: impl std::fmt::Display) -> Self {
+        Self::Open { what: what.into(), why: why.to_string() }
+    }
+}
+
+/// Serves until SIGTERM or SIGINT, then drains and closes.
+pub async fn serve(options: Options) -> Result<(), Failure> {
+    let config = &options.config;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let telemetry =
+        Telemetry::start(options.log_format, Arc::clone(&clock)).map_err(|error| Failure::open("the log", error))?;
+    if config.tls.is_none() && !config.listen.ip().is_loopback() && !config.danger_plain_http {
+        return Err(Failure::PlainHttp(config.listen));
+    }
+    let listening = Listening::bind(config).await?;
+    let (store, metadata) = open_root(config)?;
+    let authenticator = Arc::new(Authenticator::new(reload::htpasswd(config)?, secret()?));
+    let first = reload::first_revision(config, &*metadata).await?;
+    let parts = Parts {
+        store: Arc::clone(&store),
+        metadata: Arc::clone(&metadata),
+        verifier: Arc::new(SignatureVerifier),
+        clock: Arc::clone(&clock),
+        limits: config.limits.clone(),
+        tag_history: config.tag_history,
+        data_types: config.data_types.clone(),
+    };
+    let registry = Registry::open(parts, first.revision).await.map_err(|error| Failure::open("the registry", error))?;
+    let (reload_sender, reload_receiver) = mpsc::channel(1);
+    let access_log = options.access_log.then(|| AccessLog { lines: telemetry.lines(), format: telemetry.format() });
+    let http = Arc::new(Http {
+        registry,
+        authenticator,
+        clock,
+        limits: config.limits.clone(),
+        challenge: challenge(&config.hostname)?,
+        condition: Condition::default(),
+        metrics: Metrics::default(),
+        access_log,
+        reload: reload_sender,
+        ids: Ids::default(),
+    });
+    let reloader = Reloader::new(config.clone(), Arc::clone(&http), telemetry.clone(), listening.certificates());
+    reloader.note_degraded(first.refused);
+    run(http, listening, reloader, reload_receiver, &telemetry).await;
+    telemetry.flush();
+    Ok(())
+}
+
+fn open_root(config: &Config) -> Result<(Arc<dyn Store>, Arc<dyn Metadata>), Failure> {
+    let root = config.root.display();
+    let store = Filesystem::open(&config.root).map_err(|error| {
+        // The store's own sentence hides the medium's, which names the reason.
+        let source = std::error::Error::source(&error).map_or_else(String::new, |source| format!(": {source}"));
+        Failure::open(format!("the store in {root}"), format_args!("{error}{source}"))
+    })?;
+    let metadata = Sqlite::open(&config.root.join("_metadata.sqlite"))
+        .map_err(|error| Failure::open(format!("the metadata in {root}"), error))?;
+    Ok((Arc::new(store), Arc::new(metadata)))
+}
+
+fn secret() -> Result<[u8; 32], Failure> {
+    let mut secret = [0; 32];
+    getrandom::fill(&mut secret).map_err(|error| Failure::open("the source of randomness", error))?;
+    Ok(secret)
+}
+
+fn challenge(hostname: &str) -> Result<HeaderValue, Failure> {
+    HeaderValue::from_str(&format!("Basic realm=\"{hostname}\"")).map_err(|error| Failure::open("the hostname", error))
+}
+
+async fn run(
+    http: Arc<Http>,
+    listening: Listening,
+    reloader: Reloader,
+    reloads: mpsc::Receiver<crate::http::Reload>,
+    telemetry: &Telemetry,
+) {
+    let (stop, stopped) = watch::channel(false);
+    let tending = tokio::spawn(tend(Arc::clone(&http.registry), stopped.clone(), telemetry.clone()));
+    let reloading = tokio::spawn(reloader.run(reloads));
+    let address = listening.url();
+    http.condition.open();
+    telemetry.event("start", &[("listen", &address), ("version", &env!("CARGO_PKG_VERSION"))]);
+    say_listening(&address);
+    let connections = tokio::spawn(connections::accept(listening, Arc::clone(&http), stopped));
+
+    let signal = listen::stop_signal().await;
+    telemetry.event("drain", &[("signal", &signal)]);
+    http.condition.drain();
+    stop.send_replace(true);
+    let in_time = tokio::time::timeout(DRAIN_AT_MOST, connections).await.is_ok();
+    reloading.abort();
+    if tending.await.is_err() {
+        telemetry.event("error", &[("what", &"background work"), ("reason", &"it ended before its time")]);
+    }
+    if let Err(error) = http.registry.close().await {
+        telemetry.event("error", &[("what", &"close"), ("reason", &error)]);
+    }
+    telemetry.event("stop", &[("drained", &in_time)]);
+}
+
+async fn tend(registry: Arc<Registry>, mut stopped: watch::Receiver<bool>, telemetry: Telemetry) {
+    let stop = async move {
+        // An error is a sender that is gone: the end as well.
+        drop(stopped.wait_for(|stopped| *stopped).await);
+    };
+    let report = |what: &'static str, error: &crate::registry::Error| {
+        telemetry.event("error", &[("what", &what), ("reason", error)]);
+    };
+    registry.tend(stop, report).await;
+}
+
+#[expect(clippy::print_stdout, reason = "the one line that scripts wait for")]
+fn say_listening(address: &str) {
+    println!("listening on {address}");
+}

@@ -1,0 +1,64 @@
+//! The socket, its TLS, and the signals that end it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::Failure;
+use super::tls::Certificates;
+use crate::config::Config;
+
+/// A bound socket.
+pub(super) struct Listening {
+    pub(super) listener: TcpListener,
+    address: SocketAddr,
+    certificates: Option<Arc<Certificates>>,
+}
+
+impl Listening {
+    /// Binds, and loads the certificates.
+    pub(super) async fn bind(config: &Config) -> Result<Self, Failure> {
+        let certificates = match &config.tls {
+            Some(tls) => {
+                let loaded =
+                    Certificates::load(tls.clone()).map_err(|error| Failure::open("the certificates", error))?;
+                Some(Arc::new(loaded))
+            }
+            None => None,
+        };
+        let failed = |error| Failure::open(config.listen.to_string(), error);
+        let listener = TcpListener::bind(config.listen).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        Ok(Self { listener, address, certificates })
+    }
+
+    /// Where it is, with the port that was given for 0.
+    pub(super) fn url(&self) -> String {
+        let scheme = if self.certificates.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", self.address)
+    }
+
+    /// The certificates, to be loaded anew.
+    pub(super) fn certificates(&self) -> Option<Arc<Certificates>> {
+        self.certificates.clone()
+    }
+}
+
+/// Waits for SIGTERM or SIGINT and names it.
+pub(super) async fn stop_signal() -> &'static str {
+    let interrupted = async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    let Ok(mut terminated) = signal(SignalKind::terminate()) else {
+        interrupted.await;
+        return "SIGINT";
+    };
+    tokio::select! {
+        () = interrupted => "SIGINT",
+        _ = terminated.recv() => "SIGTERM",
+    }
+}

@@ -1,0 +1,172 @@
+//! Revisions of policy and trust: the first one, and those that follow while it runs.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::Failure;
+use super::tls::Certificates;
+use crate::authn::Htpasswd;
+use crate::config::{Config, files};
+use crate::http::{Http, Reload};
+use crate::metadata::Metadata;
+use crate::mistake::Mistake;
+use crate::registry::Revision;
+use crate::telemetry::Telemetry;
+
+/// How often the files are looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// The revision to begin with, and why it is not what the files say, if so.
+pub(super) struct First {
+    pub(super) revision: Revision,
+    pub(super) refused: Option<String>,
+}
+
+/// The files' revision, or else the last one that was accepted.
+pub(super) async fn first_revision(config: &Config, metadata: &dyn Metadata) -> Result<First, Failure> {
+    let mistakes = match revision(config).await {
+        Ok(revision) => return Ok(First { revision, refused: None }),
+        Err(mistakes) => told(&mistakes),
+    };
+    let accepted =
+        metadata.accepted_revision().await.map_err(|error| Failure::open("the last good revision", error))?;
+    let Some(accepted) = accepted else { return Err(Failure::Mistakes(mistakes)) };
+    match Revision::load(accepted.files, &config.hostname).await {
+        Ok(revision) => Ok(First { revision, refused: Some(mistakes) }),
+        Err(also) => Err(Failure::Mistakes(format!("{mistakes}\nand of the last good revision:\n{}", told(&also)))),
+    }
+}
+
+async fn revision(config: &Config) -> Result<Revision, Vec<Mistake>> {
+    let (policies, trust) = (config.policies.clone(), config.trust.clone());
+    let read = off_the_runtime(move || files::read(&policies, &trust)).await;
+    let read = read.ok_or_else(|| vec![Mistake::new("policies", 0, "expected to read it, which broke off")])??;
+    Revision::load(read, &config.hostname).await
+}
+
+/// Waits for disks without holding up requests; nothing if `work` did not end.
+async fn off_the_runtime<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    tokio::task::spawn_blocking(work).await.ok()
+}
+
+/// The users, if there is a file of them.
+pub(super) fn htpasswd(config: &Config) -> Result<Option<Htpasswd>, Failure> {
+    read_htpasswd(config).map_err(|mistakes| Failure::Mistakes(told(&mistakes)))
+}
+
+fn read_htpasswd(config: &Config) -> Result<Option<Htpasswd>, Vec<Mistake>> {
+    let Some(path) = &config.htpasswd else { return Ok(None) };
+    let name = path.display().to_string();
+    match std::fs::read_to_string(path) {
+        Ok(text) => Htpasswd::parse(&name, &text).map(Some),
+        Err(error) => Err(vec![Mistake::new(name, 0, format!("expected a file that can be read: {error}"))]),
+    }
+}
+
+fn told(mistakes: &[Mistake]) -> String {
+    mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
+
+/// Takes the files anew when they change, on SIGHUP, and when an administrator asks.
+pub(super) struct Reloader {
+    config: Config,
+    http: Arc<Http>,
+    telemetry: Telemetry,
+    certificates: Option<Arc<Certificates>>,
+}
+
+impl Reloader {
+    pub(super) fn new(
+        config: Config,
+        http: Arc<Http>,
+        telemetry: Telemetry,
+        certificates: Option<Arc<Certificates>>,
+    ) -> Self {
+        Self { config, http, telemetry, certificates }
+    }
+
+    /// Tells everybody that the last good revision is enforced, and why; or, with none, that the files are.
+    pub(super) fn note_degraded(&self, refused: Option<String>) {
+        if let Some(mistakes) = &refused {
+            self.telemetry.event("degraded", &[("reason", mistakes)]);
+        }
+        self.http.condition.set_degraded(refused);
+    }
+
+    /// Until it is aborted.
+    pub(super) async fn run(self, mut asked: mpsc::Receiver<Reload>) {
+        let mut hung_up = signal(SignalKind::hangup()).ok();
+        let mut looks = interval(LOOK_EVERY);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut seen = self.fingerprint().await;
+        loop {
+            tokio::select! {
+                _ = looks.tick() => {
+                    let now = self.fingerprint().await;
+                    if now != seen {
+                        seen = now;
+                        drop(self.reload("change").await);
+                    }
+                }
+                () = next_signal(hung_up.as_mut()) => {
+                    seen = self.fingerprint().await;
+                    drop(self.reload("SIGHUP").await);
+                }
+                Some(answer_to) = asked.recv() => {
+                    seen = self.fingerprint().await;
+                    // Whoever asked may have left.
+                    drop(answer_to.send(self.reload("request").await));
+                }
+            }
+        }
+    }
+
+    async fn fingerprint(&self) -> Option<u64> {
+        let mut paths: Vec<PathBuf> = vec![self.config.policies.clone(), self.config.trust.clone()];
+        paths.extend(self.config.htpasswd.clone());
+        if let Some(certificates) = &self.certificates {
+            paths.extend([certificates.files().certificate.clone(), certificates.files().key.clone()]);
+        }
+        off_the_runtime(move || files::fingerprint(&paths.iter().map(PathBuf::as_path).collect::<Vec<&Path>>())).await
+    }
+
+    /// Takes each part anew that can be taken; what can't keeps its last good state.
+    async fn reload(&self, why: &'static str) -> Result<(), String> {
+        let mut mistakes = Vec::new();
+        match read_htpasswd(&self.config) {
+            Ok(users) => self.http.authenticator.replace(users),
+            Err(found) => mistakes.push(told(&found)),
+        }
+        if let Some(Err(error)) = self.certificates.as_ref().map(|certificates| certificates.reload()) {
+            mistakes.push(error.to_string());
+        }
+        if let Err(found) = self.swap().await {
+            mistakes.push(found);
+        }
+        let refused = (!mistakes.is_empty()).then(|| mistakes.join("\n"));
+        if refused.is_none() {
+            self.telemetry.event("reload", &[("why", &why)]);
+        }
+        self.note_degraded(refused.clone());
+        refused.map_or(Ok(()), Err)
+    }
+
+    async fn swap(&self) -> Result<(), String> {
+        let revision = revision(&self.config).await.map_err(|mistakes| told(&mistakes))?;
+        self.http.registry.swap(revision).await.map_err(|error| error.to_string())
+    }
+}
+
+async fn next_signal(signal: Option<&mut tokio::signal::unix::Signal>) {
+    match signal {
+        Some(signal) => {
+            signal.recv().await;
+        }
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,142 @@
+//! The contract, fact by fact, over every engine.
+
+mod blobs;
+mod durability;
+mod generations;
+mod judgements;
+mod manifests;
+mod sweep;
+mod tags;
+mod uploads;
+mod view;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tempfile::TempDir;
+
+use super::{CommitBlob, Committed, Kind, Metadata, Put, PutLink, PutManifest, Sqlite};
+use crate::clock::Timestamp;
+use crate::gate::{Shape, Who};
+use crate::oci::{Digest, LinkKind, RepositoryName, Tag};
+
+/// Holds `fact` against an empty database of each engine.
+async fn each(fact: impl AsyncFn(&dyn Metadata)) {
+    let folder = TempDir::new().unwrap();
+    fact(&Sqlite::open(&folder.path().join("metadata")).unwrap()).await;
+}
+
+/// A moment, some seconds after the beginning.
+fn at(seconds: u64) -> Timestamp {
+    Timestamp::from_micros(0).plus(Duration::from_secs(seconds))
+}
+
+/// When blobs here expire that nothing holds.
+const LEASE: u64 = 1000;
+
+/// When evidence here expires whose subject never comes.
+const ORPHAN_LEASE: u64 = 5000;
+
+fn repo(name: &str) -> RepositoryName {
+    name.parse().unwrap()
+}
+
+fn tag(name: &str) -> Tag {
+    name.parse().unwrap()
+}
+
+fn who(name: &str) -> Who {
+    Who::user(name).unwrap()
+}
+
+/// The digest of what is called `name` here.
+fn digest(name: &str) -> Digest {
+    Digest::sha256(name.as_bytes())
+}
+
+/// The blob `name` in the repository `r`, sealed under the key `key/<name>`, by `ci`.
+fn blob(name: &str) -> CommitBlob {
+    CommitBlob {
+        repository: repo("r"),
+        digest: digest(name),
+        size: 10,
+        key: format!("key/{name}"),
+        who: who("ci"),
+        upload: None,
+        lease: at(LEASE),
+        unheld_cap: None,
+        at: at(0),
+    }
+}
+
+async fn store_blob(m: &dyn Metadata, name: &str) {
+    assert_eq!(m.commit_blob(blob(name)).await.unwrap(), Committed::Stored);
+}
+
+/// The manifest `name` in the repository `r`: an object that holds nothing, by `ci`.
+fn object(name: &str) -> PutManifest {
+    PutManifest {
+        repository: repo("r"),
+        digest: digest(name),
+        bytes: Bytes::copy_from_slice(name.as_bytes()),
+        media_type: "application/vnd.oci.image.manifest.v1+json".to_owned(),
+        artifact_type: None,
+        annotations: BTreeMap::new(),
+        kind: Kind::Object,
+        subject: None,
+        is_referrer: false,
+        links: Vec::new(),
+        tags: Vec::new(),
+        tag_history: 20,
+        evidence_cap: None,
+        orphan_lease: at(ORPHAN_LEASE),
+        who: who("ci"),
+        at: at(0),
+    }
+}
+
+/// An object that holds these through `manifests`, present or not.
+fn index(name: &str, children: &[&str]) -> PutManifest {
+    let links = children.iter().map(|child| link(LinkKind::Manifest, child, false)).collect();
+    PutManifest { links, ..object(name) }
+}
+
+/// An object that holds these layers, which must be present.
+fn image(name: &str, layers: &[&str]) -> PutManifest {
+    let links = layers.iter().map(|layer| link(LinkKind::Layer, layer, true)).collect();
+    PutManifest { links, ..object(name) }
+}
+
+/// A bundle about `subject`, as a referrer.
+fn bundle(name: &str, subject: &str) -> PutManifest {
+    let kind = Kind::Evidence(Shape::SigstoreBundle);
+    PutManifest { kind, subject: Some(digest(subject)), is_referrer: true, ..object(name) }
+}
+
+/// Data about `subject`, as a referrer.
+fn data(name: &str, subject: &str) -> PutManifest {
+    PutManifest { kind: Kind::Data, ..bundle(name, subject) }
+}
+
+/// An object under a tag.
+fn tagged(name: &str, tags: &[&str]) -> PutManifest {
+    PutManifest { tags: tags.iter().map(|name| tag(name)).collect(), ..object(name) }
+}
+
+fn link(kind: LinkKind, name: &str, required: bool) -> PutLink {
+    PutLink { kind, digest: digest(name), required }
+}
+
+async fn store(m: &dyn Metadata, manifest: PutManifest) {
+    assert_eq!(m.put_manifest(manifest).await.unwrap(), Put::Stored { existed: false });
+}
+
+async fn delete(m: &dyn Metadata, name: &str) {
+    assert!(m.delete_manifest(&repo("r"), &digest(name), at(0)).await.unwrap());
+}
+
+/// Names of what the digests are of, in order.
+fn digests(names: &[&str]) -> Vec<Digest> {
+    names.iter().map(|name| digest(name)).collect()
+}

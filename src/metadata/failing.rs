@@ -1,0 +1,96 @@
+//! A seam for tests: metadata that can't answer when a test says so.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use async_trait::async_trait;
+use uuid::Uuid;
+
+use super::{
+    Blob, BlobDeleted, CommitBlob, Committed, DirtyView, Holder, Metadata, Push, Put, PutManifest, Reserved,
+    StoredManifest, StoredRevision, Swept, Totals, Unavailable, Upload,
+};
+use crate::clock::Timestamp;
+use crate::gate::{RequirementName, Who};
+use crate::oci::{Digest, RepositoryName, Tag};
+
+/// Metadata that answers [`Unavailable`] to everything while it is switched off, changing nothing. For tests of what
+/// the rest of Hallmark does then.
+#[derive(Debug)]
+pub struct Failing<M> {
+    inner: M,
+    fails: AtomicBool,
+}
+
+impl<M: Metadata> Failing<M> {
+    /// Answers as `inner` does, until [`Failing::fail`].
+    pub const fn new(inner: M) -> Self {
+        Self { inner, fails: AtomicBool::new(false) }
+    }
+
+    /// Whether every call fails from now on.
+    pub fn fail(&self, fails: bool) {
+        self.fails.store(fails, Ordering::SeqCst);
+    }
+
+    fn check(&self) -> Result<(), Unavailable> {
+        if self.fails.load(Ordering::SeqCst) {
+            return Err(Unavailable("a test said so".to_owned()));
+        }
+        Ok(())
+    }
+}
+
+macro_rules! checked {
+    ($($name:ident($($argument:ident: $type:ty),*) -> $answer:ty;)*) => {
+        #[async_trait]
+        impl<M: Metadata> Metadata for Failing<M> {$(
+            async fn $name(&self, $($argument: $type),*) -> Result<$answer, Unavailable> {
+                self.check()?;
+                self.inner.$name($($argument),*).await
+            }
+        )*}
+    };
+}
+
+checked! {
+    begin_upload(upload: Upload, cap: Option<u64>) -> bool;
+    upload(id: Uuid) -> Option<Upload>;
+    progress_upload(id: Uuid, offset: u64, hash: Vec<u8>, at: Timestamp) -> bool;
+    cancel_upload(id: Uuid) -> bool;
+    reserve(digest: Digest) -> Reserved;
+    commit_blob(blob: CommitBlob) -> Committed;
+    blob(repository: &RepositoryName, digest: &Digest) -> Option<Blob>;
+    uploaded_by(repository: &RepositoryName, digest: &Digest, who: &Who) -> bool;
+    touch_blob(repository: &RepositoryName, digest: &Digest, lease: Timestamp, at: Timestamp) -> ();
+    repositories_with(digest: &Digest, limit: usize) -> Vec<RepositoryName>;
+    delete_blob(repository: &RepositoryName, digest: &Digest) -> BlobDeleted;
+    put_manifest(manifest: PutManifest) -> Put;
+    manifest(repository: &RepositoryName, digest: &Digest) -> Option<StoredManifest>;
+    pushes(repository: &RepositoryName, tag: &Tag) -> Vec<Push>;
+    delete_manifest(repository: &RepositoryName, digest: &Digest, at: Timestamp) -> bool;
+    delete_tag(repository: &RepositoryName, tag: &Tag) -> bool;
+    tags_of(repository: &RepositoryName, digest: &Digest) -> Vec<Tag>;
+    tags(repository: &RepositoryName, after: Option<&str>, limit: usize) -> Vec<(Tag, Digest)>;
+    repositories(after: Option<&str>, limit: usize) -> Vec<RepositoryName>;
+    repository_exists(repository: &RepositoryName) -> bool;
+    referrers(repository: &RepositoryName, subject: &Digest, after: Option<&Digest>, limit: usize) -> Vec<StoredManifest>;
+    evidence(repository: &RepositoryName, subject: &Digest, limit: usize) -> Vec<StoredManifest>;
+    holders(repository: &RepositoryName, digest: &Digest, limit: usize) -> Vec<Holder>;
+    children(repository: &RepositoryName, digest: &Digest, limit: usize) -> Vec<Digest>;
+    ancestors(repository: &RepositoryName, digest: &Digest, depth: usize, limit: usize) -> Vec<Digest>;
+    generation(repository: &RepositoryName, digest: &Digest, depth: usize, limit: usize) -> u64;
+    record_verified(repository: &RepositoryName, evidence: &Digest) -> ();
+    record_met(repository: &RepositoryName, digest: &Digest, requirements: &[RequirementName], at: Timestamp) -> ();
+    met(repository: &RepositoryName, digest: &Digest) -> Vec<RequirementName>;
+    to_judge(limit: usize) -> Vec<(RepositoryName, Digest, u64)>;
+    judged(repository: &RepositoryName, digest: &Digest, ticket: u64) -> ();
+    newest_pushes(after: Option<(&RepositoryName, &Tag)>, limit: usize) -> Vec<(RepositoryName, Tag, Push)>;
+    sweep(at: Timestamp, uploads_before: Timestamp, limit: usize) -> Swept;
+    forget_trash(keys: &[String]) -> ();
+    dirty_view() -> Option<DirtyView>;
+    clean_view(repository: &RepositoryName, sequence: u64) -> ();
+    accept_revision(revision: StoredRevision) -> ();
+    accepted_revision() -> Option<StoredRevision>;
+    totals() -> Totals;
+    close() -> ();
+}

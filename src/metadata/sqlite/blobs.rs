@@ -1,0 +1,193 @@
+//! Blobs of repositories, the contents behind them, and the trash.
+
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use super::repositories::{self, RepositoryId};
+use super::values::{self, Count};
+use super::{links, uploads, view};
+use crate::clock::Timestamp;
+use crate::gate::Who;
+use crate::metadata::{Blob, BlobDeleted, CommitBlob, Committed};
+use crate::oci::{Digest, RepositoryName};
+
+/// The live key of a content.
+pub(super) fn live_key(connection: &Connection, digest: &Digest) -> rusqlite::Result<Option<String>> {
+    let mut statement = connection.prepare_cached("SELECT key FROM contents WHERE digest = ?1")?;
+    statement.query_row([digest], |row| row.get(0)).optional()
+}
+
+pub(super) fn find(
+    connection: &Connection,
+    repository: &RepositoryName,
+    digest: &Digest,
+) -> rusqlite::Result<Option<Blob>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT c.key, c.size FROM blobs b JOIN contents c ON c.digest = b.digest
+         WHERE b.repository = (SELECT id FROM repositories WHERE name = ?1) AND b.digest = ?2",
+    )?;
+    let read = |row: &rusqlite::Row<'_>| Ok(Blob { key: row.get(0)?, size: row.get::<_, Count>(1)?.0 });
+    statement.query_row(params![repository, digest], read).optional()
+}
+
+pub(super) fn is_present(connection: &Connection, repository: RepositoryId, digest: &Digest) -> rusqlite::Result<bool> {
+    let mut statement = connection.prepare_cached("SELECT 1 FROM blobs WHERE repository = ?1 AND digest = ?2")?;
+    statement.exists(params![repository, digest])
+}
+
+pub(super) fn uploaded_by(
+    connection: &Connection,
+    repository: &RepositoryName,
+    digest: &Digest,
+    who: &Who,
+) -> rusqlite::Result<bool> {
+    let mut statement = connection.prepare_cached(
+        "SELECT 1 FROM uploaders
+         WHERE repository = (SELECT id FROM repositories WHERE name = ?1) AND digest = ?2 AND who = ?3",
+    )?;
+    statement.exists(params![repository, digest, who])
+}
+
+/// The state in which [`commit`] finds the key that it is given.
+enum Given {
+    /// Nobody has the content: the key was sealed just now.
+    Fresh,
+    /// It is the live key of the content.
+    Live,
+    /// Another key is.
+    Surplus,
+    /// It was live once.
+    Trashed,
+}
+
+fn given(connection: &Connection, blob: &CommitBlob) -> rusqlite::Result<Given> {
+    if let Some(live) = live_key(connection, &blob.digest)? {
+        return Ok(if live == blob.key { Given::Live } else { Given::Surplus });
+    }
+    let trashed = connection.prepare_cached("SELECT 1 FROM trash WHERE key = ?1")?.exists([&blob.key])?;
+    Ok(if trashed { Given::Trashed } else { Given::Fresh })
+}
+
+pub(super) fn commit(connection: &Connection, blob: &CommitBlob) -> rusqlite::Result<Committed> {
+    let given = given(connection, blob)?;
+    if matches!(given, Given::Trashed) {
+        return Ok(Committed::Gone);
+    }
+    if is_capped(connection, blob)? {
+        return Ok(Committed::Capped);
+    }
+    match given {
+        Given::Fresh => {
+            let mut statement =
+                connection.prepare_cached("INSERT INTO contents (digest, key, size) VALUES (?1, ?2, ?3)")?;
+            statement.execute(params![blob.digest, blob.key, values::integer(blob.size)])?;
+        }
+        // The caller removes the bytes; should it die before, the sweep does.
+        Given::Surplus => trash(connection, &blob.key)?,
+        Given::Live | Given::Trashed => {}
+    }
+    let repository = repositories::make(connection, &blob.repository)?;
+    place(connection, repository, &blob.digest, blob.lease)?;
+    connection
+        .prepare_cached("INSERT OR IGNORE INTO uploaders (repository, digest, who) VALUES (?1, ?2, ?3)")?
+        .execute(params![repository, blob.digest, blob.who])?;
+    if let Some(upload) = blob.upload {
+        uploads::end(connection, upload)?;
+    }
+    Ok(if matches!(given, Given::Surplus) { Committed::Surplus } else { Committed::Stored })
+}
+
+/// Whether one more blob that nothing holds is too many for this person here.
+fn is_capped(connection: &Connection, blob: &CommitBlob) -> rusqlite::Result<bool> {
+    let Some(cap) = blob.unheld_cap else { return Ok(false) };
+    let Some(repository) = repositories::find(connection, &blob.repository)? else { return Ok(cap == 0) };
+    if links::is_held(connection, repository, &blob.digest)? {
+        return Ok(false);
+    }
+    let mut statement = connection.prepare_cached(
+        "SELECT count(*) FROM blobs b JOIN uploaders u ON u.repository = b.repository AND u.digest = b.digest
+         WHERE b.repository = ?1 AND b.lease IS NOT NULL AND u.who = ?2 AND b.digest <> ?3",
+    )?;
+    let Count(unheld) = statement.query_row(params![repository, blob.who, blob.digest], |row| row.get(0))?;
+    Ok(unheld >= cap)
+}
+
+/// Makes the blob part of the repository, or extends its lease if it is already.
+fn place(connection: &Connection, repository: RepositoryId, digest: &Digest, lease: Timestamp) -> rusqlite::Result<()> {
+    if is_present(connection, repository, digest)? {
+        let mut statement = connection.prepare_cached(
+            "UPDATE blobs SET lease = max(lease, ?3) WHERE repository = ?1 AND digest = ?2 AND lease IS NOT NULL",
+        )?;
+        return statement.execute(params![repository, digest, lease]).map(drop);
+    }
+    let lease = if links::is_held(connection, repository, digest)? { None } else { Some(lease) };
+    connection
+        .prepare_cached("INSERT INTO blobs (repository, digest, lease) VALUES (?1, ?2, ?3)")?
+        .execute(params![repository, digest, lease])?;
+    view::mark(connection, repository, digest)
+}
+
+/// The lease of a blob that nothing holds.
+pub(super) fn lease(
+    connection: &Connection,
+    repository: &RepositoryName,
+    digest: &Digest,
+) -> rusqlite::Result<Option<Timestamp>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT lease FROM blobs
+         WHERE repository = (SELECT id FROM repositories WHERE name = ?1) AND digest = ?2 AND lease IS NOT NULL",
+    )?;
+    statement.query_row(params![repository, digest], |row| row.get(0)).optional()
+}
+
+/// Extends the lease of a blob that nothing holds.
+pub(super) fn extend(
+    connection: &Connection,
+    repository: &RepositoryName,
+    digest: &Digest,
+    lease: Timestamp,
+) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare_cached(
+        "UPDATE blobs SET lease = max(lease, ?3)
+         WHERE repository = (SELECT id FROM repositories WHERE name = ?1) AND digest = ?2 AND lease IS NOT NULL",
+    )?;
+    statement.execute(params![repository, digest, lease]).map(drop)
+}
+
+pub(super) fn delete(
+    connection: &Connection,
+    repository: &RepositoryName,
+    digest: &Digest,
+) -> rusqlite::Result<BlobDeleted> {
+    let Some(repository) = repositories::find(connection, repository)? else { return Ok(BlobDeleted::Absent) };
+    if !is_present(connection, repository, digest)? {
+        return Ok(BlobDeleted::Absent);
+    }
+    if links::is_held(connection, repository, digest)? {
+        return Ok(BlobDeleted::Held);
+    }
+    remove(connection, repository, digest)?;
+    Ok(BlobDeleted::Deleted)
+}
+
+/// Takes a blob that nothing holds out of a repository; the last one takes its content to the trash.
+pub(super) fn remove(connection: &Connection, repository: RepositoryId, digest: &Digest) -> rusqlite::Result<()> {
+    for sql in [
+        "DELETE FROM blobs WHERE repository = ?1 AND digest = ?2",
+        "DELETE FROM uploaders WHERE repository = ?1 AND digest = ?2",
+    ] {
+        connection.prepare_cached(sql)?.execute(params![repository, digest])?;
+    }
+    view::mark(connection, repository, digest)?;
+    if connection.prepare_cached("SELECT 1 FROM blobs WHERE digest = ?1")?.exists([digest])? {
+        return Ok(());
+    }
+    if let Some(key) = live_key(connection, digest)? {
+        connection.prepare_cached("DELETE FROM contents WHERE digest = ?1")?.execute([digest])?;
+        trash(connection, &key)?;
+    }
+    Ok(())
+}
+
+fn trash(connection: &Connection, key: &str) -> rusqlite::Result<()> {
+    connection.prepare_cached("INSERT OR IGNORE INTO trash (key) VALUES (?1)")?.execute([key]).map(drop)
+}

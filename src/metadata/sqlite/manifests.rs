@@ -1,0 +1,96 @@
+//! Manifests as they are read: by digest, and by what they are about.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
+
+use super::repositories::RepositoryId;
+use super::values;
+use crate::metadata::StoredManifest;
+use crate::oci::{Digest, RepositoryName};
+
+/// The columns that [`read`] reads.
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT digest, bytes, media_type, artifact_type, annotations, kind, subject, at FROM manifests ",
+            $rest
+        )
+    };
+}
+
+fn read(row: &Row<'_>) -> rusqlite::Result<StoredManifest> {
+    Ok(StoredManifest {
+        digest: row.get(0)?,
+        bytes: Bytes::copy_from_slice(row.get_ref(1)?.as_blob()?),
+        media_type: row.get(2)?,
+        artifact_type: row.get(3)?,
+        annotations: annotations(row.get_ref(4)?.as_str()?)?,
+        kind: row.get(5)?,
+        subject: row.get(6)?,
+        at: row.get(7)?,
+    })
+}
+
+fn annotations(json: &str) -> rusqlite::Result<BTreeMap<String, String>> {
+    if json == "{}" {
+        return Ok(BTreeMap::new());
+    }
+    Ok(serde_json::from_str(json).map_err(|error| values::unreadable("annotations", error))?)
+}
+
+pub(super) fn find(
+    connection: &Connection,
+    repository: &RepositoryName,
+    digest: &Digest,
+) -> rusqlite::Result<Option<StoredManifest>> {
+    let mut statement = connection
+        .prepare_cached(select!("WHERE repository = (SELECT id FROM repositories WHERE name = ?1) AND digest = ?2"))?;
+    statement.query_row(params![repository, digest], read).optional()
+}
+
+pub(super) fn row_of(
+    connection: &Connection,
+    repository: RepositoryId,
+    digest: &Digest,
+) -> rusqlite::Result<Option<i64>> {
+    let mut statement = connection.prepare_cached("SELECT id FROM manifests WHERE repository = ?1 AND digest = ?2")?;
+    statement.query_row(params![repository, digest], |row| row.get(0)).optional()
+}
+
+/// Manifests with this `subject` of their own, in the order in which they came. A cursor that was deleted meanwhile
+/// begins again: what is listed twice does no harm, what is left out would.
+pub(super) fn referrers(
+    connection: &Connection,
+    repository: RepositoryId,
+    subject: &Digest,
+    after: Option<&Digest>,
+    limit: usize,
+) -> rusqlite::Result<Vec<StoredManifest>> {
+    let after = match after {
+        None => None,
+        Some(digest) => row_of(connection, repository, digest)?,
+    };
+    let mut statement = connection.prepare_cached(select!(
+        "WHERE repository = ?1 AND subject = ?2 AND is_referrer = 1 AND id > ?3 ORDER BY id LIMIT ?4"
+    ))?;
+    let rows =
+        statement.query_map(params![repository, subject, after.unwrap_or_default(), values::limit(limit)], read)?;
+    rows.collect()
+}
+
+pub(super) fn evidence(
+    connection: &Connection,
+    repository: &RepositoryName,
+    subject: &Digest,
+    limit: usize,
+) -> rusqlite::Result<Vec<StoredManifest>> {
+    let mut statement = connection.prepare_cached(select!(
+        "WHERE repository = (SELECT id FROM repositories WHERE name = ?1) AND subject = ?2
+           AND kind NOT IN ('object', 'data', 'referrers-list')
+         ORDER BY verified DESC, id DESC LIMIT ?3"
+    ))?;
+    let rows = statement.query_map(params![repository, subject, values::limit(limit)], read)?;
+    rows.collect()
+}

@@ -1,0 +1,113 @@
+//! The embedded engine: one `SQLite` file, one writer that groups commits, readers that are called inline.
+//!
+//! Each file here is one noun; the functions in them are the parts of a transaction, and [`operations`] says which of
+//! them make up each operation of the contract.
+
+mod blobs;
+mod counters;
+mod judgements;
+mod links;
+mod manifests;
+mod operations;
+mod push;
+mod readers;
+mod removal;
+mod repositories;
+mod revisions;
+mod schema;
+mod sweep;
+mod tags;
+mod uploads;
+mod values;
+mod view;
+mod writer;
+
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+
+use self::readers::Readers;
+use self::writer::{Durability, Writer};
+use super::Unavailable;
+use crate::oci::RepositoryName;
+
+/// How long a connection waits for another: only while a log is recovered does one have to.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// Generations that one opening of the file has for itself, so that none needs a transaction.
+const GENERATIONS: u64 = 1 << 32;
+
+/// Metadata in one `SQLite` file. It belongs to one process: the store's lock sees to that.
+#[derive(Debug)]
+pub struct Sqlite {
+    readers: Readers,
+    writer: Writer,
+    /// The next generation that no content was ever stored under.
+    generation: AtomicU64,
+}
+
+impl Sqlite {
+    /// Opens the database at `path`, which is made if it is absent. A schema newer than this program is refused.
+    pub fn open(path: &Path) -> Result<Self, Unavailable> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut connection = Connection::open_with_flags(path, flags)?;
+        connection.busy_timeout(BUSY)?;
+        connection.set_prepared_statement_cache_capacity(readers::STATEMENTS);
+        connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        schema::migrate(&mut connection)?;
+        // Durable before the first generation is handed out: those of an earlier opening never return.
+        let epoch = u64::try_from(counters::epoch(&connection)?).unwrap_or_default();
+        Ok(Self {
+            readers: Readers::new(path),
+            writer: Writer::start(connection)?,
+            generation: AtomicU64::new(epoch.saturating_mul(GENERATIONS)),
+        })
+    }
+
+    fn read<T>(&self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, Unavailable> {
+        self.readers.run(read)
+    }
+
+    /// Reads of a repository that take several statements; of one that does not exist, nothing is read.
+    fn in_repository<T: Default>(
+        &self,
+        repository: &RepositoryName,
+        read: impl FnOnce(&Connection, repositories::RepositoryId) -> rusqlite::Result<T>,
+    ) -> Result<T, Unavailable> {
+        self.readers.snapshot(|connection| match repositories::find(connection, repository)? {
+            Some(id) => read(connection, id),
+            None => Ok(T::default()),
+        })
+    }
+
+    /// A change that must survive a power cut.
+    async fn write<T, F>(&self, work: F) -> Result<T, Unavailable>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    {
+        self.writer.run(Durability::Power, work).await
+    }
+
+    /// A change that must survive the death of the process only.
+    async fn note<T, F>(&self, work: F) -> Result<T, Unavailable>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    {
+        self.writer.run(Durability::Process, work).await
+    }
+
+    fn next_generation(&self) -> u64 {
+        self.generation.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
+impl From<rusqlite::Error> for Unavailable {
+    fn from(error: rusqlite::Error) -> Self {
+        Self(error.to_string())
+    }
+}

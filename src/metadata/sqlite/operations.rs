@@ -1,0 +1,266 @@
+//! The contract, operation by operation: what is read inline, and what is one piece of work for the writer.
+
+use async_trait::async_trait;
+use uuid::Uuid;
+
+use super::{
+    Sqlite, blobs, counters, judgements, links, manifests, push, removal, repositories, revisions, sweep, tags,
+    uploads, view,
+};
+use crate::clock::Timestamp;
+use crate::gate::{RequirementName, Who};
+use crate::metadata::{
+    Blob, BlobDeleted, CommitBlob, Committed, DirtyView, Holder, Metadata, Push, Put, PutManifest, Reserved,
+    StoredManifest, StoredRevision, Swept, Totals, Unavailable, Upload,
+};
+use crate::oci::{Digest, RepositoryName, Tag};
+
+#[async_trait]
+impl Metadata for Sqlite {
+    async fn begin_upload(&self, upload: Upload, cap: Option<u64>) -> Result<bool, Unavailable> {
+        self.note(move |c| uploads::begin(c, &upload, cap)).await
+    }
+
+    async fn upload(&self, id: Uuid) -> Result<Option<Upload>, Unavailable> {
+        self.read(|c| uploads::find(c, id))
+    }
+
+    async fn progress_upload(&self, id: Uuid, offset: u64, hash: Vec<u8>, at: Timestamp) -> Result<bool, Unavailable> {
+        self.note(move |c| uploads::progress(c, id, offset, &hash, at)).await
+    }
+
+    async fn cancel_upload(&self, id: Uuid) -> Result<bool, Unavailable> {
+        self.note(move |c| uploads::end(c, id)).await
+    }
+
+    async fn reserve(&self, digest: Digest) -> Result<Reserved, Unavailable> {
+        let live = self.read(|c| blobs::live_key(c, &digest))?;
+        Ok(live.map_or_else(|| Reserved::Fresh(self.next_generation()), Reserved::Live))
+    }
+
+    async fn commit_blob(&self, blob: CommitBlob) -> Result<Committed, Unavailable> {
+        self.write(move |c| blobs::commit(c, &blob)).await
+    }
+
+    async fn blob(&self, repository: &RepositoryName, digest: &Digest) -> Result<Option<Blob>, Unavailable> {
+        self.read(|c| blobs::find(c, repository, digest))
+    }
+
+    async fn uploaded_by(&self, repository: &RepositoryName, digest: &Digest, who: &Who) -> Result<bool, Unavailable> {
+        self.read(|c| blobs::uploaded_by(c, repository, digest, who))
+    }
+
+    async fn touch_blob(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        lease: Timestamp,
+        at: Timestamp,
+    ) -> Result<(), Unavailable> {
+        let Some(until) = self.read(|c| blobs::lease(c, repository, digest))? else { return Ok(()) };
+        if until.since(at).saturating_mul(2) >= lease.since(at) {
+            return Ok(());
+        }
+        let (repository, digest) = (repository.clone(), *digest);
+        self.note(move |c| blobs::extend(c, &repository, &digest, lease)).await
+    }
+
+    async fn repositories_with(&self, digest: &Digest, limit: usize) -> Result<Vec<RepositoryName>, Unavailable> {
+        self.read(|c| repositories::with_blob(c, digest, limit))
+    }
+
+    async fn delete_blob(&self, repository: &RepositoryName, digest: &Digest) -> Result<BlobDeleted, Unavailable> {
+        let (repository, digest) = (repository.clone(), *digest);
+        self.write(move |c| blobs::delete(c, &repository, &digest)).await
+    }
+
+    async fn put_manifest(&self, manifest: PutManifest) -> Result<Put, Unavailable> {
+        self.write(move |c| push::put(c, &manifest)).await
+    }
+
+    async fn manifest(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<Option<StoredManifest>, Unavailable> {
+        self.read(|c| manifests::find(c, repository, digest))
+    }
+
+    async fn pushes(&self, repository: &RepositoryName, tag: &Tag) -> Result<Vec<Push>, Unavailable> {
+        self.read(|c| tags::pushes(c, repository, tag))
+    }
+
+    async fn delete_manifest(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        at: Timestamp,
+    ) -> Result<bool, Unavailable> {
+        let (repository, digest) = (repository.clone(), *digest);
+        self.write(move |c| removal::delete(c, &repository, &digest, at)).await
+    }
+
+    async fn delete_tag(&self, repository: &RepositoryName, tag: &Tag) -> Result<bool, Unavailable> {
+        let (repository, tag) = (repository.clone(), tag.clone());
+        self.write(move |c| tags::delete(c, &repository, &tag)).await
+    }
+
+    async fn tags_of(&self, repository: &RepositoryName, digest: &Digest) -> Result<Vec<Tag>, Unavailable> {
+        self.in_repository(repository, |c, id| tags::naming(c, id, digest))
+    }
+
+    async fn tags(
+        &self,
+        repository: &RepositoryName,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<(Tag, Digest)>, Unavailable> {
+        self.read(|c| tags::list(c, repository, after, limit))
+    }
+
+    async fn repositories(&self, after: Option<&str>, limit: usize) -> Result<Vec<RepositoryName>, Unavailable> {
+        self.read(|c| repositories::list(c, after, limit))
+    }
+
+    async fn repository_exists(&self, repository: &RepositoryName) -> Result<bool, Unavailable> {
+        self.read(|c| Ok(repositories::find(c, repository)?.is_some()))
+    }
+
+    async fn referrers(
+        &self,
+        repository: &RepositoryName,
+        subject: &Digest,
+        after: Option<&Digest>,
+        limit: usize,
+    ) -> Result<Vec<StoredManifest>, Unavailable> {
+        self.in_repository(repository, |c, id| manifests::referrers(c, id, subject, after, limit))
+    }
+
+    async fn evidence(
+        &self,
+        repository: &RepositoryName,
+        subject: &Digest,
+        limit: usize,
+    ) -> Result<Vec<StoredManifest>, Unavailable> {
+        self.read(|c| manifests::evidence(c, repository, subject, limit))
+    }
+
+    async fn holders(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        limit: usize,
+    ) -> Result<Vec<Holder>, Unavailable> {
+        self.in_repository(repository, |c, id| links::holders(c, id, digest, limit))
+    }
+
+    async fn children(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        limit: usize,
+    ) -> Result<Vec<Digest>, Unavailable> {
+        self.in_repository(repository, |c, id| links::children(c, id, digest, limit))
+    }
+
+    async fn ancestors(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        depth: usize,
+        limit: usize,
+    ) -> Result<Vec<Digest>, Unavailable> {
+        self.in_repository(repository, |c, id| links::ancestors(c, id, digest, depth, limit))
+    }
+
+    async fn generation(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        depth: usize,
+        limit: usize,
+    ) -> Result<u64, Unavailable> {
+        self.in_repository(repository, |c, id| links::generation(c, id, digest, depth, limit))
+    }
+
+    async fn record_verified(&self, repository: &RepositoryName, evidence: &Digest) -> Result<(), Unavailable> {
+        if !self.read(|c| judgements::is_unverified(c, repository, evidence))? {
+            return Ok(());
+        }
+        let (repository, evidence) = (repository.clone(), *evidence);
+        self.write(move |c| judgements::record_verified(c, &repository, &evidence)).await
+    }
+
+    async fn record_met(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        requirements: &[RequirementName],
+        at: Timestamp,
+    ) -> Result<(), Unavailable> {
+        let known = self.read(|c| judgements::met(c, repository, digest))?;
+        let news: Vec<_> = requirements.iter().filter(|name| !known.contains(name)).cloned().collect();
+        if news.is_empty() {
+            return Ok(());
+        }
+        let (repository, digest) = (repository.clone(), *digest);
+        self.write(move |c| judgements::record_met(c, &repository, &digest, &news, at)).await
+    }
+
+    async fn met(&self, repository: &RepositoryName, digest: &Digest) -> Result<Vec<RequirementName>, Unavailable> {
+        self.read(|c| judgements::met(c, repository, digest))
+    }
+
+    async fn to_judge(&self, limit: usize) -> Result<Vec<(RepositoryName, Digest, u64)>, Unavailable> {
+        self.read(|c| judgements::waiting(c, limit))
+    }
+
+    async fn judged(&self, repository: &RepositoryName, digest: &Digest, ticket: u64) -> Result<(), Unavailable> {
+        let (repository, digest) = (repository.clone(), *digest);
+        // Lost in a power cut, it is judged once more.
+        self.note(move |c| judgements::judged(c, &repository, &digest, ticket)).await
+    }
+
+    async fn newest_pushes(
+        &self,
+        after: Option<(&RepositoryName, &Tag)>,
+        limit: usize,
+    ) -> Result<Vec<(RepositoryName, Tag, Push)>, Unavailable> {
+        self.readers.snapshot(|c| tags::newest_pushes(c, after, limit))
+    }
+
+    async fn sweep(&self, at: Timestamp, uploads_before: Timestamp, limit: usize) -> Result<Swept, Unavailable> {
+        // Durable before the caller removes bytes: rows that return after a power cut would name what is gone.
+        self.write(move |c| sweep::sweep(c, at, uploads_before, limit)).await
+    }
+
+    async fn forget_trash(&self, keys: &[String]) -> Result<(), Unavailable> {
+        let keys = keys.to_vec();
+        self.note(move |c| sweep::forget(c, &keys)).await
+    }
+
+    async fn dirty_view(&self) -> Result<Option<DirtyView>, Unavailable> {
+        self.readers.snapshot(view::dirty)
+    }
+
+    async fn clean_view(&self, repository: &RepositoryName, sequence: u64) -> Result<(), Unavailable> {
+        let repository = repository.clone();
+        self.note(move |c| view::clean(c, &repository, sequence)).await
+    }
+
+    async fn accept_revision(&self, revision: StoredRevision) -> Result<(), Unavailable> {
+        self.write(move |c| revisions::accept(c, &revision)).await
+    }
+
+    async fn accepted_revision(&self) -> Result<Option<StoredRevision>, Unavailable> {
+        self.readers.snapshot(revisions::accepted)
+    }
+
+    async fn totals(&self) -> Result<Totals, Unavailable> {
+        self.read(counters::totals)
+    }
+
+    async fn close(&self) -> Result<(), Unavailable> {
+        self.writer.checkpoint().await
+    }
+}

@@ -1,0 +1,81 @@
+//! Connections that only read: each thread comes back to its own, whose statements and pages are warm.
+
+use std::cell::Cell;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use rusqlite::{Connection, OpenFlags};
+
+use crate::metadata::Unavailable;
+
+/// Enough for every runtime thread of a large machine; more threads share.
+const SLOTS: usize = 64;
+
+/// Statements that a connection keeps prepared: all of them.
+pub(super) const STATEMENTS: usize = 256;
+
+static THREADS: AtomicUsize = AtomicUsize::new(0);
+
+thread_local! {
+    static THREAD: Cell<usize> = Cell::new(THREADS.fetch_add(1, Ordering::Relaxed));
+}
+
+/// The readers of one database; they are opened when they are first needed.
+#[derive(Debug)]
+pub(super) struct Readers {
+    path: PathBuf,
+    slots: Vec<Mutex<Option<Connection>>>,
+}
+
+impl Readers {
+    /// Readers of the database at `path`; nothing is opened yet.
+    pub(super) fn new(path: &Path) -> Self {
+        Self { path: path.to_owned(), slots: (0..SLOTS).map(|_| Mutex::new(None)).collect() }
+    }
+
+    /// Runs `read` on this thread's connection, in the calling thread.
+    pub(super) fn run<T>(&self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, Unavailable> {
+        let mut slot = self.slot()?;
+        let connection = match &mut *slot {
+            Some(connection) => connection,
+            empty => empty.insert(self.open()?),
+        };
+        read(connection).map_err(Unavailable::from)
+    }
+
+    /// As [`Readers::run`], for what takes several statements: all of them see the same moment.
+    pub(super) fn snapshot<T>(&self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, Unavailable> {
+        self.run(|connection| {
+            connection.prepare_cached("BEGIN")?.execute([])?;
+            let _end = Snapshot(connection);
+            read(connection)
+        })
+    }
+
+    fn slot(&self) -> Result<MutexGuard<'_, Option<Connection>>, Unavailable> {
+        let index = THREAD.get().checked_rem(self.slots.len()).unwrap_or_default();
+        let slot = self.slots.get(index).ok_or_else(|| Unavailable("no reader is left".to_owned()))?;
+        // A read that panicked left no transaction behind: statements reset themselves when they are dropped.
+        Ok(slot.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn open(&self) -> Result<Connection, Unavailable> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(&self.path, flags)?;
+        connection.busy_timeout(super::BUSY)?;
+        connection.pragma_update(None, "query_only", true)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        Ok(connection)
+    }
+}
+
+/// A transaction that only reads, ended when this is dropped.
+struct Snapshot<'c>(&'c Connection);
+
+impl Drop for Snapshot<'_> {
+    fn drop(&mut self) {
+        // Nothing was changed; if this fails, the next BEGIN on the connection fails too, and says so.
+        drop(self.0.prepare_cached("COMMIT").and_then(|mut statement| statement.execute([])));
+    }
+}

@@ -1,0 +1,168 @@
+-- Digests are the 32 or 64 bytes of their hash. Times are microseconds since 1970. `who` is as displayed.
+
+-- One number that grows with every change (`change`), how often the file was opened (`epoch`), and what
+-- `/metrics` counts, kept by the triggers below.
+CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+INSERT INTO counters VALUES
+  ('change', 0), ('epoch', 0),
+  ('repositories', 0), ('manifests', 0), ('tags', 0), ('blobs', 0), ('blob_bytes', 0), ('uploads', 0);
+
+CREATE TABLE repositories (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+
+CREATE TABLE uploads (
+  id BLOB PRIMARY KEY,
+  repository TEXT NOT NULL,                 -- a name: a session alone makes no repository
+  who TEXT NOT NULL,
+  sign_only INTEGER NOT NULL,
+  offset INTEGER NOT NULL,
+  algorithm TEXT NOT NULL,
+  hash BLOB NOT NULL,
+  at INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX uploads_at ON uploads (at);
+CREATE INDEX uploads_sign_only ON uploads (who) WHERE sign_only = 1;
+
+-- The one live key of each content, whichever repositories have it.
+CREATE TABLE contents (digest BLOB PRIMARY KEY, key TEXT NOT NULL UNIQUE, size INTEGER NOT NULL) WITHOUT ROWID;
+
+-- Keys that nothing names any more. `removed` is null while the bytes are there, 0 when they were removed, then the
+-- moment of the first sweep after that: a commit that still holds the key is told that it is gone.
+CREATE TABLE trash (key TEXT PRIMARY KEY, removed INTEGER) WITHOUT ROWID;
+CREATE INDEX trash_waiting ON trash (key) WHERE removed IS NULL;
+CREATE INDEX trash_removed ON trash (removed) WHERE removed IS NOT NULL;
+
+-- `lease` is null exactly while a manifest of the repository holds the blob.
+CREATE TABLE blobs (
+  repository INTEGER NOT NULL,
+  digest BLOB NOT NULL,
+  lease INTEGER,
+  PRIMARY KEY (repository, digest)
+) WITHOUT ROWID;
+CREATE INDEX blobs_digest ON blobs (digest, repository);
+CREATE INDEX blobs_unheld ON blobs (repository, lease) WHERE lease IS NOT NULL;
+CREATE INDEX blobs_lease ON blobs (lease) WHERE lease IS NOT NULL;
+
+CREATE TABLE uploaders (
+  repository INTEGER NOT NULL,
+  digest BLOB NOT NULL,
+  who TEXT NOT NULL,
+  PRIMARY KEY (repository, digest, who)
+) WITHOUT ROWID;
+
+CREATE TABLE manifests (
+  id INTEGER PRIMARY KEY,
+  repository INTEGER NOT NULL,
+  digest BLOB NOT NULL,
+  media_type TEXT NOT NULL,
+  artifact_type TEXT,
+  annotations TEXT NOT NULL,                -- JSON
+  kind TEXT NOT NULL,                       -- 'object', 'data', or the shape of evidence
+  subject BLOB,
+  is_referrer INTEGER NOT NULL,
+  verified INTEGER NOT NULL DEFAULT 0,
+  orphan_lease INTEGER,                     -- null unless the subject never came
+  who TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  bytes BLOB NOT NULL                       -- last: the rest is read without it
+);
+CREATE UNIQUE INDEX manifests_digest ON manifests (repository, digest);
+CREATE INDEX manifests_subject ON manifests (repository, subject) WHERE subject IS NOT NULL;
+CREATE INDEX manifests_evidence ON manifests (repository, subject, verified DESC, id DESC)
+  WHERE kind NOT IN ('object', 'data', 'referrers-list');
+CREATE INDEX manifests_orphan ON manifests (orphan_lease) WHERE orphan_lease IS NOT NULL;
+
+-- What manifests hold, present or not. `rank` is 0 for what an object holds, else 1; `via` is 0 for `manifests`, 1 for
+-- `config`, 2 for `layers`. In this order holders and parents are read without sorting.
+CREATE TABLE links (
+  repository INTEGER NOT NULL,
+  child BLOB NOT NULL,
+  rank INTEGER NOT NULL,
+  via INTEGER NOT NULL,
+  parent INTEGER NOT NULL REFERENCES manifests (id),
+  PRIMARY KEY (repository, child, rank, via, parent)
+) WITHOUT ROWID;
+CREATE INDEX links_parent ON links (parent, via, child);
+
+-- The newest change that concerns a digest, present or not. Rows stay: a number never returns with another meaning.
+CREATE TABLE generations (
+  repository INTEGER NOT NULL,
+  digest BLOB NOT NULL,
+  change INTEGER NOT NULL,
+  PRIMARY KEY (repository, digest)
+) WITHOUT ROWID;
+
+CREATE TABLE tags (
+  repository INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  newest INTEGER NOT NULL,                  -- the sequence of its newest push
+  PRIMARY KEY (repository, name)
+) WITHOUT ROWID;
+
+CREATE TABLE pushes (
+  repository INTEGER NOT NULL,
+  tag TEXT NOT NULL,
+  sequence INTEGER NOT NULL,
+  digest BLOB NOT NULL,
+  who TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  PRIMARY KEY (repository, tag, sequence DESC)
+) WITHOUT ROWID;
+CREATE INDEX pushes_digest ON pushes (repository, digest, tag);
+
+CREATE TABLE met (
+  repository INTEGER NOT NULL,
+  digest BLOB NOT NULL,
+  requirement TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  PRIMARY KEY (repository, digest, requirement)
+) WITHOUT ROWID;
+
+CREATE TABLE judgements (
+  repository INTEGER NOT NULL,
+  digest BLOB NOT NULL,
+  ticket INTEGER NOT NULL,
+  PRIMARY KEY (repository, digest)
+) WITHOUT ROWID;
+CREATE INDEX judgements_ticket ON judgements (ticket);
+
+-- What the layouts do not show yet. An empty digest stands for `index.json` alone.
+CREATE TABLE pending (
+  repository INTEGER NOT NULL,
+  digest BLOB NOT NULL,
+  sequence INTEGER NOT NULL,
+  PRIMARY KEY (repository, digest)
+) WITHOUT ROWID;
+CREATE INDEX pending_sequence ON pending (sequence);
+
+CREATE TABLE revision (id INTEGER PRIMARY KEY CHECK (id = 1), at INTEGER NOT NULL);
+CREATE TABLE revision_files (name TEXT PRIMARY KEY, content BLOB NOT NULL) WITHOUT ROWID;
+
+CREATE TRIGGER repository_made AFTER INSERT ON repositories BEGIN
+  UPDATE counters SET value = value + 1 WHERE name = 'repositories';
+END;
+CREATE TRIGGER manifest_made AFTER INSERT ON manifests BEGIN
+  UPDATE counters SET value = value + 1 WHERE name = 'manifests';
+END;
+CREATE TRIGGER manifest_deleted AFTER DELETE ON manifests BEGIN
+  UPDATE counters SET value = value - 1 WHERE name = 'manifests';
+END;
+CREATE TRIGGER tag_made AFTER INSERT ON tags BEGIN
+  UPDATE counters SET value = value + 1 WHERE name = 'tags';
+END;
+CREATE TRIGGER tag_deleted AFTER DELETE ON tags BEGIN
+  UPDATE counters SET value = value - 1 WHERE name = 'tags';
+END;
+CREATE TRIGGER content_made AFTER INSERT ON contents BEGIN
+  UPDATE counters SET value = value + 1 WHERE name = 'blobs';
+  UPDATE counters SET value = value + new.size WHERE name = 'blob_bytes';
+END;
+CREATE TRIGGER content_deleted AFTER DELETE ON contents BEGIN
+  UPDATE counters SET value = value - 1 WHERE name = 'blobs';
+  UPDATE counters SET value = value - old.size WHERE name = 'blob_bytes';
+END;
+CREATE TRIGGER upload_begun AFTER INSERT ON uploads BEGIN
+  UPDATE counters SET value = value + 1 WHERE name = 'uploads';
+END;
+CREATE TRIGGER upload_ended AFTER DELETE ON uploads BEGIN
+  UPDATE counters SET value = value - 1 WHERE name = 'uploads';
+END;

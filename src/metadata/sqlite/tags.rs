@@ -1,0 +1,152 @@
+//! Tags and the pushes that they remember.
+
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
+
+use super::repositories::{self, RepositoryId};
+use super::{values, view};
+use crate::clock::Timestamp;
+use crate::gate::Who;
+use crate::metadata::Push;
+use crate::oci::{Digest, RepositoryName, Tag};
+
+/// One push of a tag, to be noted.
+pub(super) struct Pushed<'p> {
+    pub(super) digest: &'p Digest,
+    pub(super) who: &'p Who,
+    pub(super) at: Timestamp,
+    /// The change that it is part of: pushes are ordered by it.
+    pub(super) sequence: i64,
+    /// How many pushes the tag keeps.
+    pub(super) history: usize,
+}
+
+/// Sets a tag, unless its newest push is that digest already.
+pub(super) fn set(
+    connection: &Connection,
+    repository: RepositoryId,
+    tag: &Tag,
+    pushed: &Pushed<'_>,
+) -> rusqlite::Result<()> {
+    let mut newest = connection.prepare_cached(
+        "SELECT digest FROM pushes WHERE repository = ?1 AND tag = ?2 ORDER BY sequence DESC LIMIT 1",
+    )?;
+    let newest: Option<Digest> = newest.query_row(params![repository, tag], |row| row.get(0)).optional()?;
+    if newest.as_ref() == Some(pushed.digest) {
+        return Ok(());
+    }
+    let mut insert = connection.prepare_cached(
+        "INSERT INTO pushes (repository, tag, sequence, digest, who, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    )?;
+    insert.execute(params![repository, tag, pushed.sequence, pushed.digest, pushed.who, pushed.at])?;
+    point(connection, repository, tag.as_str())?;
+    let mut prune = connection.prepare_cached(
+        "DELETE FROM pushes WHERE repository = ?1 AND tag = ?2 AND sequence <= (
+           SELECT sequence FROM pushes WHERE repository = ?1 AND tag = ?2 ORDER BY sequence DESC LIMIT 1 OFFSET ?3)",
+    )?;
+    prune.execute(params![repository, tag, values::limit(pushed.history.max(1))])?;
+    view::mark_index(connection, repository)
+}
+
+/// Points a tag to the newest push that is left; a tag without pushes is gone.
+fn point(connection: &Connection, repository: RepositoryId, tag: &str) -> rusqlite::Result<()> {
+    let mut newest =
+        connection.prepare_cached("SELECT max(sequence) FROM pushes WHERE repository = ?1 AND tag = ?2")?;
+    let newest: Option<i64> = newest.query_row(params![repository, tag], |row| row.get(0))?;
+    let Some(newest) = newest else {
+        let mut delete = connection.prepare_cached("DELETE FROM tags WHERE repository = ?1 AND name = ?2")?;
+        return delete.execute(params![repository, tag]).map(drop);
+    };
+    let mut point = connection.prepare_cached(
+        "INSERT INTO tags (repository, name, newest) VALUES (?1, ?2, ?3)
+         ON CONFLICT DO UPDATE SET newest = excluded.newest",
+    )?;
+    point.execute(params![repository, tag, newest]).map(drop)
+}
+
+/// Takes a digest out of every tag's history.
+pub(super) fn forget(connection: &Connection, repository: RepositoryId, digest: &Digest) -> rusqlite::Result<()> {
+    let mut delete = connection.prepare_cached("DELETE FROM pushes WHERE repository = ?1 AND digest = ?2")?;
+    let named = naming(connection, repository, digest)?;
+    delete.execute(params![repository, digest])?;
+    for tag in &named {
+        point(connection, repository, tag.as_str())?;
+    }
+    Ok(())
+}
+
+/// Tags with this digest anywhere in their history.
+pub(super) fn naming(connection: &Connection, repository: RepositoryId, digest: &Digest) -> rusqlite::Result<Vec<Tag>> {
+    let mut statement = connection
+        .prepare_cached("SELECT DISTINCT tag FROM pushes WHERE repository = ?1 AND digest = ?2 ORDER BY tag")?;
+    let rows = statement.query_map(params![repository, digest], |row| row.get(0))?;
+    rows.collect()
+}
+
+pub(super) fn delete(connection: &Connection, repository: &RepositoryName, tag: &Tag) -> rusqlite::Result<bool> {
+    let Some(repository) = repositories::find(connection, repository)? else { return Ok(false) };
+    let mut statement = connection.prepare_cached("DELETE FROM pushes WHERE repository = ?1 AND tag = ?2")?;
+    if statement.execute(params![repository, tag])? == 0 {
+        return Ok(false);
+    }
+    point(connection, repository, tag.as_str())?;
+    view::mark_index(connection, repository)?;
+    Ok(true)
+}
+
+pub(super) fn pushes(connection: &Connection, repository: &RepositoryName, tag: &Tag) -> rusqlite::Result<Vec<Push>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT digest, who, at FROM pushes
+         WHERE repository = (SELECT id FROM repositories WHERE name = ?1) AND tag = ?2 ORDER BY sequence DESC",
+    )?;
+    let rows = statement.query_map(params![repository, tag], |row| push(row, 0))?;
+    rows.collect()
+}
+
+fn push(row: &Row<'_>, first: usize) -> rusqlite::Result<Push> {
+    let [who, at] = [first.saturating_add(1), first.saturating_add(2)];
+    Ok(Push { digest: row.get(first)?, who: row.get(who)?, at: row.get(at)? })
+}
+
+pub(super) fn list(
+    connection: &Connection,
+    repository: &RepositoryName,
+    after: Option<&str>,
+    limit: usize,
+) -> rusqlite::Result<Vec<(Tag, Digest)>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT t.name, p.digest FROM tags t
+         JOIN pushes p ON p.repository = t.repository AND p.tag = t.name AND p.sequence = t.newest
+         WHERE t.repository = (SELECT id FROM repositories WHERE name = ?1) AND t.name > ?2
+         ORDER BY t.name LIMIT ?3",
+    )?;
+    let rows = statement.query_map(params![repository, after.unwrap_or_default(), values::limit(limit)], |row| {
+        Ok((row.get(0)?, row.get(1)?))
+    })?;
+    rows.collect()
+}
+
+/// Newest pushes that are objects, in the order in which their repositories were made.
+pub(super) fn newest_pushes(
+    connection: &Connection,
+    after: Option<(&RepositoryName, &Tag)>,
+    limit: usize,
+) -> rusqlite::Result<Vec<(RepositoryName, Tag, Push)>> {
+    let (repository, tag) = match after {
+        None => (0, ""),
+        Some((repository, tag)) => match repositories::find(connection, repository)? {
+            None => return Ok(Vec::new()),
+            Some(id) => (id, tag.as_str()),
+        },
+    };
+    let mut statement = connection.prepare_cached(
+        "SELECT r.name, t.name, p.digest, p.who, p.at FROM tags t
+         JOIN pushes p ON p.repository = t.repository AND p.tag = t.name AND p.sequence = t.newest
+         JOIN manifests m ON m.repository = p.repository AND m.digest = p.digest AND m.kind = 'object'
+         JOIN repositories r ON r.id = t.repository
+         WHERE (t.repository, t.name) > (?1, ?2) ORDER BY t.repository, t.name LIMIT ?3",
+    )?;
+    let rows = statement.query_map(params![repository, tag, values::limit(limit)], |row| {
+        Ok((row.get(0)?, row.get(1)?, push(row, 2)?))
+    })?;
+    rows.collect()
+}

@@ -1,0 +1,109 @@
+//! What the layouts on disk do not show yet, noted in the transactions that change the repositories.
+
+use bytes::Bytes;
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use super::counters;
+use super::repositories::{self, RepositoryId};
+use super::values::{self, Count};
+use crate::metadata::{DirtyView, ViewChange, ViewEntry};
+use crate::oci::{Digest, RepositoryName};
+
+/// Stands for `index.json` where a digest stands else.
+const INDEX: &[u8] = &[];
+
+/// Notes that a digest came or went.
+pub(super) fn mark(connection: &Connection, repository: RepositoryId, digest: &Digest) -> rusqlite::Result<()> {
+    mark_row(connection, repository, digest.as_bytes())
+}
+
+/// Notes that a tag moved or went.
+pub(super) fn mark_index(connection: &Connection, repository: RepositoryId) -> rusqlite::Result<()> {
+    mark_row(connection, repository, INDEX)
+}
+
+fn mark_row(connection: &Connection, repository: RepositoryId, digest: &[u8]) -> rusqlite::Result<()> {
+    let sequence = counters::change(connection)?;
+    connection
+        .prepare_cached(
+            "INSERT INTO pending (repository, digest, sequence) VALUES (?1, ?2, ?3)
+             ON CONFLICT DO UPDATE SET sequence = excluded.sequence",
+        )?
+        .execute(params![repository, digest, sequence])
+        .map(drop)
+}
+
+pub(super) fn dirty(connection: &Connection) -> rusqlite::Result<Option<DirtyView>> {
+    let mut longest = connection.prepare_cached("SELECT repository FROM pending ORDER BY sequence LIMIT 1")?;
+    let Some(repository) = longest.query_row([], |row| row.get(0)).optional()? else { return Ok(None) };
+
+    let mut statement =
+        connection.prepare_cached("SELECT digest, sequence FROM pending WHERE repository = ?1 ORDER BY sequence")?;
+    let mut rows = statement.query([repository])?;
+    let mut sequence = 0;
+    let mut changes = Vec::new();
+    while let Some(row) = rows.next()? {
+        sequence = row.get::<_, Count>(1)?.0;
+        if row.get_ref(0)?.as_blob()? != INDEX {
+            changes.push(resolve(connection, repository, row.get(0)?)?);
+        }
+    }
+    let repository_name = repositories::name(connection, repository)?;
+    let entries = entries(connection, repository)?;
+    Ok(Some(DirtyView { repository: repository_name, sequence, changes, entries }))
+}
+
+/// What a pending digest is now.
+fn resolve(connection: &Connection, repository: RepositoryId, digest: Digest) -> rusqlite::Result<ViewChange> {
+    let mut blob = connection.prepare_cached(
+        "SELECT c.key FROM blobs b JOIN contents c ON c.digest = b.digest WHERE b.repository = ?1 AND b.digest = ?2",
+    )?;
+    if let Some(key) = blob.query_row(params![repository, digest], |row| row.get(0)).optional()? {
+        return Ok(ViewChange::Link(digest, key));
+    }
+    let mut manifest =
+        connection.prepare_cached("SELECT bytes FROM manifests WHERE repository = ?1 AND digest = ?2")?;
+    let bytes: Option<Vec<u8>> = manifest.query_row(params![repository, digest], |row| row.get(0)).optional()?;
+    Ok(match bytes {
+        Some(bytes) => ViewChange::Write(digest, Bytes::from(bytes)),
+        None => ViewChange::Unlink(digest),
+    })
+}
+
+/// Tags by name, then what no tag and no other manifest leads to.
+fn entries(connection: &Connection, repository: RepositoryId) -> rusqlite::Result<Vec<ViewEntry>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT m.media_type, m.digest, length(m.bytes), t.name FROM tags t
+         JOIN pushes p ON p.repository = t.repository AND p.tag = t.name AND p.sequence = t.newest
+         JOIN manifests m ON m.repository = p.repository AND m.digest = p.digest
+         WHERE t.repository = ?1 ORDER BY t.name",
+    )?;
+    let mut entries = statement.query_map([repository], entry)?.collect::<rusqlite::Result<Vec<_>>>()?;
+    let mut statement = connection.prepare_cached(
+        "SELECT m.media_type, m.digest, length(m.bytes), NULL FROM manifests m
+         WHERE m.repository = ?1
+           AND NOT EXISTS (
+             SELECT 1 FROM pushes p JOIN tags t ON t.repository = p.repository AND t.name = p.tag
+             WHERE p.repository = m.repository AND p.digest = m.digest AND t.newest = p.sequence)
+           AND NOT EXISTS (
+             SELECT 1 FROM links l
+             WHERE l.repository = m.repository AND l.child = m.digest AND l.rank IN (0, 1) AND l.via = 0)
+         ORDER BY m.id",
+    )?;
+    for row in statement.query_map([repository], entry)? {
+        entries.push(row?);
+    }
+    Ok(entries)
+}
+
+fn entry(row: &rusqlite::Row<'_>) -> rusqlite::Result<ViewEntry> {
+    Ok(ViewEntry { media_type: row.get(0)?, digest: row.get(1)?, size: row.get::<_, Count>(2)?.0, tag: row.get(3)? })
+}
+
+pub(super) fn clean(connection: &Connection, repository: &RepositoryName, sequence: u64) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare_cached(
+        "DELETE FROM pending
+         WHERE repository = (SELECT id FROM repositories WHERE name = ?1) AND sequence <= ?2",
+    )?;
+    statement.execute(params![repository, values::integer(sequence)]).map(drop)
+}

@@ -1,0 +1,281 @@
+//! Admission: does a digest meet a requirement now? A function of (repository, digest, its evidence, trust, policy,
+//! time), remembered only as long as none of these can have changed.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::Bytes;
+
+use crate::clock::Timestamp;
+use crate::gate::{Finding, Outcome, RequirementName, Unmet, Verdict};
+use crate::metadata::{Kind, StoredManifest};
+use crate::oci::{Digest, Manifest, RepositoryName};
+use crate::requirements::Requirement;
+use crate::verify::Evidence;
+
+use super::{Current, Error, Registry};
+
+/// Whose verdict: a digest of a repository under a requirement.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct VerdictKey {
+    repository: RepositoryName,
+    digest: Digest,
+    requirement: RequirementName,
+    /// The revision's serial: while one revision follows another, each has its own.
+    serial: u64,
+}
+
+/// A verdict with all that it depends on.
+#[derive(Debug)]
+pub(super) struct Judged {
+    verdict: Verdict,
+    /// The generation of the evidence of the digest and of its ancestors.
+    generation: u64,
+    /// The repository's epoch in which the generation was last seen.
+    epoch: AtomicU64,
+    /// When the answer may change by time alone, either way.
+    until: Option<Timestamp>,
+}
+
+impl Judged {
+    pub(super) const fn verdict(&self) -> &Verdict {
+        &self.verdict
+    }
+
+    pub(super) const fn until(&self) -> Option<Timestamp> {
+        self.until
+    }
+}
+
+/// How far ancestors and children are followed.
+const CHILDREN_FOR_A_HINT: usize = 32;
+
+impl Registry {
+    /// Judges `digest` under `requirement`. Many callers at once judge it once.
+    pub(super) async fn verdict(
+        &self,
+        current: &Current,
+        repository: &RepositoryName,
+        digest: &Digest,
+        requirement: &RequirementName,
+    ) -> Result<Arc<Judged>, Error> {
+        let key = VerdictKey {
+            repository: repository.clone(),
+            digest: *digest,
+            requirement: requirement.clone(),
+            serial: current.serial,
+        };
+        loop {
+            match self.verdicts.get_value_or_guard_async(&key).await {
+                Ok(judged) => {
+                    if self.still_stands(repository, digest, &judged).await? {
+                        return Ok(judged);
+                    }
+                    self.verdicts.remove_if(&key, |found| Arc::ptr_eq(found, &judged));
+                }
+                Err(guard) => {
+                    let judged = Arc::new(self.judge(current, repository, digest, requirement).await?);
+                    self.counters.count_verdict(judged.verdict.is_met());
+                    // An eviction in between only means that the next caller judges again.
+                    drop(guard.insert(Arc::clone(&judged)));
+                    return Ok(judged);
+                }
+            }
+        }
+    }
+
+    async fn still_stands(&self, repository: &RepositoryName, digest: &Digest, judged: &Judged) -> Result<bool, Error> {
+        if judged.until.is_some_and(|until| self.clock.now() >= until) {
+            return Ok(false);
+        }
+        let epoch = self.epochs.of(repository);
+        if judged.epoch.load(Ordering::Acquire) == epoch {
+            return Ok(true);
+        }
+        let stands = self.generation(repository, digest).await? == judged.generation;
+        if stands {
+            judged.epoch.store(epoch, Ordering::Release);
+        }
+        Ok(stands)
+    }
+
+    async fn generation(&self, repository: &RepositoryName, digest: &Digest) -> Result<u64, Error> {
+        let (depth, limit) = (self.limits.reach_depth, self.limits.reach_objects);
+        Ok(self.metadata.generation(repository, digest, depth, limit).await?)
+    }
+
+    async fn judge(
+        &self,
+        current: &Current,
+        repository: &RepositoryName,
+        digest: &Digest,
+        name: &RequirementName,
+    ) -> Result<Judged, Error> {
+        let epoch = self.epochs.of(repository);
+        let generation = self.generation(repository, digest).await?;
+        let requirement = (current.revision.requirements().by_name(name))
+            .ok_or_else(|| Error::Unavailable(format!("requirement {name} is not in this revision")))?;
+        let verdict = self.evaluate(current, repository, digest, requirement).await?;
+        if verdict.is_met() {
+            self.remember_met(repository, digest, name).await?;
+        }
+        let until = match &verdict {
+            Verdict::Met { until, .. } => *until,
+            Verdict::Unmet(unmet) => unmet.again_at,
+        };
+        Ok(Judged { verdict, generation, epoch: AtomicU64::new(epoch), until })
+    }
+
+    async fn evaluate(
+        &self,
+        current: &Current,
+        repository: &RepositoryName,
+        digest: &Digest,
+        requirement: &Requirement,
+    ) -> Result<Verdict, Error> {
+        let findings = self.findings(current, repository, digest).await?;
+        let unmet = match requirement.evaluate(digest, digest, &findings) {
+            met @ Verdict::Met { .. } => return Ok(met),
+            Verdict::Unmet(unmet) => unmet,
+        };
+        let (depth, limit) = (self.limits.reach_depth, self.limits.reach_objects);
+        for ancestor in self.metadata.ancestors(repository, digest, depth, limit).await? {
+            let findings = self.findings(current, repository, &ancestor).await?;
+            if let met @ Verdict::Met { .. } = requirement.evaluate(digest, &ancestor, &findings) {
+                return Ok(met);
+            }
+        }
+        Ok(Verdict::Unmet(unmet))
+    }
+
+    /// Says "sign the index" where someone signed its children instead. Not part of the verdict: evidence about
+    /// children changes no verdict of their index.
+    pub(super) async fn hint(
+        &self,
+        current: &Current,
+        repository: &RepositoryName,
+        unmet: &mut Unmet,
+    ) -> Result<(), Error> {
+        let Some(requirement) = current.revision.requirements().by_name(&unmet.requirement) else { return Ok(()) };
+        let children = self.metadata.children(repository, &unmet.digest, CHILDREN_FOR_A_HINT).await?;
+        let mut signed = 0_usize;
+        for child in &children {
+            let findings = self.findings(current, repository, child).await?;
+            if requirement.evaluate(child, child, &findings).is_met() {
+                signed = signed.saturating_add(1);
+            }
+        }
+        if signed > 0 {
+            unmet.hint = Some(format!(
+                "sign the index: {signed} of its manifests meet {}, and signed manifests never admit the index that lists them",
+                requirement.name()
+            ));
+        }
+        Ok(())
+    }
+
+    /// That a digest met a requirement is durable before anyone is told: one that loses it is refused, never skipped.
+    async fn remember_met(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        requirement: &RequirementName,
+    ) -> Result<(), Error> {
+        if self.metadata.met(repository, digest).await?.contains(requirement) {
+            return Ok(());
+        }
+        let now = self.clock.now();
+        Ok(self.metadata.record_met(repository, digest, std::slice::from_ref(requirement), now).await?)
+    }
+
+    /// What the evidence about `subject` shows: what verified once first, then the newest, within a bound.
+    pub(super) async fn findings(
+        &self,
+        current: &Current,
+        repository: &RepositoryName,
+        subject: &Digest,
+    ) -> Result<Vec<Finding>, Error> {
+        let evidence = self.metadata.evidence(repository, subject, self.limits.evidence_considered).await?;
+        let mut findings = Vec::with_capacity(evidence.len());
+        for stored in &evidence {
+            findings.extend(self.findings_of(current, repository, subject, stored).await?.iter().cloned());
+        }
+        Ok(findings)
+    }
+
+    /// What one piece of evidence shows, remembered while trust and time stand.
+    async fn findings_of(
+        &self,
+        current: &Current,
+        repository: &RepositoryName,
+        subject: &Digest,
+        stored: &StoredManifest,
+    ) -> Result<Arc<[Finding]>, Error> {
+        let key = (repository.clone(), stored.digest, current.serial);
+        let now = self.clock.now();
+        if let Some(findings) = self.findings.get(&key)
+            && !findings.iter().any(|finding| has_ended(finding, now))
+        {
+            return Ok(findings);
+        }
+        let findings: Arc<[Finding]> = self.verify_evidence(current, repository, subject, stored).await?.into();
+        self.findings.insert(key, Arc::clone(&findings));
+        Ok(findings)
+    }
+
+    async fn verify_evidence(
+        &self,
+        current: &Current,
+        repository: &RepositoryName,
+        subject: &Digest,
+        stored: &StoredManifest,
+    ) -> Result<Vec<Finding>, Error> {
+        let Kind::Evidence(shape) = stored.kind else { return Ok(Vec::new()) };
+        let manifest = Manifest::parse(&stored.bytes, &stored.media_type, self.limits.manifest_links)
+            .map_err(|error| Error::Unavailable(format!("stored evidence {} can't be read: {error}", stored.digest)))?;
+        let Some(layers) = self.small_layers(repository, &manifest, self.limits.evidence_blob_bytes).await? else {
+            return Err(Error::Unavailable(format!("a layer of stored evidence {} can't be read", stored.digest)));
+        };
+        let subject_bytes = self.metadata.manifest(repository, subject).await?.map(|found| found.bytes);
+        Ok(self.verifier.verify(
+            &Evidence {
+                digest: stored.digest,
+                shape,
+                manifest: &manifest,
+                layers: &layers,
+                subject: *subject,
+                subject_bytes: subject_bytes.as_ref(),
+                repository,
+            },
+            current.revision.trust(),
+            self.clock.now(),
+        ))
+    }
+
+    /// The bytes of every layer, if each is present and at most `limit` bytes; each hashes to its name.
+    pub(super) async fn small_layers(
+        &self,
+        repository: &RepositoryName,
+        manifest: &Manifest,
+        limit: u64,
+    ) -> Result<Option<Vec<Bytes>>, Error> {
+        let mut layers = Vec::with_capacity(manifest.layers.len());
+        for layer in &manifest.layers {
+            let Some(blob) = self.metadata.blob(repository, &layer.digest).await? else { return Ok(None) };
+            if blob.size > limit || blob.size != layer.size {
+                return Ok(None);
+            }
+            let object = self.store.open(&crate::store::ObjectKey(blob.key)).await?;
+            let bytes = object.read(0, usize::try_from(blob.size).unwrap_or(usize::MAX)).await?;
+            if Digest::of(layer.digest.algorithm(), &bytes) != layer.digest {
+                return Err(Error::Unavailable(format!("stored blob {} does not hash to its name", layer.digest)));
+            }
+            layers.push(bytes);
+        }
+        Ok(Some(layers))
+    }
+}
+
+fn has_ended(finding: &Finding, now: Timestamp) -> bool {
+    matches!(&finding.outcome, Outcome::Verified { until: Some(until), .. } if now >= *until)
+}

@@ -1,0 +1,101 @@
+//! Delete: manifests, tags, blobs.
+
+use crate::authz::Delete;
+use crate::gate::Shape;
+use crate::metadata::{BlobDeleted, Kind, Push, StoredManifest};
+use crate::oci::{Digest, EvidenceTag, Manifest, Reference, Tag};
+
+use super::{Allowed, Error, Registry};
+
+impl Registry {
+    /// Takes a manifest out of the repository and out of every tag's history.
+    pub async fn delete_manifest(&self, allowed: &Allowed<Delete>, digest: &Digest) -> Result<(), Error> {
+        self.check_no_pending_push(allowed, digest).await?;
+        let deleted = self.metadata.delete_manifest(allowed.repository(), digest, self.clock.now()).await?;
+        self.after_delete(allowed);
+        if deleted { Ok(()) } else { Err(self.unknown(allowed, Reference::Digest(*digest)).await?) }
+    }
+
+    /// Deletes a tag with its history. A tag kept for evidence is the one handle that its evidence has: what was pushed
+    /// under it goes too, also what a later push had replaced.
+    pub async fn delete_tag(&self, allowed: &Allowed<Delete>, tag: &Tag) -> Result<(), Error> {
+        let pushes = self.metadata.pushes(allowed.repository(), tag).await?;
+        if let Some(evidence) = tag.evidence() {
+            self.delete_tagged_evidence(allowed, &pushes, &evidence).await?;
+        }
+        let deleted = self.metadata.delete_tag(allowed.repository(), tag).await? || !pushes.is_empty();
+        self.after_delete(allowed);
+        if deleted { Ok(()) } else { Err(self.unknown(allowed, Reference::Tag(tag.clone())).await?) }
+    }
+
+    async fn delete_tagged_evidence(
+        &self,
+        allowed: &Allowed<Delete>,
+        pushes: &[Push],
+        kept: &EvidenceTag,
+    ) -> Result<(), Error> {
+        let (repository, now) = (allowed.repository(), self.clock.now());
+        let mut doomed: Vec<Digest> = pushes.iter().map(|push| push.digest).collect();
+        for stored in self.metadata.evidence(repository, &kept.subject(), usize::MAX).await? {
+            if is_tagged_as(&stored, kept, self.limits.manifest_links) {
+                doomed.push(stored.digest);
+            }
+        }
+        for digest in doomed {
+            let stored = self.metadata.manifest(repository, &digest).await?;
+            if stored.is_some_and(|stored| stored.kind != Kind::Object) {
+                self.metadata.delete_manifest(repository, &digest, now).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes a blob that no manifest holds out of the repository.
+    pub async fn delete_blob(&self, allowed: &Allowed<Delete>, digest: &Digest) -> Result<(), Error> {
+        let deleted = self.metadata.delete_blob(allowed.repository(), digest).await?;
+        self.after_delete(allowed);
+        match deleted {
+            BlobDeleted::Deleted => Ok(()),
+            BlobDeleted::Absent => Err(Error::BlobUnknown(*digest)),
+            BlobDeleted::Held => Err(Error::BlobHeld(*digest)),
+        }
+    }
+
+    /// A tag that resolves to this digest for the caller, while a newer push of it is pending, would stop to resolve.
+    async fn check_no_pending_push(&self, allowed: &Allowed<Delete>, digest: &Digest) -> Result<(), Error> {
+        let Some(pull) = allowed.pull() else { return Ok(()) };
+        for tag in self.metadata.tags_of(allowed.repository(), digest).await? {
+            let pushes = self.metadata.pushes(allowed.repository(), &tag).await?;
+            let Some(newest) = pushes.first().filter(|newest| newest.digest != *digest) else { continue };
+            let resolved = match self.resolve(&pull, &Reference::Tag(tag.clone())).await {
+                Ok(resolved) => resolved.digest,
+                Err(Error::Withheld(_) | Error::ManifestUnknown(_) | Error::NameUnknown) => continue,
+                Err(error) => return Err(error),
+            };
+            if resolved == *digest {
+                return Err(Error::Conflict(format!(
+                    "tag {tag} resolves to {digest} while its newer push {} is pending: delete the tag, or sign or delete the newer push first",
+                    newest.digest
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    fn after_delete(&self, allowed: &Allowed<Delete>) {
+        self.epochs.advance(allowed.repository());
+        self.changed.notify_one();
+    }
+}
+
+/// Whether evidence has no other handle than this tag: it is of the tag's shape, and no referrer.
+fn is_tagged_as(stored: &StoredManifest, kept: &EvidenceTag, max_links: usize) -> bool {
+    let shape = match kept {
+        EvidenceTag::Signature(_) => Shape::CosignSignature,
+        EvidenceTag::Attestation(_) => Shape::CosignAttestation,
+        EvidenceTag::Referrers(_) | EvidenceTag::Sbom(_) => return false,
+    };
+    stored.kind == Kind::Evidence(shape)
+        && Manifest::parse(&stored.bytes, &stored.media_type, max_links)
+            .is_ok_and(|manifest| manifest.subject.is_none())
+}

@@ -1,0 +1,156 @@
+//! Pull: resolve → read → admission → [`Admitted`] → body.
+
+use std::sync::Arc;
+
+use crate::authz::{Pull, PullTerms};
+use crate::clock::Timestamp;
+use crate::metadata::{Holder, Kind};
+use crate::oci::{Digest, EMPTY_CONFIG, Reference, RepositoryName};
+use crate::store::{ObjectKey, StoreError};
+
+use super::resolve::Decision;
+use super::{Admitted, Allowed, BlobContent, Error, ManifestContent, Registry};
+
+/// What an answer was asked for: the terms of the caller are part of the question.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Question<R> {
+    repository: RepositoryName,
+    reference: R,
+    terms: PullTerms,
+}
+
+/// An answer with all that it depends on, ready to be given again.
+#[derive(Debug)]
+pub(super) struct Answer<T> {
+    admitted: T,
+    serial: u64,
+    epoch: u64,
+    until: Option<Timestamp>,
+}
+
+/// Where an admitted blob's bytes are.
+#[derive(Clone, Debug)]
+pub(super) struct BlobTicket {
+    key: ObjectKey,
+    warning: Option<String>,
+}
+
+impl Answer<Admitted<ManifestContent>> {
+    pub(super) fn bytes(&self) -> u64 {
+        u64::try_from(self.admitted.bytes.len()).unwrap_or(u64::MAX)
+    }
+}
+
+impl Registry {
+    fn stands<T>(&self, allowed: &Allowed<Pull>, answer: &Answer<T>) -> bool {
+        answer.serial == allowed.current().serial
+            && answer.epoch == self.epochs.of(allowed.repository())
+            && answer.until.is_none_or(|until| self.clock.now() < until)
+    }
+
+    /// The manifest that `reference` names for the caller.
+    pub async fn manifest(
+        &self,
+        allowed: &Allowed<Pull>,
+        reference: &Reference,
+    ) -> Result<Admitted<ManifestContent>, Error> {
+        let question = question(allowed, reference.clone());
+        if let Some(answer) = self.manifests.get(&question)
+            && self.stands(allowed, &answer)
+        {
+            return Ok(answer.admitted.clone());
+        }
+        let epoch = self.epochs.of(allowed.repository());
+        let resolved = self.resolve(allowed, reference).await?;
+        let Some(stored) = self.metadata.manifest(allowed.repository(), &resolved.digest).await? else {
+            return Err(Error::ManifestUnknown(reference.clone()));
+        };
+        if Digest::of(stored.digest.algorithm(), &stored.bytes) != resolved.digest {
+            return Err(Error::Unavailable(format!("stored manifest {} does not hash to its name", stored.digest)));
+        }
+        let content = ManifestContent { bytes: stored.bytes, media_type: stored.media_type, digest: resolved.digest };
+        let admitted = Admitted::new(content, resolved.warning);
+        let answer =
+            Answer { admitted: admitted.clone(), serial: allowed.current().serial, epoch, until: resolved.until };
+        self.manifests.insert(question, Arc::new(answer));
+        Ok(admitted)
+    }
+
+    /// A blob, through the objects of this repository that hold it.
+    pub async fn blob(&self, allowed: &Allowed<Pull>, digest: &Digest) -> Result<Admitted<BlobContent>, Error> {
+        let question = question(allowed, *digest);
+        if let Some(answer) = self.blobs.get(&question)
+            && self.stands(allowed, &answer)
+        {
+            match self.open_blob(digest, &answer.admitted).await {
+                Err(Error::BlobUnknown(_)) => self.blobs.remove(&question),
+                opened => return opened,
+            };
+        }
+        let epoch = self.epochs.of(allowed.repository());
+        let Some(blob) = self.metadata.blob(allowed.repository(), digest).await? else {
+            return Err(Error::BlobUnknown(*digest));
+        };
+        let holders = self.metadata.holders(allowed.repository(), digest, self.limits.reach_objects).await?;
+        let Decision::Admitted { warning, until } = self.decide_blob(allowed, digest, &holders).await? else {
+            return Err(Error::BlobUnknown(*digest));
+        };
+        let ticket = BlobTicket { key: ObjectKey(blob.key), warning };
+        let opened = self.open_blob(digest, &ticket).await?;
+        if holders.is_empty() {
+            let now = self.clock.now();
+            self.metadata.touch_blob(allowed.repository(), digest, now.plus(self.limits.blob_lease), now).await?;
+        } else {
+            let answer = Answer { admitted: ticket, serial: allowed.current().serial, epoch, until };
+            self.blobs.insert(question, Arc::new(answer));
+        }
+        Ok(opened)
+    }
+
+    async fn open_blob(&self, digest: &Digest, ticket: &BlobTicket) -> Result<Admitted<BlobContent>, Error> {
+        match self.store.open(&ticket.key).await {
+            Ok(object) => Ok(Admitted::new(BlobContent { digest: *digest, object }, ticket.warning.clone())),
+            // It was collected since the metadata was read.
+            Err(StoreError::Absent(_)) => Err(Error::BlobUnknown(*digest)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// A blob that any object holds is judged only as an object's; else it is as visible as the subject of the
+    /// evidence or data that holds it. `{}` is nobody's secret: evidence and objects share it.
+    pub(super) async fn decide_blob(
+        &self,
+        allowed: &Allowed<Pull>,
+        digest: &Digest,
+        holders: &[Holder],
+    ) -> Result<Decision, Error> {
+        let withheld = Decision::Withheld { unmet: Vec::new(), until: None };
+        let is_object = |holder: &&Holder| holder.kind == Kind::Object;
+        let shared = digest.to_string() == EMPTY_CONFIG;
+        match allowed.access().terms() {
+            PullTerms::Everything => return Ok(Decision::Admitted { warning: None, until: None }),
+            PullTerms::Nothing => return Ok(withheld),
+            PullTerms::Signing => {
+                let object_holds = holders.iter().any(|holder| is_object(&holder));
+                let own = holders.is_empty()
+                    && self.metadata.uploaded_by(allowed.repository(), digest, allowed.who()).await?;
+                let visible = shared || own || (!object_holds && !holders.is_empty());
+                return Ok(if visible { Decision::Admitted { warning: None, until: None } } else { withheld });
+            }
+            PullTerms::Conditional { .. } => {}
+        }
+        let judged_as_object = !shared && holders.iter().any(|holder| is_object(&holder));
+        for holder in holders.iter().filter(|holder| !judged_as_object || is_object(holder)) {
+            let target = if is_object(&holder) { Some(holder.digest) } else { holder.subject };
+            let Some(target) = target else { continue };
+            if let admitted @ Decision::Admitted { .. } = self.decide(allowed, &target).await? {
+                return Ok(admitted);
+            }
+        }
+        Ok(withheld)
+    }
+}
+
+fn question<R>(allowed: &Allowed<Pull>, reference: R) -> Question<R> {
+    Question { repository: allowed.repository().clone(), reference, terms: allowed.access().terms().clone() }
+}

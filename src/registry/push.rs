@@ -1,0 +1,233 @@
+//! Push of a manifest: cap → hash → parse → classify → judge the tag → one commit.
+
+use bytes::Bytes;
+
+use crate::authz::{Push, Sign};
+use crate::gate::{Outcome, Shape};
+use crate::metadata::{Kind, Put, PutLink, PutManifest};
+use crate::oci::{Digest, EvidenceTag, Link, LinkKind, Manifest, Reference, Tag, media_type};
+
+use super::classify::Classified;
+use super::resolve::Decision;
+use super::{Allowed, Error, Registry};
+
+/// A manifest as it arrives.
+#[derive(Clone, Debug)]
+pub struct ManifestPut {
+    /// The tag or digest in the path.
+    pub reference: Reference,
+    /// More tags, of the query.
+    pub tags: Vec<Tag>,
+    /// `Content-Type`.
+    pub content_type: String,
+    /// The body.
+    pub bytes: Bytes,
+}
+
+/// A manifest as it was stored.
+#[derive(Clone, Debug)]
+pub struct ManifestStored {
+    /// Its digest.
+    pub digest: Digest,
+    /// The digest of its `subject`, if it has one: `OCI-Subject`.
+    pub subject: Option<Digest>,
+    /// The tags that were set.
+    pub tags: Vec<Tag>,
+    /// What its pusher should know: evidence that counts for nothing now.
+    pub warnings: Vec<String>,
+}
+
+impl Registry {
+    /// Stores a manifest and sets its tags.
+    pub async fn put_manifest(&self, allowed: &Allowed<Sign>, put: ManifestPut) -> Result<ManifestStored, Error> {
+        if put.bytes.len() > self.limits.manifest_bytes {
+            return Err(Error::ManifestTooLarge { limit: self.limits.manifest_bytes });
+        }
+        let (digest, tags) = named(&put)?;
+        let manifest = Manifest::parse(&put.bytes, &put.content_type, self.limits.manifest_links)
+            .map_err(|error| Error::ManifestInvalid(error.to_string()))?;
+        let evidence_tag = only_evidence_tag(&tags)?;
+        let mut classified = self.classify(allowed, &manifest, evidence_tag.as_ref()).await?;
+        if classified.kind == Kind::Data && evidence_tag.is_none() && !tags.is_empty() {
+            // Under a tag of its own it can be used: it is judged like anything else.
+            classified.kind = Kind::Object;
+            classified.because = "it has a tag of its own";
+        }
+        check_tags(&classified, evidence_tag.as_ref(), &tags)?;
+        if classified.kind == Kind::Object {
+            let push = allowed.also(allowed.access().push()).ok_or_else(|| not_evidence(&classified))?;
+            self.check_push_requirement(&push, &digest, &tags).await?;
+        }
+        self.commit_manifest(allowed, &put, digest, &manifest, &classified, &tags).await?;
+        let warnings = self.after_manifest(allowed, digest, &classified).await?;
+        Ok(ManifestStored { digest, subject: manifest.subject.map(|subject| subject.digest), tags, warnings })
+    }
+
+    /// A tag is judged when it is set, on the digest that it will name. What is not enforced never admits a tag.
+    async fn check_push_requirement(&self, push: &Allowed<Push>, digest: &Digest, tags: &[Tag]) -> Result<(), Error> {
+        let requirements = push.grant().requirements();
+        if tags.is_empty() || requirements.iter().any(crate::gate::RequirementName::is_unverified) {
+            return Ok(());
+        }
+        if requirements.is_empty() {
+            return Err(Error::Denied(
+                "expected an enforced requirement to judge the tag by; what is granted here is not enforced".to_owned(),
+            ));
+        }
+        match self.decide_under(push, digest, requirements).await? {
+            Decision::Admitted { .. } => Ok(()),
+            Decision::Withheld { unmet, .. } => {
+                let more = "push it by digest, sign it, then tag it".to_owned();
+                Err(self.withheld(push, unmet, Some(more)).await?)
+            }
+        }
+    }
+
+    async fn commit_manifest(
+        &self,
+        allowed: &Allowed<Sign>,
+        put: &ManifestPut,
+        digest: Digest,
+        manifest: &Manifest,
+        classified: &Classified,
+        tags: &[Tag],
+    ) -> Result<(), Error> {
+        let now = self.clock.now();
+        let cap = (classified.kind != Kind::Object).then_some(self.limits.evidence_per_pusher);
+        let stored = self
+            .metadata
+            .put_manifest(PutManifest {
+                repository: allowed.repository().clone(),
+                digest,
+                bytes: put.bytes.clone(),
+                media_type: manifest.media_type.clone(),
+                artifact_type: manifest.effective_artifact_type().map(str::to_owned),
+                annotations: manifest.annotations.clone(),
+                kind: classified.kind,
+                subject: classified.subject,
+                is_referrer: manifest.subject.is_some(),
+                links: manifest.links().map(|link| required(&link)).collect(),
+                tags: tags.to_vec(),
+                tag_history: self.tag_history,
+                evidence_cap: cap,
+                orphan_lease: now.plus(self.limits.orphan_evidence),
+                who: allowed.who().clone(),
+                at: now,
+            })
+            .await?;
+        match stored {
+            Put::Stored { .. } => {
+                self.epochs.advance(allowed.repository());
+                self.changed.notify_one();
+                self.counters.count_manifest();
+                Ok(())
+            }
+            Put::Absent(digests) => Err(Error::ContentAbsent(digests)),
+            Put::Capped => Err(Error::Capped(format!(
+                "expected at most {} pieces of evidence and data about one subject by one pusher",
+                self.limits.evidence_per_pusher
+            ))),
+        }
+    }
+
+    /// Judges what the commit changed, so that a requirement that is met now is known to have been met; and tells the
+    /// pusher of evidence what of it counts for nothing.
+    async fn after_manifest(
+        &self,
+        allowed: &Allowed<Sign>,
+        digest: Digest,
+        classified: &Classified,
+    ) -> Result<Vec<String>, Error> {
+        let subject = match classified.kind {
+            Kind::Object => digest,
+            Kind::Data | Kind::Evidence(Shape::ReferrersList) => return Ok(Vec::new()),
+            Kind::Evidence(_) => classified.subject.unwrap_or(digest),
+        };
+        // A failure here is no failure of the push: the queue of what is to be judged holds it.
+        let judged = self.judge_subject(allowed.current(), allowed.repository(), &subject).await;
+        if judged.is_err() || classified.kind == Kind::Object {
+            return Ok(Vec::new());
+        }
+        let findings = self.findings(allowed.current(), allowed.repository(), &subject).await.unwrap_or_default();
+        let own = findings.into_iter().filter(|finding| finding.evidence == digest);
+        Ok(own
+            .filter_map(|finding| match finding.outcome {
+                Outcome::Verified { .. } => None,
+                Outcome::Nothing { expected, found } => {
+                    Some(format!("kept, but counts for nothing now: expected {expected}, found {found}"))
+                }
+            })
+            .collect())
+    }
+}
+
+/// The digest of the bytes, by the algorithm that the path asks for, and the tags to set.
+fn named(put: &ManifestPut) -> Result<(Digest, Vec<Tag>), Error> {
+    let mut tags = put.tags.clone();
+    match &put.reference {
+        Reference::Digest(expected) => {
+            let found = Digest::of(expected.algorithm(), &put.bytes);
+            if found == *expected {
+                Ok((found, tags))
+            } else {
+                Err(Error::DigestMismatch { expected: *expected, found })
+            }
+        }
+        Reference::Tag(tag) => {
+            tags.push(tag.clone());
+            Ok((Digest::sha256(&put.bytes), tags))
+        }
+    }
+}
+
+fn only_evidence_tag(tags: &[Tag]) -> Result<Option<EvidenceTag>, Error> {
+    match tags.iter().find_map(Tag::evidence) {
+        Some(_) if tags.len() > 1 => {
+            Err(Error::ManifestInvalid("expected a tag kept for evidence to be set alone".to_owned()))
+        }
+        tag => Ok(tag),
+    }
+}
+
+/// Evidence and data are tagged only as what they are, about the digest in the tag; nothing else resolves to them.
+fn check_tags(classified: &Classified, tag: Option<&EvidenceTag>, tags: &[Tag]) -> Result<(), Error> {
+    if tags.is_empty() || (classified.kind == Kind::Object && !matches!(tag, Some(kept) if !is_list(kept))) {
+        return Ok(());
+    }
+    let fits = match (classified.kind, tag) {
+        (Kind::Evidence(Shape::CosignSignature), Some(EvidenceTag::Signature(_)))
+        | (Kind::Evidence(Shape::CosignAttestation), Some(EvidenceTag::Attestation(_)))
+        | (Kind::Evidence(Shape::ReferrersList), Some(EvidenceTag::Referrers(_)))
+        | (Kind::Data, Some(EvidenceTag::Sbom(_))) => classified.subject == tag.map(EvidenceTag::subject),
+        _ => false,
+    };
+    if fits {
+        return Ok(());
+    }
+    let found = match classified.kind {
+        Kind::Object => "an object",
+        Kind::Data => "data",
+        Kind::Evidence(shape) => shape.as_str(),
+    };
+    Err(Error::ManifestInvalid(format!(
+        "expected evidence and data under no tag but their own (sha256-<hex>.sig, .att, .sbom of their subject), and nothing else there; found {found}"
+    )))
+}
+
+const fn is_list(tag: &EvidenceTag) -> bool {
+    matches!(tag, EvidenceTag::Referrers(_))
+}
+
+fn not_evidence(classified: &Classified) -> Error {
+    Error::Denied(format!(
+        "expected evidence or data, which is what `sign` may add; found an object, for {}",
+        classified.because
+    ))
+}
+
+/// Children of an index may be missing, and so may what clients fetch from elsewhere.
+fn required(link: &Link) -> PutLink {
+    let absent_is_fine =
+        link.kind == LinkKind::Manifest || media_type::is_nondistributable(&link.descriptor.media_type);
+    PutLink { kind: link.kind, digest: link.descriptor.digest, required: !absent_is_fine }
+}

@@ -1,0 +1,207 @@
+//! The one resolver: what a reference names for the caller who asks.
+//!
+//! HEAD, GET, lists, conditional requests and ranges all come through here.
+
+use crate::authz::{InRepository, Pull, PullTerms};
+use crate::clock::Timestamp;
+use crate::gate::{Mode, RequirementName, Unmet, Verdict};
+use crate::metadata::{Kind, Push};
+use crate::oci::{Digest, Reference, Tag};
+use crate::requirements::TagFallback;
+
+use super::{Allowed, Error, Registry, Withheld};
+
+/// A digest that may be served to the caller.
+#[derive(Debug)]
+pub(super) struct Resolved {
+    pub(super) digest: Digest,
+    /// Why it would be withheld if its requirement were enforced.
+    pub(super) warning: Option<String>,
+    /// When the answer may change by time alone.
+    pub(super) until: Option<Timestamp>,
+}
+
+/// Whether a digest is admitted under one of several requirements.
+#[derive(Debug)]
+pub(super) enum Decision {
+    Admitted { warning: Option<String>, until: Option<Timestamp> },
+    Withheld { unmet: Vec<Unmet>, until: Option<Timestamp> },
+}
+
+pub(super) fn earlier(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
+}
+
+impl Registry {
+    /// What `reference` names for the caller: by digest, that digest if it is admitted; by tag, the newest push of the
+    /// tag that is.
+    pub(super) async fn resolve(&self, allowed: &Allowed<Pull>, reference: &Reference) -> Result<Resolved, Error> {
+        match reference {
+            Reference::Tag(tag) => self.resolve_tag(allowed, tag).await,
+            Reference::Digest(digest) => self.resolve_digest(allowed, digest).await,
+        }
+    }
+
+    async fn resolve_digest(&self, allowed: &Allowed<Pull>, digest: &Digest) -> Result<Resolved, Error> {
+        if self.metadata.manifest(allowed.repository(), digest).await?.is_none() {
+            return Err(self.unknown(allowed, Reference::Digest(*digest)).await?);
+        }
+        match self.decide(allowed, digest).await? {
+            Decision::Admitted { warning, until } => Ok(Resolved { digest: *digest, warning, until }),
+            Decision::Withheld { unmet, .. } => Err(self.withheld(allowed, unmet, None).await?),
+        }
+    }
+
+    async fn resolve_tag(&self, allowed: &Allowed<Pull>, tag: &Tag) -> Result<Resolved, Error> {
+        let pushes = self.metadata.pushes(allowed.repository(), tag).await?;
+        let Some(newest) = pushes.first() else {
+            return Err(self.unknown(allowed, Reference::Tag(tag.clone())).await?);
+        };
+        match allowed.access().terms() {
+            PullTerms::Everything | PullTerms::Signing => {
+                Ok(Resolved { digest: newest.digest, warning: None, until: None })
+            }
+            PullTerms::Conditional { requirements, mode: Mode::Enforce } => {
+                self.resolve_enforced(allowed, &pushes, requirements).await
+            }
+            PullTerms::Conditional { .. } | PullTerms::Nothing => self.resolve_digest(allowed, &newest.digest).await,
+        }
+    }
+
+    /// The newest push that meets a requirement, skipping what has not met one *yet*. What met one and lost it is
+    /// refused: nobody is silently taken back to an older release.
+    async fn resolve_enforced(
+        &self,
+        allowed: &Allowed<Pull>,
+        pushes: &[Push],
+        requirements: &[RequirementName],
+    ) -> Result<Resolved, Error> {
+        let mut alive = requirements.to_vec();
+        let mut newest: Vec<Unmet> = Vec::new();
+        let mut until = None;
+        for (index, push) in pushes.iter().enumerate() {
+            let target = self.judged_digest(allowed, &push.digest).await?;
+            let unmet = match self.decide_under(allowed, &target, &alive).await? {
+                Decision::Admitted { until: ends, .. } => {
+                    return Ok(Resolved { digest: push.digest, warning: None, until: earlier(until, ends) });
+                }
+                Decision::Withheld { unmet, until: again } => {
+                    until = earlier(until, again);
+                    unmet
+                }
+            };
+            if index == 0 {
+                newest = unmet;
+            }
+            let ever = self.metadata.met(allowed.repository(), &target).await?;
+            if let Some(lost) = ever.iter().find(|met| requirements.contains(met)) {
+                let why = format!("{} met {lost} and no longer does, so no older push is served", push.digest);
+                return Err(self.withheld(allowed, newest, Some(why)).await?);
+            }
+            alive.retain(|name| falls_back(allowed, name));
+            if alive.is_empty() {
+                break;
+            }
+        }
+        Err(self.withheld(allowed, newest, None).await?)
+    }
+
+    /// Whether `digest` is admitted to the caller.
+    pub(super) async fn decide(&self, allowed: &Allowed<Pull>, digest: &Digest) -> Result<Decision, Error> {
+        let (requirements, mode) = match allowed.access().terms() {
+            PullTerms::Everything | PullTerms::Signing => {
+                return Ok(Decision::Admitted { warning: None, until: None });
+            }
+            PullTerms::Nothing => return Ok(Decision::Withheld { unmet: Vec::new(), until: None }),
+            PullTerms::Conditional { requirements, mode } => (requirements, *mode),
+        };
+        let target = self.judged_digest(allowed, digest).await?;
+        match (self.decide_under(allowed, &target, requirements).await?, mode) {
+            (Decision::Withheld { unmet, until }, Mode::Warn) => {
+                self.counters.count_lenient();
+                Ok(Decision::Admitted { warning: Some(reason_of(&unmet)), until })
+            }
+            (Decision::Withheld { until, .. }, Mode::Audit) => {
+                self.counters.count_lenient();
+                Ok(Decision::Admitted { warning: None, until })
+            }
+            (decision, _) => Ok(decision),
+        }
+    }
+
+    /// One met requirement suffices.
+    pub(super) async fn decide_under<A: InRepository>(
+        &self,
+        allowed: &Allowed<A>,
+        target: &Digest,
+        requirements: &[RequirementName],
+    ) -> Result<Decision, Error> {
+        let mut refusals = Vec::with_capacity(requirements.len());
+        let mut until = None;
+        for name in requirements {
+            let judged = self.verdict(allowed.current(), allowed.repository(), target, name).await?;
+            match judged.verdict() {
+                Verdict::Met { until, .. } => return Ok(Decision::Admitted { warning: None, until: *until }),
+                Verdict::Unmet(unmet) => refusals.push((**unmet).clone()),
+            }
+            until = earlier(until, judged.until());
+        }
+        Ok(Decision::Withheld { unmet: refusals, until })
+    }
+
+    /// What is judged for a digest: evidence and data are as visible as their subject, everything else as itself.
+    pub(super) async fn judged_digest(&self, allowed: &Allowed<Pull>, digest: &Digest) -> Result<Digest, Error> {
+        Ok(match self.metadata.manifest(allowed.repository(), digest).await? {
+            Some(stored) if stored.kind != Kind::Object => stored.subject.unwrap_or(*digest),
+            _ => *digest,
+        })
+    }
+
+    /// The right "unknown": of the manifest, or of the repository.
+    pub(super) async fn unknown<A: InRepository>(
+        &self,
+        allowed: &Allowed<A>,
+        reference: Reference,
+    ) -> Result<Error, Error> {
+        Ok(if self.metadata.repository_exists(allowed.repository()).await? {
+            Error::ManifestUnknown(reference)
+        } else {
+            Error::NameUnknown
+        })
+    }
+
+    /// The refusal that speaks of `unmet`, and of `more`.
+    pub(super) async fn withheld<A: InRepository>(
+        &self,
+        allowed: &Allowed<A>,
+        mut unmet: Vec<Unmet>,
+        more: Option<String>,
+    ) -> Result<Error, Error> {
+        for one in &mut unmet {
+            self.hint(allowed.current(), allowed.repository(), one).await?;
+        }
+        let mut reason = reason_of(&unmet);
+        if let Some(more) = more {
+            reason = format!("{reason}; {more}");
+        }
+        Ok(Error::Withheld(Box::new(Withheld { reason, requirements: unmet })))
+    }
+}
+
+fn falls_back(allowed: &Allowed<Pull>, name: &RequirementName) -> bool {
+    let requirement = allowed.current().revision.requirements().by_name(name);
+    requirement.is_some_and(|requirement| requirement.tag_fallback() == TagFallback::Pending)
+}
+
+fn reason_of(unmet: &[Unmet]) -> String {
+    let clauses: Vec<String> = unmet.iter().map(|one| format!("{}: {}", one.requirement, one.reason)).collect();
+    let mut reason = clauses.join("; ");
+    if let Some(hint) = unmet.iter().find_map(|one| one.hint.as_ref()) {
+        reason.push_str("; ");
+        reason.push_str(hint);
+    }
+    reason
+}

@@ -1,0 +1,268 @@
+//! The verbs over the real store, the real metadata and real signatures, at a clock that stands still.
+
+mod faults;
+mod signing;
+mod tags;
+mod visibility;
+
+use std::sync::Arc;
+
+use base64::Engine as _;
+use bytes::Bytes;
+use openssl::ec::{EcGroup, EcKey};
+use openssl::hash::MessageDigest;
+use openssl::nid::Nid;
+use openssl::pkey::{PKey, Private};
+use openssl::sign::Signer;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::{Error, ManifestPut, ManifestStored, Parts, Registry, Revision};
+use crate::authz::Pull;
+use crate::clock::{ManualClock, Timestamp};
+use crate::config::Limits;
+use crate::files::Files;
+use crate::gate::Who;
+use crate::metadata::{Failing, Sqlite};
+use crate::oci::{Algorithm, Digest, Reference, RepositoryName, media_type};
+use crate::store::Filesystem;
+use crate::verify::SignatureVerifier;
+
+/// A table like the one in the design.
+pub(super) const POLICY: &str = "\
+p, role:ci,      prod/**, push, unverified,     allow
+p, role:ci,      prod/**, pull, unverified,     allow
+p, role:ci,      prod/**, delete, unverified,   allow
+p, role:signer,  prod/**, sign, unverified,     allow
+p, role:cluster, prod/**, pull, signed-release, allow
+p, role:tagger,  prod/**, push, signed-release, allow
+p, role:tagger,  prod/**, delete, unverified,   allow
+p, role:tagger,  prod/**, pull, signed-release, allow
+g, user:ci,      role:ci
+g, user:signer,  role:signer
+g, user:deploy,  role:cluster
+g, user:tagger,  role:tagger
+";
+
+const REQUIREMENTS: &str = "\
+[signed-release]
+any = [{ signed_by = \"release\" }, { signed_by = \"second\" }]
+";
+
+/// Throw-away signing keys.
+pub(super) struct Keys {
+    release: PKey<Private>,
+    second: PKey<Private>,
+    pub(super) stranger: PKey<Private>,
+}
+
+fn key() -> PKey<Private> {
+    let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).unwrap();
+    PKey::from_ec_key(EcKey::generate(&group).unwrap()).unwrap()
+}
+
+/// A registry in a temporary folder.
+pub(super) struct House {
+    pub(super) registry: Arc<Registry>,
+    pub(super) metadata: Arc<Failing<Sqlite>>,
+    pub(super) keys: Keys,
+    #[expect(dead_code, reason = "the folder goes with it")]
+    folder: TempDir,
+}
+
+pub(super) fn who(name: &str) -> Who {
+    Who::user(name).unwrap()
+}
+
+pub(super) fn repository() -> RepositoryName {
+    "prod/app".parse().unwrap()
+}
+
+pub(super) fn tag(text: &str) -> Reference {
+    text.parse().unwrap()
+}
+
+/// The files of a revision that trusts `signers`.
+fn files(keys: &Keys, signers: &[&str], policy: &str, requirements: &str) -> Files {
+    let mut files = Files::new();
+    let mut table = String::new();
+    for name in signers {
+        let key = if *name == "release" { &keys.release } else { &keys.second };
+        table.push_str(&format!("[{name}]\ncosign_key = \"cosign/{name}.pub\"\n"));
+        files.insert(format!("trust/cosign/{name}.pub"), key.public_key_to_pem().unwrap());
+    }
+    files.insert("trust/signers.toml".to_owned(), table.into_bytes());
+    files.insert("policies/policy.csv".to_owned(), policy.as_bytes().to_vec());
+    files.insert("policies/requirements.toml".to_owned(), requirements.as_bytes().to_vec());
+    files
+}
+
+impl House {
+    pub(super) async fn new() -> Self {
+        Self::with(POLICY, REQUIREMENTS, Limits::default()).await
+    }
+
+    pub(super) async fn with(policy: &str, requirements: &str, limits: Limits) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let keys = Keys { release: key(), second: key(), stranger: key() };
+        let revision = load(files(&keys, &["release", "second"], policy, requirements)).await;
+        let metadata = Arc::new(Failing::new(Sqlite::open(&folder.path().join("_metadata.sqlite")).unwrap()));
+        let parts = Parts {
+            store: Arc::new(Filesystem::open(folder.path()).unwrap()),
+            metadata: Arc::clone(&metadata) as _,
+            verifier: Arc::new(SignatureVerifier),
+            clock: Arc::new(ManualClock::at(Timestamp::from_micros(1_780_000_000_000_000))),
+            limits,
+            tag_history: 20,
+            data_types: vec!["application/spdx+json".to_owned()],
+        };
+        let registry = Registry::open(parts, revision).await.unwrap();
+        Self { registry, metadata, keys, folder }
+    }
+
+    /// Puts a revision in force that trusts only `release`, under a requirement that names it alone.
+    pub(super) async fn distrust_second(&self) {
+        let requirements = "[signed-release]\nsigned_by = \"release\"\n";
+        let revision = load(files(&self.keys, &["release"], POLICY, requirements)).await;
+        self.registry.swap(revision).await.unwrap();
+    }
+
+    pub(super) async fn upload(&self, name: &str, bytes: &[u8]) -> Result<Digest, Error> {
+        let allowed = self.registry.allow_sign(&who(name), &repository())?;
+        let mut writer = self.registry.begin_upload(&allowed, Algorithm::Sha256).await?;
+        writer.write(Bytes::copy_from_slice(bytes)).await?;
+        let digest = Digest::sha256(bytes);
+        writer.finish(&digest).await?;
+        Ok(digest)
+    }
+
+    pub(super) async fn put(
+        &self,
+        name: &str,
+        reference: &Reference,
+        kind: &str,
+        manifest: &Value,
+    ) -> Result<ManifestStored, Error> {
+        let allowed = self.registry.allow_sign(&who(name), &repository())?;
+        let bytes = Bytes::from(serde_json::to_vec(manifest).unwrap());
+        let put = ManifestPut { reference: reference.clone(), tags: Vec::new(), content_type: kind.to_owned(), bytes };
+        self.registry.put_manifest(&allowed, put).await
+    }
+
+    /// Pushes an image of one layer with this content; by digest if there is no tag.
+    pub(super) async fn push_image(&self, name: &str, content: &str, at: Option<&str>) -> Result<Digest, Error> {
+        let config = self.upload(name, format!("{{\"config of\": \"{content}\"}}").as_bytes()).await?;
+        let layer = self.upload(name, content.as_bytes()).await?;
+        let image = image(config, layer);
+        let digest = digest_of(&image);
+        let reference = at.map_or(Reference::Digest(digest), tag);
+        self.put(name, &reference, media_type::OCI_MANIFEST, &image).await?;
+        Ok(digest)
+    }
+
+    /// Signs as cosign 2 does: a layer under the tag `sha256-<hex>.sig`.
+    pub(super) async fn sign(&self, name: &str, key: &PKey<Private>, subject: Digest) -> Result<ManifestStored, Error> {
+        let (manifest, _) = self.signature(name, key, subject).await?;
+        self.put(name, &sig_tag(subject), media_type::OCI_MANIFEST, &manifest).await
+    }
+
+    pub(super) async fn sign_release(&self, subject: Digest) {
+        self.sign("signer", &self.keys.release, subject).await.unwrap();
+    }
+
+    pub(super) async fn sign_second(&self, subject: Digest) {
+        self.sign("signer", &self.keys.second, subject).await.unwrap();
+    }
+
+    /// The manifest of a signature, with its blobs uploaded.
+    pub(super) async fn signature(
+        &self,
+        name: &str,
+        key: &PKey<Private>,
+        subject: Digest,
+    ) -> Result<(Value, Digest), Error> {
+        let payload = json!({
+            "critical": {
+                "identity": {"docker-reference": ""},
+                "image": {"docker-manifest-digest": subject.to_string()},
+                "type": "cosign container image signature"
+            },
+            "optional": null
+        })
+        .to_string();
+        let mut signer = Signer::new(MessageDigest::sha256(), key).unwrap();
+        let signature = signer.sign_oneshot_to_vec(payload.as_bytes()).unwrap();
+        let layer = self.upload(name, payload.as_bytes()).await?;
+        let config = self.upload(name, b"{\"a config of\": \"cosign\"}").await?;
+        let manifest = json!({
+            "schemaVersion": 2,
+            "mediaType": media_type::OCI_MANIFEST,
+            "config": {"mediaType": "application/vnd.oci.image.config.v1+json", "digest": config, "size": 25},
+            "layers": [{
+                "mediaType": media_type::SIMPLE_SIGNING,
+                "digest": layer,
+                "size": payload.len(),
+                "annotations": {
+                    "dev.cosignproject.cosign/signature": base64::engine::general_purpose::STANDARD.encode(signature)
+                }
+            }]
+        });
+        Ok((manifest, layer))
+    }
+
+    /// What `name` gets for `reference`.
+    pub(super) async fn pull(&self, name: &str, reference: &Reference) -> Result<Digest, Error> {
+        let allowed = self.pulls(name)?;
+        Ok(self.registry.manifest(&allowed, reference).await?.digest)
+    }
+
+    pub(super) async fn pull_blob(&self, name: &str, digest: Digest) -> Result<u64, Error> {
+        let allowed = self.pulls(name)?;
+        Ok(self.registry.blob(&allowed, &digest).await?.object.size())
+    }
+
+    pub(super) fn pulls(&self, name: &str) -> Result<super::Allowed<Pull>, Error> {
+        self.registry.allow_pull(&who(name), &repository())
+    }
+}
+
+async fn load(files: Files) -> Revision {
+    match Revision::load(files, "registry.example.org").await {
+        Ok(revision) => revision,
+        Err(mistakes) => panic!("{mistakes:?}"),
+    }
+}
+
+pub(super) fn sig_tag(subject: Digest) -> Reference {
+    tag(&format!("sha256-{}.sig", subject.hex()))
+}
+
+pub(super) fn image(config: Digest, layer: Digest) -> Value {
+    json!({
+        "schemaVersion": 2,
+        "mediaType": media_type::OCI_MANIFEST,
+        "config": {"mediaType": "application/vnd.oci.image.config.v1+json", "digest": config, "size": 1},
+        "layers": [{"mediaType": "application/vnd.oci.image.layer.v1.tar", "digest": layer, "size": 1}]
+    })
+}
+
+pub(super) fn index(children: &[Digest]) -> Value {
+    let entry = |digest: &Digest| json!({"mediaType": media_type::OCI_MANIFEST, "digest": digest, "size": 1});
+    json!({
+        "schemaVersion": 2,
+        "mediaType": media_type::OCI_INDEX,
+        "manifests": children.iter().map(entry).collect::<Vec<_>>()
+    })
+}
+
+pub(super) fn digest_of(manifest: &Value) -> Digest {
+    Digest::sha256(&serde_json::to_vec(manifest).unwrap())
+}
+
+/// The reason of a refusal that withholds.
+pub(super) fn reason<T: std::fmt::Debug>(result: Result<T, Error>) -> String {
+    match result {
+        Err(Error::Withheld(withheld)) => withheld.reason,
+        other => panic!("expected to be withheld, found {other:?}"),
+    }
+}

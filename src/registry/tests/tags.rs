@@ -1,0 +1,121 @@
+//! Tags that resolve per caller, and tags that are judged when they are set.
+
+use super::{House, index, reason, tag};
+use crate::oci::{Reference, media_type};
+use crate::registry::Error;
+
+#[tokio::test]
+async fn an_unsigned_image_is_withheld_and_says_that_no_signature_was_found() {
+    let house = House::new().await;
+    let first = house.push_image("ci", "one", Some("v1")).await.unwrap();
+    assert!(reason(house.pull("deploy", &tag("v1")).await).contains("no signature was found"));
+    assert_eq!(house.pull("ci", &tag("v1")).await.unwrap(), first);
+    house.sign_release(first).await;
+    assert_eq!(house.pull("deploy", &tag("v1")).await.unwrap(), first);
+}
+
+#[tokio::test]
+async fn a_pending_push_is_skipped_until_it_is_signed() {
+    let house = House::new().await;
+    let first = house.push_image("ci", "one", Some("v1")).await.unwrap();
+    house.sign_release(first).await;
+    let second = house.push_image("ci", "two", Some("v1")).await.unwrap();
+    assert_eq!(house.pull("deploy", &tag("v1")).await.unwrap(), first);
+    assert_eq!(house.pull("ci", &tag("v1")).await.unwrap(), second);
+    house.sign_release(second).await;
+    assert_eq!(house.pull("deploy", &tag("v1")).await.unwrap(), second);
+}
+
+#[tokio::test]
+async fn a_push_that_lost_its_signer_is_refused_and_nobody_is_taken_back() {
+    let house = House::new().await;
+    let first = house.push_image("ci", "one", Some("v1")).await.unwrap();
+    house.sign_release(first).await;
+    let second = house.push_image("ci", "two", Some("v1")).await.unwrap();
+    // Nobody pulled it while it was met: that it was is known all the same.
+    house.sign_second(second).await;
+    house.distrust_second().await;
+    assert!(reason(house.pull("deploy", &tag("v1")).await).contains("no longer does"));
+    assert_eq!(house.pull("deploy", &Reference::Digest(first)).await.unwrap(), first);
+    let third = house.push_image("ci", "three", Some("v1")).await.unwrap();
+    assert!(reason(house.pull("deploy", &tag("v1")).await).contains("no older push is served"));
+    house.sign_release(third).await;
+    assert_eq!(house.pull("deploy", &tag("v1")).await.unwrap(), third);
+}
+
+#[tokio::test]
+async fn deny_skips_nothing() {
+    let requirements = "[signed-release]\nsigned_by = \"release\"\ntag_fallback = \"deny\"\n";
+    let house = House::with(super::POLICY, requirements, crate::config::Limits::default()).await;
+    let first = house.push_image("ci", "one", Some("v1")).await.unwrap();
+    house.sign_release(first).await;
+    house.push_image("ci", "two", Some("v1")).await.unwrap();
+    assert!(reason(house.pull("deploy", &tag("v1")).await).contains("no signature was found"));
+}
+
+#[tokio::test]
+async fn a_tag_is_judged_when_it_is_set() {
+    let house = House::new().await;
+    let refused = house.push_image("tagger", "one", Some("v1")).await;
+    assert!(reason(refused).contains("push it by digest, sign it, then tag it"));
+    assert!(matches!(house.pull("ci", &tag("v1")).await, Err(Error::ManifestUnknown(_) | Error::NameUnknown)));
+    let digest = house.push_image("tagger", "one", None).await.unwrap();
+    house.sign_release(digest).await;
+    assert_eq!(house.push_image("tagger", "one", Some("v1")).await.unwrap(), digest);
+    assert_eq!(house.pull("deploy", &tag("v1")).await.unwrap(), digest);
+}
+
+#[tokio::test]
+async fn a_digest_that_a_tag_needs_while_its_newer_push_is_pending_is_not_deleted() {
+    let house = House::new().await;
+    let first = house.push_image("ci", "one", Some("v1")).await.unwrap();
+    house.sign_release(first).await;
+    let second = house.push_image("ci", "two", Some("v1")).await.unwrap();
+    let tagger = house.registry.allow_delete(&super::who("tagger"), &super::repository()).unwrap();
+    assert!(matches!(house.registry.delete_manifest(&tagger, &first).await, Err(Error::Conflict(_))));
+    house.sign_release(second).await;
+    house.registry.delete_manifest(&tagger, &first).await.unwrap();
+    assert_eq!(house.pull("deploy", &tag("v1")).await.unwrap(), second);
+}
+
+#[tokio::test]
+async fn a_list_shows_what_resolves_for_the_caller() {
+    let house = House::new().await;
+    let first = house.push_image("ci", "one", Some("signed")).await.unwrap();
+    house.sign_release(first).await;
+    house.push_image("ci", "two", Some("unsigned")).await.unwrap();
+    let names = async |who: &str| {
+        let page = house.registry.tags(&house.pulls(who).unwrap(), None, 100).await.unwrap();
+        page.entries.iter().map(ToString::to_string).filter(|tag| !tag.starts_with("sha256-")).collect::<Vec<_>>()
+    };
+    assert_eq!(names("ci").await, ["signed", "unsigned"]);
+    assert_eq!(names("deploy").await, ["signed"]);
+}
+
+#[tokio::test]
+async fn an_index_admits_what_it_reaches_and_signed_children_never_admit_it() {
+    let house = House::new().await;
+    let one = house.push_image("ci", "one", None).await.unwrap();
+    let two = house.push_image("ci", "two", None).await.unwrap();
+    let beside = house.push_image("ci", "beside", None).await.unwrap();
+    let index = index(&[one, two]);
+    let digest = house.put("ci", &tag("v1"), media_type::OCI_INDEX, &index).await.unwrap().digest;
+    house.sign_release(one).await;
+    house.sign_release(two).await;
+    assert!(reason(house.pull("deploy", &tag("v1")).await).contains("sign the index"));
+    house.sign_release(digest).await;
+    assert_eq!(house.pull("deploy", &tag("v1")).await.unwrap(), digest);
+    assert!(reason(house.pull("deploy", &Reference::Digest(beside)).await).contains("no signature was found"));
+}
+
+#[tokio::test]
+async fn a_child_is_pulled_through_its_signed_index_until_the_index_goes() {
+    let house = House::new().await;
+    let child = house.push_image("ci", "one", None).await.unwrap();
+    let digest = house.put("ci", &tag("v1"), media_type::OCI_INDEX, &index(&[child])).await.unwrap().digest;
+    house.sign_release(digest).await;
+    assert_eq!(house.pull("deploy", &Reference::Digest(child)).await.unwrap(), child);
+    let ci = house.registry.allow_delete(&super::who("ci"), &super::repository()).unwrap();
+    house.registry.delete_manifest(&ci, &digest).await.unwrap();
+    assert!(reason(house.pull("deploy", &Reference::Digest(child)).await).contains("no signature was found"));
+}

@@ -1,0 +1,295 @@
+//! Uploads: cap → hash → bytes durable → one commit.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex};
+
+use bytes::{Bytes, BytesMut};
+use uuid::Uuid;
+
+use crate::authz::Sign;
+use crate::metadata::{CommitBlob, Committed, Reserved, Upload};
+use crate::oci::{Algorithm, ContentRange, Digest, Hasher, RepositoryName};
+use crate::store::ObjectKey;
+
+use super::{Allowed, Error, Registry};
+
+/// How many bytes are gathered before they are handed to a blocking thread.
+const GATHER: usize = 1 << 20;
+
+/// Which sessions a request is writing to now.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Busy(Arc<Mutex<HashSet<Uuid>>>);
+
+/// Proof that no other request writes to the session.
+#[derive(Debug)]
+struct Exclusive {
+    busy: Busy,
+    id: Uuid,
+}
+
+impl Busy {
+    fn claim(&self, id: Uuid) -> Result<Exclusive, Error> {
+        let claimed = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(id);
+        if claimed { Ok(Exclusive { busy: self.clone(), id }) } else { Err(Error::UploadBusy) }
+    }
+}
+
+impl Drop for Exclusive {
+    fn drop(&mut self) {
+        self.busy.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).remove(&self.id);
+    }
+}
+
+/// A session that one request writes to. Dropped without [`UploadWriter::pause`] or [`UploadWriter::finish`], the
+/// session stays where it was last noted.
+pub struct UploadWriter {
+    registry: Arc<Registry>,
+    upload: Upload,
+    hasher: Option<Hasher>,
+    gathered: BytesMut,
+    written: u64,
+    chunk: Option<u64>,
+    began: u64,
+    limit: Option<u64>,
+    exclusive: Exclusive,
+}
+
+impl Registry {
+    /// Begins a session, hashed by `algorithm`.
+    pub async fn begin_upload(
+        self: &Arc<Self>,
+        allowed: &Allowed<Sign>,
+        algorithm: Algorithm,
+    ) -> Result<UploadWriter, Error> {
+        let id = Uuid::new_v4();
+        let hasher = Hasher::new(algorithm);
+        let upload = Upload {
+            id,
+            repository: allowed.repository().clone(),
+            who: allowed.who().clone(),
+            sign_only: allowed.grant().is_sign_only(),
+            offset: 0,
+            algorithm,
+            hash: hasher.save(),
+            at: self.clock.now(),
+        };
+        let exclusive = self.busy.claim(id)?;
+        self.store.begin(id).await?;
+        let cap = upload.sign_only.then_some(self.limits.sign_uploads);
+        if !self.metadata.begin_upload(upload.clone(), cap).await? {
+            self.store.discard(id).await?;
+            return Err(Error::Capped(format!(
+                "expected at most {} open uploads under `sign` alone",
+                self.limits.sign_uploads
+            )));
+        }
+        Ok(self.writer(upload, hasher, None, exclusive))
+    }
+
+    /// How far a session is, in bytes.
+    pub async fn upload_status(&self, allowed: &Allowed<Sign>, id: Uuid) -> Result<u64, Error> {
+        Ok(self.session(allowed, id).await?.offset)
+    }
+
+    /// Goes on with a session, at its end.
+    pub async fn resume_upload(
+        self: &Arc<Self>,
+        allowed: &Allowed<Sign>,
+        id: Uuid,
+        range: Option<ContentRange>,
+    ) -> Result<UploadWriter, Error> {
+        let exclusive = self.busy.claim(id)?;
+        let upload = self.session(allowed, id).await?;
+        if range.is_some_and(|range| range.first != upload.offset) {
+            return Err(Error::RangeInvalid { offset: upload.offset });
+        }
+        let hasher = Hasher::restore(upload.algorithm, &upload.hash)
+            .ok_or_else(|| Error::Unavailable(format!("the hash state of upload {id} can't be read")))?;
+        Ok(self.writer(upload, hasher, range.map(|range| range.length()), exclusive))
+    }
+
+    /// Ends a session without a blob.
+    pub async fn cancel_upload(&self, allowed: &Allowed<Sign>, id: Uuid) -> Result<(), Error> {
+        let _exclusive = self.busy.claim(id)?;
+        self.session(allowed, id).await?;
+        self.metadata.cancel_upload(id).await?;
+        Ok(self.store.discard(id).await?)
+    }
+
+    async fn session(&self, allowed: &Allowed<Sign>, id: Uuid) -> Result<Upload, Error> {
+        let upload = self.metadata.upload(id).await?.ok_or(Error::UploadUnknown)?;
+        let own = upload.repository == *allowed.repository() && upload.who == *allowed.who();
+        if own { Ok(upload) } else { Err(Error::UploadUnknown) }
+    }
+
+    fn writer(
+        self: &Arc<Self>,
+        upload: Upload,
+        hasher: Hasher,
+        chunk: Option<u64>,
+        exclusive: Exclusive,
+    ) -> UploadWriter {
+        let limit = if upload.sign_only { Some(self.limits.sign_blob_bytes) } else { self.limits.blob_bytes };
+        UploadWriter {
+            registry: Arc::clone(self),
+            hasher: Some(hasher),
+            gathered: BytesMut::new(),
+            written: upload.offset,
+            began: upload.offset,
+            upload,
+            chunk,
+            limit,
+            exclusive,
+        }
+    }
+
+    /// Makes content that is stored, or that `seal` stores, part of a repository.
+    pub(super) async fn commit_blob(&self, blob: NewBlob<'_>) -> Result<(), Error> {
+        loop {
+            let key = match self.metadata.reserve(blob.digest).await? {
+                Reserved::Live(key) => key,
+                Reserved::Fresh(generation) => {
+                    let Some(upload) = blob.upload else { return Err(Error::BlobUnknown(blob.digest)) };
+                    self.store.seal(upload, blob.size, &blob.digest, generation).await?.0
+                }
+            };
+            let now = self.clock.now();
+            let commit = CommitBlob {
+                repository: blob.repository.clone(),
+                digest: blob.digest,
+                size: blob.size,
+                key: key.clone(),
+                who: blob.who.clone(),
+                upload: blob.upload,
+                lease: now.plus(self.limits.blob_lease),
+                unheld_cap: blob.sign_only.then_some(self.limits.sign_unheld_blobs),
+                at: now,
+            };
+            let committed = self.metadata.commit_blob(commit).await?;
+            self.epochs.advance(blob.repository);
+            self.changed.notify_one();
+            match committed {
+                Committed::Stored => break,
+                Committed::Surplus => {
+                    self.store.remove(&ObjectKey(key)).await?;
+                    break;
+                }
+                Committed::Gone => {}
+                Committed::Capped => {
+                    return Err(Error::Capped(format!(
+                        "expected at most {} blobs under `sign` alone that no manifest holds",
+                        self.limits.sign_unheld_blobs
+                    )));
+                }
+            }
+        }
+        self.counters.count_blob();
+        match blob.upload {
+            Some(upload) => Ok(self.store.discard(upload).await?),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Content to be made part of a repository.
+pub(super) struct NewBlob<'a> {
+    pub(super) repository: &'a RepositoryName,
+    pub(super) who: &'a crate::gate::Who,
+    pub(super) digest: Digest,
+    pub(super) size: u64,
+    /// The session whose bytes they are; none if only stored content will do.
+    pub(super) upload: Option<Uuid>,
+    pub(super) sign_only: bool,
+}
+
+impl UploadWriter {
+    /// The session's identifier.
+    pub const fn id(&self) -> Uuid {
+        self.upload.id
+    }
+
+    /// How many bytes are in, those gathered included.
+    pub fn offset(&self) -> u64 {
+        self.written.saturating_add(u64::try_from(self.gathered.len()).unwrap_or(u64::MAX))
+    }
+
+    /// Takes in `bytes`.
+    pub async fn write(&mut self, bytes: Bytes) -> Result<(), Error> {
+        let incoming = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        let after = self.offset().saturating_add(incoming);
+        if let Some(limit) = self.limit.filter(|limit| after > *limit) {
+            return Err(Error::BlobTooLarge { limit });
+        }
+        if self.gathered.is_empty() && bytes.len() >= GATHER {
+            return self.append(bytes).await;
+        }
+        if self.gathered.capacity() == 0 {
+            self.gathered.reserve(GATHER.min(bytes.len().max(64 << 10)));
+        }
+        self.gathered.extend_from_slice(&bytes);
+        if self.gathered.len() >= GATHER { self.flush().await } else { Ok(()) }
+    }
+
+    async fn flush(&mut self) -> Result<(), Error> {
+        if self.gathered.is_empty() {
+            return Ok(());
+        }
+        let bytes = self.gathered.split().freeze();
+        self.append(bytes).await
+    }
+
+    async fn append(&mut self, bytes: Bytes) -> Result<(), Error> {
+        let Some(hasher) = self.hasher.take() else {
+            return Err(Error::Unavailable("an earlier write of this upload failed".to_owned()));
+        };
+        let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        self.hasher = Some(self.registry.store.append(self.upload.id, self.written, bytes, hasher).await?);
+        self.written = self.written.saturating_add(length);
+        Ok(())
+    }
+
+    /// Notes how far the session is, at the end of a chunk, and returns it.
+    pub async fn pause(mut self) -> Result<u64, Error> {
+        self.flush().await?;
+        let found = self.written.saturating_sub(self.began);
+        if let Some(expected) = self.chunk.filter(|expected| *expected != found) {
+            return Err(Error::SizeMismatch { expected, found });
+        }
+        let hash = self.hasher.as_ref().map(Hasher::save).unwrap_or_default();
+        let now = self.registry.clock.now();
+        let noted = self.registry.metadata.progress_upload(self.upload.id, self.written, hash, now).await?;
+        drop(self.exclusive);
+        if noted { Ok(self.written) } else { Err(Error::UploadUnknown) }
+    }
+
+    /// Makes what was written a blob of the repository, if it hashes to `digest`.
+    pub async fn finish(mut self, digest: &Digest) -> Result<(), Error> {
+        self.flush().await?;
+        let found = self.written.saturating_sub(self.began);
+        if let Some(expected) = self.chunk.filter(|expected| *expected != found) {
+            return Err(Error::SizeMismatch { expected, found });
+        }
+        let Some(mut hasher) = self.hasher.take() else {
+            return Err(Error::Unavailable("an earlier write of this upload failed".to_owned()));
+        };
+        if hasher.algorithm() != digest.algorithm() {
+            let other = Hasher::new(digest.algorithm());
+            hasher = self.registry.store.rehash(self.upload.id, self.written, other).await?;
+        }
+        let found = hasher.finish();
+        if found != *digest {
+            self.registry.metadata.cancel_upload(self.upload.id).await?;
+            self.registry.store.discard(self.upload.id).await?;
+            return Err(Error::DigestMismatch { expected: *digest, found });
+        }
+        let blob = NewBlob {
+            repository: &self.upload.repository,
+            who: &self.upload.who,
+            digest: *digest,
+            size: self.written,
+            upload: Some(self.upload.id),
+            sign_only: self.upload.sign_only,
+        };
+        self.registry.commit_blob(blob).await
+    }
+}

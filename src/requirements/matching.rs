@@ -1,0 +1,61 @@
+//! k of n: the most leaves that different identities can meet, each identity used once.
+//!
+//! Counting met leaves would take one key under two names for two (GHSA-9vcr-p3rj-q5q6); counting identities would
+//! take two keys of one leaf for two. A matching between leaves and identities does neither.
+
+use std::collections::BTreeMap;
+
+use super::condition::{Fact, Facts, Leaf, Until};
+use crate::gate::Identity;
+
+/// The latest end until which `count` of the leaves stay met.
+pub(super) fn met_until(count: usize, leaves: &[Leaf], facts: &Facts<'_>) -> Option<Until> {
+    let mut ends: Vec<_> = facts.0.iter().map(|fact| fact.until).collect();
+    ends.sort_unstable();
+    ends.dedup();
+    ends.into_iter().rev().find(|end| largest(leaves, facts.0.iter().filter(|fact| fact.until >= *end)) >= count)
+}
+
+/// The size of the largest matching between leaves and the identities of `facts`.
+fn largest<'a>(leaves: &[Leaf], facts: impl Iterator<Item = &'a Fact<'a>>) -> usize {
+    let mut identities: BTreeMap<&Identity, usize> = BTreeMap::new();
+    let mut edges = vec![Vec::new(); leaves.len()];
+    for fact in facts {
+        let next = identities.len();
+        let identity = *identities.entry(fact.identity).or_insert(next);
+        for (leaf, reachable) in leaves.iter().zip(&mut edges) {
+            if leaf.is_met_by(fact) {
+                reachable.push(identity);
+            }
+        }
+    }
+    let mut matching = Matching { edges, taken: vec![None; identities.len()] };
+    (0..leaves.len()).filter(|leaf| matching.place(*leaf, &mut vec![false; identities.len()])).count()
+}
+
+struct Matching {
+    /// The identities that can meet each leaf.
+    edges: Vec<Vec<usize>>,
+    /// The leaf that each identity is used for.
+    taken: Vec<Option<usize>>,
+}
+
+impl Matching {
+    /// Finds an identity for `leaf`, moving others to make room; `tried` are the identities already looked at.
+    fn place(&mut self, leaf: usize, tried: &mut [bool]) -> bool {
+        for identity in self.edges.get(leaf).cloned().unwrap_or_default() {
+            let Some(seen) = tried.get_mut(identity) else { continue };
+            if std::mem::replace(seen, true) {
+                continue;
+            }
+            let holder = self.taken.get(identity).copied().flatten();
+            if holder.is_none_or(|holder| self.place(holder, tried)) {
+                if let Some(slot) = self.taken.get_mut(identity) {
+                    *slot = Some(leaf);
+                }
+                return true;
+            }
+        }
+        false
+    }
+}

@@ -1,0 +1,242 @@
+//! What every [`Store`] is held to. An implementation's tests call [`contract!`] with a way to open an empty one.
+
+use bytes::Bytes;
+use uuid::Uuid;
+
+use super::{Object, ObjectKey, READ_BYTES, Store, StoreError};
+use crate::oci::{Algorithm, Digest, Hasher};
+
+/// One test for each fact of the contract. `$open` is a function from nothing to a store and whatever keeps it alive.
+macro_rules! contract {
+    ($open:expr) => {
+        $crate::store::contract::contract! { $open =>
+            sealed_bytes_are_read_back
+            sealed_emptiness_is_an_object
+            an_append_feeds_the_hasher
+            an_append_overwrites_what_was_there
+            an_append_of_another_upload_is_its_own
+            bytes_behind_the_size_are_cut_off
+            an_upload_too_short_to_seal_is_refused_and_stays
+            an_upload_sealed_once_is_gone
+            an_upload_that_was_never_begun_is_absent
+            an_upload_is_begun_once
+            a_discarded_upload_is_absent
+            discarding_what_is_absent_succeeds
+            an_upload_is_listed_until_it_is_sealed_or_discarded
+            rehashing_gives_the_digest_of_the_first_bytes
+            rehashing_more_than_there_is_is_refused
+            generations_of_one_digest_are_apart
+            a_removed_object_is_absent
+            removing_what_is_absent_succeeds
+            an_open_object_survives_its_removal
+            keys_that_were_never_made_are_absent
+            reads_end_where_the_object_ends
+            a_read_longer_than_a_piece_is_whole
+        }
+    };
+    ($open:expr => $($fact:ident)*) => {
+        $(
+            #[tokio::test]
+            async fn $fact() {
+                let (store, _alive) = $open();
+                $crate::store::contract::$fact(&store).await;
+            }
+        )*
+    };
+}
+pub(crate) use contract;
+
+fn sha256() -> Hasher {
+    Hasher::new(Algorithm::Sha256)
+}
+
+/// An open upload that holds `content`.
+pub(crate) async fn uploaded(store: &dyn Store, content: &'static [u8]) -> Uuid {
+    let upload = Uuid::new_v4();
+    store.begin(upload).await.unwrap();
+    store.append(upload, 0, Bytes::from_static(content), sha256()).await.unwrap();
+    upload
+}
+
+/// An object that holds `content`.
+pub(crate) async fn stored(store: &dyn Store, content: &'static [u8], generation: u64) -> ObjectKey {
+    let upload = uploaded(store, content).await;
+    let size = u64::try_from(content.len()).unwrap();
+    store.seal(upload, size, &Digest::sha256(content), generation).await.unwrap()
+}
+
+pub(crate) async fn read(object: &dyn Object) -> Bytes {
+    object.read(0, usize::try_from(object.size()).unwrap()).await.unwrap()
+}
+
+pub(crate) fn is_absent<T>(result: &Result<T, StoreError>) -> bool {
+    matches!(result, Err(StoreError::Absent(_)))
+}
+
+pub(crate) async fn sealed_bytes_are_read_back(store: &dyn Store) {
+    let key = stored(store, b"content", 1).await;
+    let object = store.open(&key).await.unwrap();
+    assert_eq!(object.size(), 7);
+    assert_eq!(read(&*object).await, "content");
+}
+
+pub(crate) async fn sealed_emptiness_is_an_object(store: &dyn Store) {
+    let key = stored(store, b"", 1).await;
+    let object = store.open(&key).await.unwrap();
+    assert_eq!((object.size(), object.read(0, 10).await.unwrap()), (0, Bytes::new()));
+}
+
+pub(crate) async fn an_append_feeds_the_hasher(store: &dyn Store) {
+    let upload = Uuid::new_v4();
+    store.begin(upload).await.unwrap();
+    let hasher = store.append(upload, 0, Bytes::from_static(b"con"), sha256()).await.unwrap();
+    let hasher = store.append(upload, 3, Bytes::from_static(b"tent"), hasher).await.unwrap();
+    assert_eq!(hasher.finish(), Digest::sha256(b"content"));
+}
+
+pub(crate) async fn an_append_overwrites_what_was_there(store: &dyn Store) {
+    let upload = uploaded(store, b"con----").await;
+    store.append(upload, 3, Bytes::from_static(b"tent"), sha256()).await.unwrap();
+    let key = store.seal(upload, 7, &Digest::sha256(b"content"), 1).await.unwrap();
+    assert_eq!(read(&*store.open(&key).await.unwrap()).await, "content");
+}
+
+pub(crate) async fn an_append_of_another_upload_is_its_own(store: &dyn Store) {
+    let (one, other) = (uploaded(store, b"one").await, uploaded(store, b"two").await);
+    let one = store.seal(one, 3, &Digest::sha256(b"one"), 1).await.unwrap();
+    let other = store.seal(other, 3, &Digest::sha256(b"two"), 1).await.unwrap();
+    assert_eq!(read(&*store.open(&one).await.unwrap()).await, "one");
+    assert_eq!(read(&*store.open(&other).await.unwrap()).await, "two");
+}
+
+pub(crate) async fn bytes_behind_the_size_are_cut_off(store: &dyn Store) {
+    let upload = uploaded(store, b"content and more").await;
+    let key = store.seal(upload, 7, &Digest::sha256(b"content"), 1).await.unwrap();
+    assert_eq!(read(&*store.open(&key).await.unwrap()).await, "content");
+}
+
+pub(crate) async fn an_upload_too_short_to_seal_is_refused_and_stays(store: &dyn Store) {
+    let upload = uploaded(store, b"con").await;
+    let refused = store.seal(upload, 7, &Digest::sha256(b"content"), 1).await;
+    assert!(matches!(refused, Err(StoreError::Io(_))));
+    assert_eq!(store.uploads().await.unwrap(), [upload]);
+}
+
+pub(crate) async fn an_upload_sealed_once_is_gone(store: &dyn Store) {
+    let upload = uploaded(store, b"content").await;
+    let key = store.seal(upload, 7, &Digest::sha256(b"content"), 1).await.unwrap();
+    assert!(is_absent(&store.append(upload, 0, Bytes::from_static(b"CONTENT"), sha256()).await));
+    assert!(is_absent(&store.seal(upload, 7, &Digest::sha256(b"content"), 2).await));
+    assert_eq!(read(&*store.open(&key).await.unwrap()).await, "content");
+}
+
+pub(crate) async fn an_upload_that_was_never_begun_is_absent(store: &dyn Store) {
+    let upload = Uuid::new_v4();
+    assert!(is_absent(&store.append(upload, 0, Bytes::from_static(b"x"), sha256()).await));
+    assert!(is_absent(&store.rehash(upload, 0, sha256()).await));
+    assert!(is_absent(&store.seal(upload, 0, &Digest::sha256(b""), 1).await));
+    assert!(store.uploads().await.unwrap().is_empty());
+}
+
+pub(crate) async fn an_upload_is_begun_once(store: &dyn Store) {
+    let upload = uploaded(store, b"content").await;
+    assert!(matches!(store.begin(upload).await, Err(StoreError::Io(_))));
+    let hasher = store.rehash(upload, 7, sha256()).await.unwrap();
+    assert_eq!(hasher.finish(), Digest::sha256(b"content"));
+}
+
+pub(crate) async fn a_discarded_upload_is_absent(store: &dyn Store) {
+    let upload = uploaded(store, b"content").await;
+    store.discard(upload).await.unwrap();
+    assert!(is_absent(&store.append(upload, 0, Bytes::from_static(b"x"), sha256()).await));
+    assert!(is_absent(&store.seal(upload, 7, &Digest::sha256(b"content"), 1).await));
+}
+
+pub(crate) async fn discarding_what_is_absent_succeeds(store: &dyn Store) {
+    let upload = uploaded(store, b"content").await;
+    store.discard(upload).await.unwrap();
+    store.discard(upload).await.unwrap();
+    store.discard(Uuid::new_v4()).await.unwrap();
+}
+
+pub(crate) async fn an_upload_is_listed_until_it_is_sealed_or_discarded(store: &dyn Store) {
+    let (sealed, discarded, stays) =
+        (uploaded(store, b"").await, uploaded(store, b"").await, uploaded(store, b"").await);
+    let mut all = vec![sealed, discarded, stays];
+    let mut listed = store.uploads().await.unwrap();
+    all.sort();
+    listed.sort();
+    assert_eq!(listed, all);
+    store.seal(sealed, 0, &Digest::sha256(b""), 1).await.unwrap();
+    store.discard(discarded).await.unwrap();
+    assert_eq!(store.uploads().await.unwrap(), [stays]);
+}
+
+pub(crate) async fn rehashing_gives_the_digest_of_the_first_bytes(store: &dyn Store) {
+    let upload = uploaded(store, b"content and more").await;
+    let hasher = store.rehash(upload, 7, Hasher::new(Algorithm::Sha512)).await.unwrap();
+    assert_eq!(hasher.finish(), Digest::of(Algorithm::Sha512, b"content"));
+}
+
+pub(crate) async fn rehashing_more_than_there_is_is_refused(store: &dyn Store) {
+    let upload = uploaded(store, b"con").await;
+    assert!(matches!(store.rehash(upload, 4, sha256()).await, Err(StoreError::Io(_))));
+}
+
+pub(crate) async fn generations_of_one_digest_are_apart(store: &dyn Store) {
+    let (old, new) = (stored(store, b"content", 1).await, stored(store, b"content", 2).await);
+    assert_ne!(old, new);
+    store.remove(&old).await.unwrap();
+    assert_eq!(read(&*store.open(&new).await.unwrap()).await, "content");
+}
+
+pub(crate) async fn a_removed_object_is_absent(store: &dyn Store) {
+    let key = stored(store, b"content", 1).await;
+    store.open(&key).await.unwrap();
+    store.remove(&key).await.unwrap();
+    assert!(is_absent(&store.open(&key).await));
+}
+
+pub(crate) async fn removing_what_is_absent_succeeds(store: &dyn Store) {
+    let key = stored(store, b"content", 1).await;
+    store.remove(&key).await.unwrap();
+    store.remove(&key).await.unwrap();
+}
+
+pub(crate) async fn an_open_object_survives_its_removal(store: &dyn Store) {
+    let key = stored(store, b"content", 1).await;
+    let object = store.open(&key).await.unwrap();
+    store.remove(&key).await.unwrap();
+    assert_eq!(read(&*object).await, "content");
+}
+
+pub(crate) async fn keys_that_were_never_made_are_absent(store: &dyn Store) {
+    let good = stored(store, b"content", 1).await;
+    for bad in [format!("../{good}"), format!("{good}0"), format!("/{good}"), "../../etc/passwd".into(), String::new()]
+    {
+        assert!(is_absent(&store.open(&ObjectKey(bad.clone())).await), "{bad}");
+    }
+}
+
+pub(crate) async fn reads_end_where_the_object_ends(store: &dyn Store) {
+    let key = stored(store, b"content", 1).await;
+    let object = store.open(&key).await.unwrap();
+    assert_eq!(object.read(3, 2).await.unwrap(), "te");
+    assert_eq!(object.read(3, 100).await.unwrap(), "tent");
+    assert_eq!(object.read(6, 1).await.unwrap(), "t");
+    assert_eq!(object.read(7, 1).await.unwrap(), "");
+    assert_eq!(object.read(u64::MAX, usize::MAX).await.unwrap(), "");
+    assert_eq!(object.read(0, 0).await.unwrap(), "");
+}
+
+pub(crate) async fn a_read_longer_than_a_piece_is_whole(store: &dyn Store) {
+    let content: Bytes = (0..=READ_BYTES * 2).map(|i| u8::try_from(i % 251).unwrap()).collect();
+    let (upload, size) = (Uuid::new_v4(), u64::try_from(content.len()).unwrap());
+    store.begin(upload).await.unwrap();
+    let hasher = store.append(upload, 0, content.clone(), sha256()).await.unwrap();
+    let key = store.seal(upload, size, &hasher.finish(), 1).await.unwrap();
+    let object = store.open(&key).await.unwrap();
+    assert_eq!(object.read(0, content.len()).await.unwrap(), content);
+    assert_eq!(object.read(1, READ_BYTES).await.unwrap(), content.slice(1..=READ_BYTES));
+    assert_eq!(object.read(size - 5, READ_BYTES).await.unwrap(), content.slice(content.len() - 5..));
+}

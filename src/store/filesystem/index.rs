@@ -1,0 +1,96 @@
+//! The two JSON files of a layout.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use crate::oci::Digest;
+use crate::store::LayoutEntry;
+
+/// The content of `oci-layout`.
+pub(super) const OCI_LAYOUT: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Index<'entries> {
+    schema_version: u8,
+    media_type: &'static str,
+    manifests: Vec<Descriptor<'entries>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Descriptor<'entries> {
+    media_type: &'entries str,
+    digest: &'entries Digest,
+    size: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    annotations: Option<Annotations<'entries>>,
+}
+
+#[derive(Serialize)]
+struct Annotations<'entries> {
+    #[serde(rename = "org.opencontainers.image.ref.name")]
+    ref_name: &'entries str,
+}
+
+/// Writes `index.json`.
+pub(super) fn write(to: &mut impl Write, entries: &[LayoutEntry]) -> io::Result<()> {
+    let manifests = entries
+        .iter()
+        .map(|entry| Descriptor {
+            media_type: &entry.media_type,
+            digest: &entry.digest,
+            size: entry.size,
+            annotations: entry.tag.as_deref().map(|ref_name| Annotations { ref_name }),
+        })
+        .collect();
+    let index = Index { schema_version: 2, media_type: "application/vnd.oci.image.index.v1+json", manifests };
+    Ok(serde_json::to_writer(to, &index)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use oci_spec::image::{ANNOTATION_REF_NAME, ImageIndex, OciLayout};
+
+    use super::*;
+
+    fn written(entries: &[LayoutEntry]) -> ImageIndex {
+        let mut json = Vec::new();
+        write(&mut json, entries).unwrap();
+        ImageIndex::from_reader(json.as_slice()).unwrap()
+    }
+
+    fn entry(tag: Option<&str>) -> LayoutEntry {
+        LayoutEntry {
+            media_type: "application/vnd.oci.image.manifest.v1+json".into(),
+            digest: Digest::sha256(b"manifest"),
+            size: 8,
+            tag: tag.map(str::to_owned),
+        }
+    }
+
+    #[test]
+    fn an_entry_is_a_descriptor_named_by_its_tag() {
+        let index = written(&[entry(Some("v1"))]);
+        let [descriptor] = index.manifests().as_slice() else { panic!("expected one manifest") };
+        assert_eq!(descriptor.digest().to_string(), Digest::sha256(b"manifest").to_string());
+        assert_eq!(descriptor.size(), 8);
+        assert_eq!(descriptor.annotations().as_ref().unwrap()[ANNOTATION_REF_NAME], "v1");
+    }
+
+    #[test]
+    fn an_untagged_entry_has_no_annotations() {
+        assert_eq!(written(&[entry(None)]).manifests()[0].annotations(), &None);
+    }
+
+    #[test]
+    fn no_entries_are_a_valid_index() {
+        assert!(written(&[]).manifests().is_empty());
+    }
+
+    #[test]
+    fn the_mark_is_a_valid_layout_file() {
+        assert_eq!(OciLayout::from_reader(OCI_LAYOUT).unwrap().image_layout_version(), "1.0.0");
+    }
+}

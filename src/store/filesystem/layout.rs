@@ -1,0 +1,241 @@
+//! The view of each repository as an [OCI image layout](https://github.com/opencontainers/image-spec/blob/main/image-layout.md).
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustix::fs::OFlags;
+
+use super::index;
+use super::object::open_file;
+use super::path::{ALGORITHMS, BLOBS, INDEX, OCI_LAYOUT, Root, WRITING};
+use super::{absent, durable};
+use crate::oci::{Algorithm, Digest, RepositoryName};
+use crate::store::{LayoutChange, LayoutEntry, ObjectKey, StoreError};
+
+/// What makes a hard link: [`fs::hard_link`], or what a test puts in its place.
+pub(super) type LinkFn = fn(&Path, &Path) -> io::Result<()>;
+
+/// The layouts of all repositories.
+#[derive(Debug)]
+pub(super) struct Layout {
+    root: Arc<Root>,
+    link: LinkFn,
+    /// Repositories nest: one that takes its folder down must not meet one that builds inside it.
+    turn: Mutex<()>,
+}
+
+impl Layout {
+    pub(super) fn new(root: Arc<Root>, link: LinkFn) -> Self {
+        Self { root, link, turn: Mutex::default() }
+    }
+
+    pub(super) fn apply(
+        &self,
+        repository: &RepositoryName,
+        changes: &[LayoutChange],
+        entries: &[LayoutEntry],
+    ) -> Result<(), StoreError> {
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let below = Root::repository(repository);
+        let view = View { folder: self.root.folder().join(&below), below, root: &self.root, link: self.link };
+        let adds = changes.iter().any(|change| !matches!(change, LayoutChange::Unlink(_)));
+        if adds || !entries.is_empty() {
+            view.make_folders(changes)?;
+        }
+        if !view.is_there()? {
+            return Ok(());
+        }
+        for change in changes {
+            match change {
+                LayoutChange::Link(digest, key) => view.link(digest, key)?,
+                LayoutChange::Write(digest, bytes) => view.write(digest, bytes)?,
+                LayoutChange::Unlink(digest) => durable::remove(&view.blob(digest))?,
+            }
+        }
+        if entries.is_empty() && view.is_bare()? {
+            return Ok(view.take_down()?);
+        }
+        view.sync_blobs(changes)?;
+        Ok(view.write_index(entries)?)
+    }
+}
+
+/// The layout of one repository.
+struct View<'layout> {
+    root: &'layout Root,
+    link: LinkFn,
+    /// Relative to the root.
+    below: PathBuf,
+    folder: PathBuf,
+}
+
+impl View<'_> {
+    fn make_folders(&self, changes: &[LayoutChange]) -> io::Result<()> {
+        let blobs = self.below.join(BLOBS);
+        durable::make_folders(self.root.folder(), &blobs.join(Algorithm::default().as_str()))?;
+        for algorithm in algorithms(changes) {
+            durable::make_folders(&self.folder.join(BLOBS), Path::new(algorithm.as_str()))?;
+        }
+        Ok(())
+    }
+
+    /// Whether there is a layout here. On the way to it nothing may be a symbolic link.
+    fn is_there(&self) -> io::Result<bool> {
+        let mut folder = self.root.folder().to_path_buf();
+        for component in self.below.join(BLOBS).components() {
+            folder.push(component);
+            match durable::expect_folder(&folder) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+                result => result?,
+            }
+        }
+        Ok(true)
+    }
+
+    fn algorithm(&self, algorithm: Algorithm) -> PathBuf {
+        self.folder.join(BLOBS).join(algorithm.as_str())
+    }
+
+    fn blob(&self, digest: &Digest) -> PathBuf {
+        self.algorithm(digest.algorithm()).join(digest.hex())
+    }
+
+    fn draft(&self) -> PathBuf {
+        self.folder.join(WRITING)
+    }
+
+    /// Links the blob to the object. Where the object can have no more links, it becomes a file of its own.
+    fn link(&self, digest: &Digest, key: &ObjectKey) -> Result<(), StoreError> {
+        let object = self.root.object(key).ok_or_else(|| absent(key))?;
+        let blob = self.blob(digest);
+        let linked = match (self.link)(&object, &blob) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => self.relink(&object, &blob),
+            linked => linked,
+        };
+        let linked = match linked {
+            Err(error) if error.kind() == io::ErrorKind::TooManyLinks => self.copy(&object, &blob),
+            linked => linked,
+        };
+        match linked {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(absent(key)),
+            linked => Ok(linked?),
+        }
+    }
+
+    /// Replaces a blob that is there already, perhaps a link to an older generation, which would keep its bytes.
+    fn relink(&self, object: &Path, blob: &Path) -> io::Result<()> {
+        let (ours, theirs) = (fs::symlink_metadata(blob)?, fs::symlink_metadata(object)?);
+        if (ours.dev(), ours.ino()) == (theirs.dev(), theirs.ino()) {
+            return Ok(());
+        }
+        let draft = self.draft();
+        durable::remove(&draft)?;
+        (self.link)(object, &draft)?;
+        durable::rename(&draft, blob)
+    }
+
+    fn copy(&self, object: &Path, blob: &Path) -> io::Result<()> {
+        let mut from = open_file(object, OFlags::RDONLY)?;
+        if is_file_of(blob, from.metadata()?.len())? {
+            return Ok(());
+        }
+        durable::replace(&self.draft(), blob, |to| io::copy(&mut from, to).map(drop))
+    }
+
+    fn write(&self, digest: &Digest, bytes: &[u8]) -> io::Result<()> {
+        let blob = self.blob(digest);
+        let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        if is_file_of(&blob, size)? {
+            return Ok(());
+        }
+        durable::replace(&self.draft(), &blob, |file| file.write_all(bytes))
+    }
+
+    fn sync_blobs(&self, changes: &[LayoutChange]) -> io::Result<()> {
+        for algorithm in algorithms(changes) {
+            match durable::sync_folder(&self.algorithm(algorithm)) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                result => result?,
+            }
+        }
+        Ok(())
+    }
+
+    fn write_index(&self, entries: &[LayoutEntry]) -> io::Result<()> {
+        let mark = self.folder.join(OCI_LAYOUT);
+        if !fs::exists(&mark)? {
+            durable::replace(&self.draft(), &mark, |file| file.write_all(index::OCI_LAYOUT))?;
+        }
+        durable::replace(&self.draft(), &self.folder.join(INDEX), |file| write_entries(file, entries))?;
+        durable::sync_folder(&self.folder)
+    }
+
+    /// Whether no blob is left.
+    fn is_bare(&self) -> io::Result<bool> {
+        for algorithm in ALGORITHMS {
+            let mut blobs = match fs::read_dir(self.algorithm(algorithm)) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                blobs => blobs?,
+            };
+            if blobs.next().is_some() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Removes the layout, then its folder and those above it that hold nothing else.
+    fn take_down(&self) -> io::Result<()> {
+        for file in [INDEX, OCI_LAYOUT, WRITING] {
+            durable::remove(&self.folder.join(file))?;
+        }
+        for algorithm in ALGORITHMS {
+            remove_folder(&self.algorithm(algorithm))?;
+        }
+        remove_folder(&self.folder.join(BLOBS))?;
+        let mut folder = self.folder.as_path();
+        while folder != self.root.folder() && remove_folder(folder)? {
+            let Some(parent) = folder.parent() else { break };
+            folder = parent;
+        }
+        durable::sync_folder(folder)
+    }
+}
+
+/// The algorithms that `changes` speak of.
+fn algorithms(changes: &[LayoutChange]) -> impl Iterator<Item = Algorithm> {
+    let of = |change: &LayoutChange| match change {
+        LayoutChange::Link(digest, _) | LayoutChange::Write(digest, _) | LayoutChange::Unlink(digest) => {
+            digest.algorithm()
+        }
+    };
+    ALGORITHMS.into_iter().filter(move |algorithm| changes.iter().any(|change| of(change) == *algorithm))
+}
+
+/// Whether a whole file of this size is there. Its content is what its name says: it came here under that name, synced.
+fn is_file_of(path: &Path, size: u64) -> io::Result<bool> {
+    match fs::symlink_metadata(path) {
+        Ok(found) => Ok(found.is_file() && found.len() == size),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Removes a folder and says whether it is gone; one that holds something stays.
+fn remove_folder(folder: &Path) -> io::Result<bool> {
+    match fs::remove_dir(folder) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+fn write_entries(file: &mut File, entries: &[LayoutEntry]) -> io::Result<()> {
+    let mut writer = BufWriter::new(file);
+    index::write(&mut writer, entries)?;
+    writer.flush()
+}

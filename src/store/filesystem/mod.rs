@@ -1,0 +1,159 @@
+//! Bytes in files.
+//!
+//! ```text
+//! _hallmark.lock                       held by the one process that owns the tree
+//! _cas/sha256/ab/<hex>.<generation>    objects; one inode, however many repositories link it
+//! _uploads/<uuid>                      on the same file system, so that sealing is a rename
+//! <repository>/oci-layout, index.json, blobs/<algorithm>/<hex>
+//! ```
+
+mod buffer;
+mod durable;
+mod index;
+mod layout;
+mod lock;
+mod object;
+mod path;
+mod shard;
+mod upload;
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use tokio::task::spawn_blocking;
+use uuid::Uuid;
+
+use self::layout::{Layout, LinkFn};
+use self::lock::Lock;
+use self::object::Objects;
+use self::path::Root;
+use self::shard::Shards;
+use self::upload::Uploads;
+use super::{LayoutChange, LayoutEntry, LayoutView, Object, ObjectKey, Store, StoreError};
+use crate::oci::{Digest, Hasher, RepositoryName};
+
+/// A [`Store`] in a folder of a local file system, which shows each repository as an OCI image layout.
+#[derive(Debug)]
+pub struct Filesystem {
+    root: Arc<Root>,
+    objects: Arc<Objects>,
+    uploads: Arc<Uploads>,
+    layout: Arc<Layout>,
+    _lock: Lock,
+}
+
+impl Filesystem {
+    /// Opens the tree at `root`, made if it is absent, and owns it as long as the value lives.
+    /// Refused while another process owns it. This blocks.
+    pub fn open(root: &Path) -> Result<Self, StoreError> {
+        Self::open_with(root, |from, to| fs::hard_link(from, to))
+    }
+
+    fn open_with(root: &Path, link: LinkFn) -> Result<Self, StoreError> {
+        fs::create_dir_all(root)?;
+        let root = Arc::new(Root::new(root.canonicalize()?));
+        let lock = Lock::take(&root)?;
+        durable::make_folders(root.folder(), Path::new("_uploads"))?;
+        let shards = Shards::open(&root)?;
+        Ok(Self {
+            objects: Arc::new(Objects::new(Arc::clone(&root))),
+            uploads: Arc::new(Uploads::new(Arc::clone(&root), shards)),
+            layout: Arc::new(Layout::new(Arc::clone(&root), link)),
+            root,
+            _lock: lock,
+        })
+    }
+}
+
+#[async_trait]
+impl Store for Filesystem {
+    async fn begin(&self, upload: Uuid) -> Result<(), StoreError> {
+        self.uploads.begin(upload).await
+    }
+
+    async fn append(&self, upload: Uuid, offset: u64, bytes: Bytes, hasher: Hasher) -> Result<Hasher, StoreError> {
+        self.uploads.append(upload, offset, bytes, hasher).await
+    }
+
+    async fn rehash(&self, upload: Uuid, size: u64, hasher: Hasher) -> Result<Hasher, StoreError> {
+        self.uploads.rehash(upload, size, hasher).await
+    }
+
+    async fn seal(&self, upload: Uuid, size: u64, digest: &Digest, generation: u64) -> Result<ObjectKey, StoreError> {
+        let key = path::object_key(digest, generation);
+        self.uploads.seal(upload, size, self.root.cas().join(&key.0)).await?;
+        Ok(key)
+    }
+
+    async fn discard(&self, upload: Uuid) -> Result<(), StoreError> {
+        self.uploads.discard(upload).await
+    }
+
+    async fn open(&self, key: &ObjectKey) -> Result<Box<dyn Object>, StoreError> {
+        self.objects.open(key)
+    }
+
+    async fn remove(&self, key: &ObjectKey) -> Result<(), StoreError> {
+        let (objects, key) = (Arc::clone(&self.objects), key.clone());
+        blocking(move || objects.remove(&key)).await
+    }
+
+    async fn uploads(&self) -> Result<Vec<Uuid>, StoreError> {
+        let uploads = Arc::clone(&self.uploads);
+        blocking(move || uploads.list()).await
+    }
+
+    async fn free_bytes(&self) -> Result<Option<u64>, StoreError> {
+        let root = Arc::clone(&self.root);
+        blocking(move || {
+            let medium = rustix::fs::statvfs(root.folder()).map_err(io::Error::from)?;
+            Ok(Some(medium.f_bavail.saturating_mul(medium.f_frsize)))
+        })
+        .await
+    }
+
+    fn layout(&self) -> Option<&dyn LayoutView> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl LayoutView for Filesystem {
+    async fn apply(
+        &self,
+        repository: &RepositoryName,
+        changes: Vec<LayoutChange>,
+        entries: Vec<LayoutEntry>,
+    ) -> Result<(), StoreError> {
+        let (layout, repository) = (Arc::clone(&self.layout), repository.clone());
+        blocking(move || layout.apply(&repository, &changes, &entries)).await
+    }
+}
+
+impl From<io::Error> for StoreError {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full,
+            _ => Self::Io(error),
+        }
+    }
+}
+
+fn absent(what: impl fmt::Display) -> StoreError {
+    StoreError::Absent(what.to_string())
+}
+
+/// Does `work` where it may block. It is done to its end even if nobody waits for it any more.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    spawn_blocking(work).await.map_err(|error| StoreError::Io(io::Error::other(error)))?
+}

@@ -1,0 +1,11 @@
+//! What goes over the wire: requests as bytes to the program itself, answers as bytes from it.
+#![expect(clippy::unwrap_used, clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
+
+#[path = "wire/answers.rs"]
+mod answers;
+#[path = "wire/bad_input.rs"]
+mod bad_input;
+#[path = "wire/operate.rs"]
+mod operate;
+#[path = "wire/program.rs"]
+mod program;

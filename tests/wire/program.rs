@@ -1,0 +1,174 @@
+//! The program on a port of its own, and a client that sends exactly what it is told to send.
+
+use std::fmt::Write as _;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use hallmark::oci::Digest;
+use tempfile::TempDir;
+
+/// Everybody may do everything in `open/**`, and administer.
+pub(crate) const POLICY: &str = "\
+p, anonymous, open/**, push, unverified, allow
+p, anonymous, open/**, pull, unverified, allow
+p, anonymous, open/**, delete, unverified, allow
+p, anonymous, **, admin, unverified, allow
+";
+
+pub(crate) struct Program {
+    child: Child,
+    address: String,
+    folder: TempDir,
+}
+
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    head: String,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    /// The value of a header, by its name in lower case.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+
+    /// The code of the one error.
+    pub(crate) fn code(&self) -> String {
+        let body: serde_json::Value = serde_json::from_slice(&self.body).unwrap_or_default();
+        body["errors"][0]["code"].as_str().unwrap_or_default().to_owned()
+    }
+}
+
+impl Program {
+    pub(crate) fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    pub(crate) fn start_with(flags: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        put(folder.path(), "policies/policy.csv", POLICY);
+        put(folder.path(), "policies/requirements.toml", "");
+        put(folder.path(), "trust/signers.toml", "");
+        let (child, address) = spawn(folder.path(), flags);
+        Self { child, address, folder }
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(crate) fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(&self.address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        stream
+    }
+
+    /// Sends bytes as they are and reads until the connection ends.
+    pub(crate) fn send_raw(&self, request: &[u8]) -> Answer {
+        let mut stream = self.connect();
+        // The program may answer and close before it has read everything.
+        drop(stream.write_all(request));
+        let mut answer = Vec::new();
+        drop(stream.read_to_end(&mut answer));
+        let end = answer.windows(4).position(|window| window == b"\r\n\r\n").expect("an answer");
+        let head = String::from_utf8(answer[..end].to_vec()).unwrap();
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        Answer { status, head, body: answer[end + 4..].to_vec() }
+    }
+
+    pub(crate) fn send_with(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+        let mut head = format!("{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n");
+        for (name, value) in headers {
+            write!(head, "{name}: {value}\r\n").unwrap();
+        }
+        if !body.is_empty() || ["POST", "PUT", "PATCH"].contains(&method) {
+            write!(head, "content-length: {}\r\n", body.len()).unwrap();
+        }
+        head.push_str("\r\n");
+        self.send_raw(&[head.as_bytes(), body].concat())
+    }
+
+    pub(crate) fn send(&self, method: &str, path: &str) -> Answer {
+        self.send_with(method, path, &[], b"")
+    }
+
+    /// Pushes a blob whole.
+    pub(crate) fn push_blob(&self, repository: &str, content: &[u8]) -> Digest {
+        let digest = Digest::sha256(content);
+        let path = format!("/v2/{repository}/blobs/uploads/?digest={digest}");
+        assert_eq!(self.send_with("POST", &path, &[], content).status, 201);
+        digest
+    }
+
+    /// Pushes an image of one layer.
+    pub(crate) fn push_image(&self, repository: &str, tag: &str, layer: &[u8]) -> (Digest, Vec<u8>) {
+        let config = self.push_blob(repository, b"{}");
+        let size = layer.len();
+        let layer = self.push_blob(repository, layer);
+        let manifest = format!(
+            r#"{{"schemaVersion":2,"mediaType":"{MANIFEST}","config":{{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"{config}","size":2}},"layers":[{{"mediaType":"application/vnd.oci.image.layer.v1.tar","digest":"{layer}","size":{size}}}]}}"#
+        );
+        let path = format!("/v2/{repository}/manifests/{tag}");
+        let answer = self.send_with("PUT", &path, &[("content-type", MANIFEST)], manifest.as_bytes());
+        assert_eq!(answer.status, 201, "{answer:?}");
+        (Digest::sha256(manifest.as_bytes()), manifest.into_bytes())
+    }
+
+    /// Everything that would change if anything were stored.
+    pub(crate) fn stored(&self) -> String {
+        let metrics = self.send("GET", "/metrics");
+        let counts = metrics.text().lines().filter(|line| line.starts_with("hallmark_storage_") && !line.contains("free"));
+        let mut stored = counts.collect::<Vec<_>>().join("\n");
+        assert!(stored.contains("hallmark_storage_uploads "), "{stored}");
+        stored.push_str(self.send("GET", "/v2/_catalog").text());
+        stored
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Waits for its end.
+    pub(crate) fn wait(&mut self) -> Option<i32> {
+        self.child.wait().unwrap().code()
+    }
+}
+
+pub(crate) const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+
+pub(crate) fn put(folder: &Path, name: &str, text: &str) {
+    let path = folder.join(name);
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::File::create(path).unwrap().write_all(text.as_bytes()).unwrap();
+}
+
+fn spawn(folder: &Path, flags: &[&str]) -> (Child, String) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_hallmark"))
+        .args(["serve", "--listen", "127.0.0.1:0", "--access-log", "off"])
+        .args(flags)
+        .current_dir(folder)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let address = line.trim().strip_prefix("listening on http://").expect("a line that says where").to_owned();
+    (child, address)
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
