@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Parser as _;
 use hallmark::app::{self, Options};
-use hallmark::cli::{Cli, Command, serve};
+use hallmark::cli::{Cli, Command, Exit, check, htpasswd, init, serve};
 
 /// Threads that wait for disks and hash passwords.
 const BLOCKING_THREADS: usize = 128;
@@ -16,6 +16,11 @@ const IDLE: Duration = Duration::from_secs(5);
 fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Serve(args) => serve(&args),
+        Command::Check(args) => check(&args).into(),
+        Command::Init(args) => init::run(&args, &mut std::io::stdout().lock()).into(),
+        Command::Htpasswd(args) => {
+            htpasswd::run(&args, &mut std::io::stdin().lock(), &mut std::io::stdout().lock()).into()
+        }
     }
 }
 
@@ -53,4 +58,9 @@ fn serve(args: &serve::Args) -> ExitCode {
             ExitCode::from(1)
         }
     }
+}
+
+fn check(args: &check::Args) -> Exit {
+    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    runtime.map_or(Exit::CouldNotTell, |runtime| runtime.block_on(check::run(args, &mut std::io::stdout().lock())))
 }

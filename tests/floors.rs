@@ -114,9 +114,9 @@ fn fenced_crates_stay_behind_their_fences() {
     let mut wrong = Vec::new();
     for (path, module, code) in modules() {
         for (name, allowed) in FENCES {
-            let named = code.split(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != ':').any(|word| {
-                word.split("::").next() == Some(*name) && word.contains("::")
-            });
+            let named = code
+                .split(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != ':')
+                .any(|word| word.split("::").next() == Some(*name) && word.contains("::"));
             if named && !allowed.contains(&module.as_str()) {
                 wrong.push(format!("{}: {module} names {name}", path.display()));
             }

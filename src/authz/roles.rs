@@ -26,7 +26,9 @@ impl Roles {
 
     /// Each `g` line: member, role, line.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str, usize)> {
-        self.of.iter().flat_map(|(member, roles)| roles.iter().map(move |(role, line)| (member.as_str(), role.as_str(), *line)))
+        self.of
+            .iter()
+            .flat_map(|(member, roles)| roles.iter().map(move |(role, line)| (member.as_str(), role.as_str(), *line)))
     }
 
     /// `subject` and every role that it has, through however many others.
@@ -59,7 +61,8 @@ impl Roles {
         for (member, depth) in depths {
             if depth == MAX_HOPS.saturating_add(1) {
                 let line = self.direct(member).map(|(_, line)| line).min().unwrap_or(0);
-                let message = format!("expected at most {MAX_HOPS} roles one behind the other, found {depth} from {member}");
+                let message =
+                    format!("expected at most {MAX_HOPS} roles one behind the other, found {depth} from {member}");
                 mistakes.push(Mistake::new(Policy::FILE, line, message));
             }
         }

@@ -2,7 +2,12 @@
 //!
 //! Exit codes of every command: 0 is yes, 1 is no, 2 is could not tell (and a command line that is not understood).
 
+pub mod check;
+pub mod htpasswd;
+pub mod init;
 pub mod serve;
+
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
@@ -20,4 +25,36 @@ pub struct Cli {
 pub enum Command {
     /// Serves until it is told to stop.
     Serve(serve::Args),
+    /// Tells what would be enforced, every mistake with file and line, and what is likely not meant
+    Check(check::Args),
+    /// Writes a commented tree to start from, with three users
+    Init(init::Args),
+    /// Sets the password of a user
+    Htpasswd(htpasswd::Args),
+}
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// Yes: 0.
+    Yes,
+    /// No: 1.
+    No,
+    /// Could not tell: 2.
+    CouldNotTell,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        match exit {
+            Exit::Yes => Self::SUCCESS,
+            Exit::No => Self::from(1),
+            Exit::CouldNotTell => Self::from(2),
+        }
+    }
+}
+
+/// The exit of a command whose output could not be written is that it could not tell.
+fn told(result: std::io::Result<Exit>) -> Exit {
+    result.unwrap_or(Exit::CouldNotTell)
 }

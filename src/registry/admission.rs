@@ -145,19 +145,19 @@ impl Registry {
                 return Ok(met);
             }
         }
-        Ok(Verdict::Unmet(self.hint(current, repository, digest, requirement, unmet).await?))
+        Ok(Verdict::Unmet(unmet))
     }
 
-    /// Says "sign the index" where someone signed its children instead.
-    async fn hint(
+    /// Says "sign the index" where someone signed its children instead. Not part of the verdict: evidence about
+    /// children changes no verdict of their index.
+    pub(super) async fn hint(
         &self,
         current: &Current,
         repository: &RepositoryName,
-        digest: &Digest,
-        requirement: &Requirement,
-        mut unmet: Box<Unmet>,
-    ) -> Result<Box<Unmet>, Error> {
-        let children = self.metadata.children(repository, digest, CHILDREN_FOR_A_HINT).await?;
+        unmet: &mut Unmet,
+    ) -> Result<(), Error> {
+        let Some(requirement) = current.revision.requirements().by_name(&unmet.requirement) else { return Ok(()) };
+        let children = self.metadata.children(repository, &unmet.digest, CHILDREN_FOR_A_HINT).await?;
         let mut signed = 0_usize;
         for child in &children {
             let findings = self.findings(current, repository, child).await?;
@@ -171,7 +171,7 @@ impl Registry {
                 requirement.name()
             ));
         }
-        Ok(unmet)
+        Ok(())
     }
 
     /// That a digest met a requirement is durable before anyone is told: one that loses it is refused, never skipped.

@@ -5,8 +5,8 @@
 mod admission;
 mod admitted;
 mod allowed;
-mod classify;
 mod cases;
+mod classify;
 mod counters;
 mod delete;
 mod epoch;

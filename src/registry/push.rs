@@ -8,7 +8,7 @@ use crate::metadata::{Kind, Put, PutLink, PutManifest};
 use crate::oci::{Digest, EvidenceTag, Link, LinkKind, Manifest, Reference, Tag, media_type};
 
 use super::classify::Classified;
-use super::resolve::{Decision, withheld};
+use super::resolve::Decision;
 use super::{Allowed, Error, Registry};
 
 /// A manifest as it arrives.
@@ -77,7 +77,8 @@ impl Registry {
         match self.decide_under(push, digest, requirements).await? {
             Decision::Admitted { .. } => Ok(()),
             Decision::Withheld { unmet, .. } => {
-                Err(withheld(unmet, Some("push it by digest, sign it, then tag it".to_owned())))
+                let more = "push it by digest, sign it, then tag it".to_owned();
+                Err(self.withheld(push, unmet, Some(more)).await?)
             }
         }
     }

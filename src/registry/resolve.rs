@@ -51,7 +51,7 @@ impl Registry {
         }
         match self.decide(allowed, digest).await? {
             Decision::Admitted { warning, until } => Ok(Resolved { digest: *digest, warning, until }),
-            Decision::Withheld { unmet, .. } => Err(withheld(unmet, None)),
+            Decision::Withheld { unmet, .. } => Err(self.withheld(allowed, unmet, None).await?),
         }
     }
 
@@ -99,14 +99,14 @@ impl Registry {
             let ever = self.metadata.met(allowed.repository(), &target).await?;
             if let Some(lost) = ever.iter().find(|met| requirements.contains(met)) {
                 let why = format!("{} met {lost} and no longer does, so no older push is served", push.digest);
-                return Err(withheld(newest, Some(why)));
+                return Err(self.withheld(allowed, newest, Some(why)).await?);
             }
             alive.retain(|name| falls_back(allowed, name));
             if alive.is_empty() {
                 break;
             }
         }
-        Err(withheld(newest, None))
+        Err(self.withheld(allowed, newest, None).await?)
     }
 
     /// Whether `digest` is admitted to the caller.
@@ -172,6 +172,23 @@ impl Registry {
             Error::NameUnknown
         })
     }
+
+    /// The refusal that speaks of `unmet`, and of `more`.
+    pub(super) async fn withheld<A: InRepository>(
+        &self,
+        allowed: &Allowed<A>,
+        mut unmet: Vec<Unmet>,
+        more: Option<String>,
+    ) -> Result<Error, Error> {
+        for one in &mut unmet {
+            self.hint(allowed.current(), allowed.repository(), one).await?;
+        }
+        let mut reason = reason_of(&unmet);
+        if let Some(more) = more {
+            reason = format!("{reason}; {more}");
+        }
+        Ok(Error::Withheld(Box::new(Withheld { reason, requirements: unmet })))
+    }
 }
 
 fn falls_back(allowed: &Allowed<Pull>, name: &RequirementName) -> bool {
@@ -187,13 +204,4 @@ fn reason_of(unmet: &[Unmet]) -> String {
         reason.push_str(hint);
     }
     reason
-}
-
-/// The refusal that speaks of `unmet`.
-pub(super) fn withheld(unmet: Vec<Unmet>, more: Option<String>) -> Error {
-    let mut reason = reason_of(&unmet);
-    if let Some(more) = more {
-        reason = format!("{reason}; {more}");
-    }
-    Error::Withheld(Box::new(Withheld { reason, requirements: unmet }))
 }

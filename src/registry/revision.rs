@@ -123,7 +123,7 @@ impl Revision {
     pub fn touched_since(&self, earlier: &Self) -> BTreeSet<RequirementName> {
         let same = |requirement: &&Requirement| {
             earlier.requirements.by_name(requirement.name()) == Some(*requirement)
-                && requirement.signers().iter().all(|name| is_same(&self.trust, &earlier.trust, name))
+                && requirement.signers().iter().all(|name| self.trust.signer(name) == earlier.trust.signer(name))
         };
         let changed = self.requirements.iter().filter(|requirement| !same(requirement));
         let gone = earlier.requirements.iter().filter(|old| self.requirements.by_name(old.name()).is_none());

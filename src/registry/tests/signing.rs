@@ -11,7 +11,9 @@ use crate::registry::Error;
 async fn an_image_is_no_evidence_whatever_it_claims() {
     let house = House::new().await;
     let subject = house.push_image("ci", "one", Some("v1")).await.unwrap();
-    for config in ["application/vnd.oci.image.config.v1+json", "application/octet-stream", "application/json", "text/html", ""] {
+    for config in
+        ["application/vnd.oci.image.config.v1+json", "application/octet-stream", "application/json", "text/html", ""]
+    {
         let layer = house.upload("signer", format!("a layer under {config}").as_bytes()).await.unwrap();
         let mut hidden = image(layer, layer);
         hidden["config"]["mediaType"] = json!(config);

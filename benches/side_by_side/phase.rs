@@ -1,0 +1,192 @@
+//! One pass over all loads, without credentials or with them.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::Outcome;
+use crate::client::Caller;
+use crate::cores::Cores;
+use crate::files::{DROP, GATED, OPEN, Setup};
+use crate::image::Image;
+use crate::load::{Load, Round, Verb, Work};
+use crate::plan::Plan;
+use crate::push::{Contents, push_image};
+use crate::server::{Kind, Server};
+
+/// What is measured side by side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Column {
+    DockerRegistry,
+    Bare,
+    /// Hallmark, where a pull needs a signature.
+    Gated,
+    /// Hallmark, where a pull needs none.
+    Open,
+}
+
+/// The rounds of one load, by column; a column that could not be measured is absent.
+pub(crate) type Row = BTreeMap<Column, Vec<Round>>;
+
+/// What one pass found.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    pub(crate) rows: Vec<(Load, Row)>,
+    /// Resident memory before and after the loads, in bytes.
+    pub(crate) memory: Vec<(Kind, u64, u64)>,
+    /// What could not be measured, and why.
+    pub(crate) missing: Vec<String>,
+}
+
+/// One pass.
+pub(crate) struct Phase<'a> {
+    pub(crate) setup: Setup<'a>,
+    pub(crate) image: &'a Image,
+    pub(crate) plan: &'a Plan,
+    pub(crate) cores: &'a Cores,
+}
+
+/// A server that holds the image.
+#[derive(Debug)]
+struct Ready {
+    kind: Kind,
+    server: Server,
+    /// Its idle memory before it was given anything, in bytes.
+    memory: u64,
+}
+
+/// The work of one column.
+#[derive(Debug)]
+struct Lane {
+    column: Column,
+    work: Arc<Work>,
+    pid: u32,
+}
+
+impl Column {
+    const fn kind(self) -> Kind {
+        match self {
+            Self::DockerRegistry => Kind::DockerRegistry,
+            Self::Bare => Kind::Bare,
+            Self::Gated | Self::Open => Kind::Hallmark,
+        }
+    }
+
+    const fn repository(self) -> &'static str {
+        match self {
+            Self::DockerRegistry | Self::Bare | Self::Gated => GATED,
+            Self::Open => OPEN,
+        }
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::DockerRegistry | Self::Bare => self.kind().name(),
+            Self::Gated => "Hallmark, gate on",
+            Self::Open => "Hallmark, gate off",
+        }
+    }
+}
+
+impl Phase<'_> {
+    /// Starts the servers on empty folders, gives each the image, and runs every load against each in turn.
+    pub(crate) async fn run(&self, folder: &Path) -> Found {
+        let mut found = Found::default();
+        let mut servers = Vec::new();
+        for kind in [Kind::DockerRegistry, Kind::Bare, Kind::Hallmark] {
+            match self.prepare(kind, &folder.join(kind.name().replace(' ', "-"))).await {
+                Ok(ready) => servers.push(ready),
+                Err(error) => found.missing.push(format!("{}: {error}", kind.name())),
+            }
+        }
+        for load in &self.plan.loads {
+            eprintln!("  {}", load.name);
+            let row = self.row(load, &servers, &mut found.missing).await;
+            found.rows.push((*load, row));
+        }
+        for Ready { kind, server, memory } in &servers {
+            match server.idle_memory().await {
+                Ok(after) => found.memory.push((*kind, *memory, after)),
+                Err(error) => found.missing.push(format!("{}: memory: {error}", kind.name())),
+            }
+        }
+        found
+    }
+
+    async fn prepare(&self, kind: Kind, folder: &Path) -> Outcome<Ready> {
+        let server = kind.start(folder, &self.setup, self.cores).await?;
+        let memory = server.idle_memory().await?;
+        let ci = self.caller(kind, &server, "ci");
+        push_image(&ci, GATED, self.image).await?;
+        if kind == Kind::Hallmark {
+            let signature = self.setup.key.sign(self.image, GATED)?;
+            push_image(&self.caller(kind, &server, "signer"), GATED, &signature).await?;
+            push_image(&ci, OPEN, self.image).await?;
+        }
+        Ok(Ready { kind, server, memory })
+    }
+
+    /// The rounds of one load, interleaved over the columns.
+    async fn row(&self, load: &Load, servers: &[Ready], missing: &mut Vec<String>) -> Row {
+        let mut row = Row::new();
+        let mut lanes = self.lanes(load, servers, missing).await;
+        for _ in 0..self.plan.rounds {
+            let mut failed = Vec::new();
+            for lane in &lanes {
+                match lane.work.round(load, lane.pid).await {
+                    Ok(round) => row.entry(lane.column).or_default().push(round),
+                    Err(error) => {
+                        missing.push(format!("{}: {}: {error}", lane.column.name(), load.name));
+                        failed.push(lane.column);
+                    }
+                }
+            }
+            lanes.retain(|lane| !failed.contains(&lane.column));
+            row.retain(|column, _| !failed.contains(column));
+            // Who goes first has no advantage over all rounds.
+            lanes.reverse();
+        }
+        row
+    }
+
+    async fn lanes(&self, load: &Load, servers: &[Ready], missing: &mut Vec<String>) -> Vec<Lane> {
+        let (columns, contents) = match load.verb {
+            Verb::Push(size) => {
+                (&[Column::DockerRegistry, Column::Bare, Column::Gated][..], Some(Arc::new(Contents::new(size))))
+            }
+            _ => (&[Column::DockerRegistry, Column::Bare, Column::Gated, Column::Open][..], None),
+        };
+        let mut lanes = Vec::new();
+        for column in columns {
+            let Some(ready) = servers.iter().find(|ready| ready.kind == column.kind()) else { continue };
+            let caller = self.loader(ready, load.verb);
+            let work = match &contents {
+                Some(contents) => Ok(Work::push(&caller, DROP, Arc::clone(contents))),
+                None => Work::read(&caller, column.repository(), self.image, load.verb).await,
+            };
+            match work {
+                Ok(work) => lanes.push(Lane { column: *column, work: Arc::new(work), pid: ready.server.pid() }),
+                Err(error) => missing.push(format!("{}: {}: {error}", column.name(), load.name)),
+            }
+        }
+        lanes
+    }
+
+    /// Who makes the load: nobody, or the one who pushes or pulls.
+    fn loader(&self, ready: &Ready, verb: Verb) -> Caller {
+        if !self.setup.credentials {
+            return Caller { address: ready.server.address, authorization: None };
+        }
+        self.caller(ready.kind, &ready.server, if verb.is_push() { "ci" } else { "deploy" })
+    }
+
+    /// Somebody with a password, where passwords are asked for.
+    fn caller(&self, kind: Kind, server: &Server, user: &str) -> Caller {
+        let asked = self.setup.credentials || kind == Kind::Hallmark;
+        let basic = || format!("Basic {}", STANDARD.encode(format!("{user}:{}", self.setup.password)));
+        Caller { address: server.address, authorization: asked.then(basic) }
+    }
+}

@@ -1,0 +1,157 @@
+//! What was found, as text.
+
+use crate::load::{Load, Round, Target};
+use crate::phase::{Column, Found, Row};
+use crate::server::Kind;
+
+/// What Hallmark may hold in memory when nobody asks, in bytes.
+const IDLE_MEMORY: f64 = 20.0 * MIB;
+
+/// What the gate may cost a warm pull, in microseconds of processor time.
+const GATE: f64 = 1.0;
+
+const MIB: f64 = 1_048_576.0;
+
+/// The median round of one load against one server.
+#[derive(Clone, Copy, Debug)]
+struct Median {
+    /// Requests a second.
+    rate: f64,
+    /// Processor time of the server for one request, in microseconds.
+    processor: f64,
+    /// How much of one core the server used, 0 to 1; well below 1, something else was the bound.
+    busy: f64,
+}
+
+impl Median {
+    fn of(rounds: Option<&Vec<Round>>) -> Option<Self> {
+        let rounds = rounds?;
+        let over = |figure: fn(&Round) -> f64| median(rounds.iter().map(figure).collect());
+        Some(Self {
+            rate: over(|round| count(round.requests) / round.wall.as_secs_f64())?,
+            processor: over(processor)?,
+            busy: over(|round| round.processor.as_secs_f64() / round.wall.as_secs_f64())?,
+        })
+    }
+
+    fn cell(self, load: &Load) -> String {
+        let busy = self.busy * 100.0;
+        match load.verb.bulk() {
+            Some(size) => {
+                let rate = self.rate * count(u64::try_from(size).unwrap_or(u64::MAX)) / MIB;
+                format!("{:>6} MiB/s {:>6.2} ms {busy:>3.0} %", thousands(rate), self.processor / 1000.0)
+            }
+            None => format!("{:>10}/s {:>6.1} µs {busy:>3.0} %", thousands(self.rate), self.processor),
+        }
+    }
+}
+
+/// The table of one pass, under its `title`.
+pub(crate) fn render(title: &str, found: &Found) -> String {
+    let mut text = String::new();
+    let heads = ["docker-registry", "bare axum", "Hallmark, gate on"].map(|head| format!("{head:^28}"));
+    line(&mut text, &format!("\n{title:<24}{} {:>8} {:>7}   target", heads.join(""), "/docker", "/bare"));
+    for (load, row) in &found.rows {
+        line(&mut text, &compared(load, row));
+    }
+    line(&mut text, "\nThe gate: processor time of a warm pull under a requirement, less that of one without (µs)");
+    for (load, row) in found.rows.iter().filter(|(load, _)| load.verb.bulk().is_none()) {
+        line(&mut text, &gate(load, row));
+    }
+    line(&mut text, "\nIdle resident memory (MiB): after the start; after all of the above");
+    for (kind, before, after) in &found.memory {
+        line(&mut text, &memory(*kind, count(*before), count(*after)));
+    }
+    text
+}
+
+fn compared(load: &Load, row: &Row) -> String {
+    let medians = [Column::DockerRegistry, Column::Bare, Column::Gated].map(|column| Median::of(row.get(&column)));
+    let cells = medians.map(|median| median.map_or_else(|| "missing".to_owned(), |median| median.cell(load)));
+    let cells = cells.map(|cell| format!("{cell:>28}")).concat();
+    let [docker_registry, bare, hallmark] = medians;
+    let ratio = |other: Option<Median>| Some(hallmark?.rate / other?.rate);
+    let (to_registry, to_bare) = (ratio(docker_registry), ratio(bare));
+    let target = match load.target {
+        Target::None => "-".to_owned(),
+        Target::Rate { docker_registry: times } => {
+            format!("/docker >= {times}: {}", verdict(to_registry.map(|ratio| ratio >= times)))
+        }
+        Target::Rates { docker_registry: times, bare: share } => {
+            let both = to_registry.zip(to_bare).map(|(registry, bare)| registry >= times && bare >= share);
+            format!("/docker >= {times}, /bare >= {share}: {}", verdict(both))
+        }
+        Target::RateForLess => {
+            let less = docker_registry.zip(hallmark).map(|(other, ours)| ours.processor < other.processor);
+            let both = to_registry.zip(less).map(|(ratio, less)| ratio >= 1.0 && less);
+            format!("/docker >= 1, at less ms: {}", verdict(both))
+        }
+    };
+    let shown = |ratio: Option<f64>| ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}"));
+    format!("{:<24}{cells} {:>8} {:>7}   {target}", load.name, shown(to_registry), shown(to_bare))
+}
+
+fn gate(load: &Load, row: &Row) -> String {
+    let pairs = row.get(&Column::Gated).zip(row.get(&Column::Open));
+    let difference = |(on, off): (&Round, &Round)| processor(on) - processor(off);
+    let differences: Vec<f64> = pairs.map_or_else(Vec::new, |(on, off)| on.iter().zip(off).map(difference).collect());
+    let each = differences.iter().map(|difference| format!("{difference:+.2}")).collect::<Vec<_>>().join(" ");
+    let Some(cost) = median(differences) else {
+        return format!("{:<24} missing", load.name);
+    };
+    let requests: u64 = row.get(&Column::Gated).into_iter().flatten().map(|round| round.requests).sum();
+    let verdict = verdict(Some(cost <= GATE));
+    let requests = thousands(count(requests));
+    format!("{:<24} {cost:>+6.2}   <= {GATE}: {verdict}   (rounds {each}; {requests} requests each)", load.name)
+}
+
+fn memory(kind: Kind, before: f64, after: f64) -> String {
+    let verdict = match kind {
+        Kind::Hallmark => format!("   <= {}: {}", IDLE_MEMORY / MIB, verdict(Some(before <= IDLE_MEMORY))),
+        Kind::DockerRegistry | Kind::Bare => String::new(),
+    };
+    format!("{:<24} {:>6.1} {:>6.1}{verdict}", kind.name(), before / MIB, after / MIB)
+}
+
+const fn verdict(met: Option<bool>) -> &'static str {
+    match met {
+        Some(true) => "met",
+        Some(false) => "MISSED",
+        None => "not measured",
+    }
+}
+
+fn line(text: &mut String, line: &str) {
+    text.push_str(line.trim_end());
+    text.push('\n');
+}
+
+/// Processor time for one request, in microseconds.
+fn processor(round: &Round) -> f64 {
+    round.processor.as_secs_f64() * 1e6 / count(round.requests)
+}
+
+fn median(mut figures: Vec<f64>) -> Option<f64> {
+    figures.sort_by(f64::total_cmp);
+    let upper = figures.get(figures.len() / 2)?;
+    let lower = figures.get(figures.len().saturating_sub(1) / 2)?;
+    Some(f64::midpoint(*lower, *upper))
+}
+
+#[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "figures for people, far below 2^52")]
+fn count(number: u64) -> f64 {
+    number as f64
+}
+
+/// A whole number with commas.
+fn thousands(number: f64) -> String {
+    let digits = format!("{number:.0}");
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && digits.len().saturating_sub(at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}

@@ -1,0 +1,202 @@
+//! `hallmark check`
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::{Exit, told};
+use crate::authn::Htpasswd;
+use crate::authz::Effect;
+use crate::config::{Config, Flags, files};
+use crate::gate::Mode;
+use crate::mistake::Mistake;
+use crate::registry::Revision;
+
+/// What `check` takes.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Args {
+    /// The configuration [default: hallmark.toml, or without one what it would say by default]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// What wins over the configuration.
+    #[command(flatten)]
+    pub flags: Flags,
+    /// Write JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What was found.
+#[derive(Debug, Default, Serialize)]
+struct Report {
+    /// Whether it would be served.
+    ok: bool,
+    /// The revision, if there is one.
+    revision: Option<String>,
+    hostname: Option<String>,
+    requirements: Vec<RequirementReport>,
+    subjects: BTreeMap<String, SubjectReport>,
+    mistakes: Vec<Mistake>,
+    warnings: Vec<Mistake>,
+}
+
+#[derive(Debug, Serialize)]
+struct RequirementReport {
+    name: String,
+    mode: Mode,
+    condition: String,
+    protects: Vec<String>,
+    except: Vec<String>,
+    signers: Vec<String>,
+}
+
+/// What the table says of one role or person.
+#[derive(Debug, Default, Serialize)]
+struct SubjectReport {
+    members: Vec<String>,
+    lines: Vec<String>,
+}
+
+/// Reads everything that `serve` would, and writes what it finds to `out`: 0 it would be served, 1 it would not.
+pub async fn run(args: &Args, out: &mut dyn Write) -> Exit {
+    let report = match Config::load(args.config.as_deref(), &args.flags) {
+        Ok(config) => examine(&config).await,
+        Err(mistakes) => Report { mistakes, ..Report::default() },
+    };
+    let exit = if report.ok { Exit::Yes } else { Exit::No };
+    let written = if args.json { json(&report, out) } else { text(&report, out) };
+    told(written.map(|()| exit))
+}
+
+async fn examine(config: &Config) -> Report {
+    let mut report = Report { hostname: Some(config.hostname.clone()), ..Report::default() };
+    let users = users(config).map_err(|mistakes| report.mistakes.extend(mistakes)).ok().flatten();
+    let revision = match files::read(&config.policies, &config.trust) {
+        Ok(files) => Revision::load(files, &config.hostname).await,
+        Err(mistakes) => Err(mistakes),
+    };
+    match revision {
+        Ok(revision) => describe(&revision, users.as_ref(), &stored(&config.root), &mut report),
+        Err(mistakes) => report.mistakes.extend(mistakes),
+    }
+    report.ok = report.mistakes.is_empty();
+    report
+}
+
+fn users(config: &Config) -> Result<Option<Htpasswd>, Vec<Mistake>> {
+    let Some(path) = &config.htpasswd else { return Ok(None) };
+    let name = path.display().to_string();
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| vec![Mistake::new(&name, 0, format!("expected a file that can be read, found: {error}"))])?;
+    Htpasswd::parse(&name, &text).map(Some)
+}
+
+fn describe(revision: &Revision, users: Option<&Htpasswd>, stored: &[String], report: &mut Report) {
+    report.revision = Some(revision.id().to_string());
+    report.requirements = revision
+        .requirements()
+        .iter()
+        .map(|requirement| RequirementReport {
+            name: requirement.name().to_string(),
+            mode: requirement.mode(),
+            condition: requirement.words(),
+            protects: requirement.protects().to_vec(),
+            except: requirement.except().to_vec(),
+            signers: requirement.signers().iter().map(ToString::to_string).collect(),
+        })
+        .collect();
+    for line in revision.policy().lines() {
+        let may = line.action.map_or("anything", |action| action.as_str());
+        let what = match (line.effect, &line.requirement) {
+            (Effect::Deny, _) => format!("may not {may} in {}", line.repositories),
+            (Effect::Allow, Some(name)) if !name.is_unverified() => {
+                format!("may {may} in {} what meets {name}", line.repositories)
+            }
+            (Effect::Allow, _) => format!("may {may} in {}", line.repositories),
+        };
+        report.subjects.entry(line.subject.clone()).or_default().lines.push(what);
+    }
+    for (member, role, _) in revision.policy().roles().iter() {
+        report.subjects.entry(role.to_owned()).or_default().members.push(member.to_owned());
+    }
+    report.warnings = revision.warnings();
+    report.warnings.extend(strangers(revision, users));
+    if !stored.is_empty() {
+        report.warnings.extend(revision.policy().idle(stored));
+    }
+}
+
+/// Users of whom the policy speaks and who are in no htpasswd file.
+fn strangers(revision: &Revision, users: Option<&Htpasswd>) -> Vec<Mistake> {
+    let known: Vec<String> = users.into_iter().flat_map(Htpasswd::iter).map(ToString::to_string).collect();
+    let lines = revision.policy().lines().iter().map(|line| (line.subject.as_str(), line.line));
+    let members = revision.policy().roles().iter().map(|(member, _, line)| (member, line));
+    let strange = lines.chain(members).filter(|(who, _)| who.starts_with("user:") && !known.iter().any(|k| k == who));
+    strange
+        .map(|(who, line)| Mistake::new(crate::authz::Policy::FILE, line, format!("{who} is in no htpasswd file")))
+        .collect()
+}
+
+/// The repositories below `root`, by their image layouts.
+fn stored(root: &Path) -> Vec<String> {
+    let mut all = Vec::new();
+    let mut open = vec![(root.to_owned(), String::new())];
+    while let Some((folder, name)) = open.pop() {
+        if !name.is_empty() && folder.join("oci-layout").is_file() {
+            all.push(name.clone());
+        }
+        let Ok(entries) = std::fs::read_dir(&folder) else { continue };
+        for entry in entries.filter_map(Result::ok).filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())) {
+            let Ok(file) = entry.file_name().into_string() else { continue };
+            // A component that would collide with the layout has a `_` before it.
+            let component = match file.as_str() {
+                "blobs" => continue,
+                "_blobs" | "_index.json" | "_oci-layout" => file.trim_start_matches('_'),
+                other if other.starts_with('_') => continue,
+                other => other,
+            };
+            let inner = if name.is_empty() { component.to_owned() } else { format!("{name}/{component}") };
+            open.push((entry.path(), inner));
+        }
+    }
+    all
+}
+
+fn json(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    serde_json::to_writer_pretty(&mut *out, report)?;
+    writeln!(out)
+}
+
+fn text(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    for requirement in &report.requirements {
+        let mode = match requirement.mode {
+            Mode::Enforce => "enforced",
+            Mode::Warn => "not enforced, a warning only",
+            Mode::Audit => "not enforced, recorded only",
+        };
+        writeln!(out, "requirement {} ({mode}): {}", requirement.name, requirement.condition)?;
+        if !requirement.protects.is_empty() {
+            writeln!(out, "  protects {}", requirement.protects.join(", "))?;
+        }
+        if !requirement.except.is_empty() {
+            writeln!(out, "  except for {}", requirement.except.join(", "))?;
+        }
+    }
+    for (subject, found) in &report.subjects {
+        let members = if found.members.is_empty() { String::new() } else { format!(" ({})", found.members.join(", ")) };
+        writeln!(out, "{subject}{members}")?;
+        for line in &found.lines {
+            writeln!(out, "  {line}")?;
+        }
+    }
+    for mistake in &report.mistakes {
+        writeln!(out, "mistake: {mistake}")?;
+    }
+    for warning in &report.warnings {
+        writeln!(out, "warning: {warning}")?;
+    }
+    let verdict = if report.ok { "this would be served" } else { "this would be refused" };
+    writeln!(out, "{verdict}: {} mistakes, {} warnings", report.mistakes.len(), report.warnings.len())
+}

@@ -1,0 +1,18 @@
+//! Hallmark's story, told by the real binary and the real clients. Begin with `release.rs`.
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that can't go on says so")]
+#![expect(clippy::disallowed_methods, reason = "a test's files need not survive a crash")]
+
+mod harness;
+
+mod release;
+
+mod clients;
+mod conformance;
+mod forgeries;
+mod index;
+mod layout;
+mod operations;
+mod policy;
+mod signer;
+mod start;
+mod tagging;
