@@ -29,7 +29,9 @@ fn serve(args: &serve::Args) -> ExitCode {
     let config = match args.configuration() {
         Ok(config) => config,
         Err(mistakes) => {
-            mistakes.iter().for_each(|mistake| eprintln!("{mistake}"));
+            for mistake in mistakes {
+                eprintln!("{mistake}");
+            }
             return ExitCode::from(1);
         }
     };

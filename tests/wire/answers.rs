@@ -44,9 +44,11 @@ fn ranges_of_small_and_large_blobs_are_exact() {
         let path = format!("/v2/open/app/blobs/{}", Digest::sha256(&content));
         assert!(program.send("GET", &path).body == content);
         let size = content.len();
-        for (range, from, to) in
-            [("bytes=2-5".to_owned(), 2, 6), (format!("bytes=1-{}", size - 2), 1, size - 1), ("bytes=-3".to_owned(), size - 3, size)]
-        {
+        for (range, from, to) in [
+            ("bytes=2-5".to_owned(), 2, 6),
+            (format!("bytes=1-{}", size - 2), 1, size - 1),
+            ("bytes=-3".to_owned(), size - 3, size),
+        ] {
             let answer = program.send_with("GET", &path, &[("range", &range)], b"");
             assert_eq!(answer.status, 206);
             let expected = format!("bytes {from}-{}/{size}", to - 1);
