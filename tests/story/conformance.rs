@@ -6,14 +6,17 @@ use std::collections::BTreeMap;
 
 use crate::harness::{Registry, Setup};
 
+/// What the runner passes under 1.1; if it comes to ask less, somebody should know.
+const LEAST: u32 = 860;
+
 #[test]
 #[ignore = "needs the clients: run ./test"]
 fn version_1_1_passes_and_skips_nothing() {
     let results = run("1.1");
     // What 1.1 leaves off by default: cancelling an upload (once for each algorithm), and nothing else.
     assert_eq!(results.counts(), Counts { failures: 0, errors: 0, skipped: 0, disabled: 2 }, "{}", results.told);
-    assert!(results.passed() >= 800, "expected at least 800 passes, found {}\n{}", results.passed(), results.told);
-    results.all_pass("apis", &["Blob push cancel", "Manifest put with tag parameter"]);
+    assert!(results.passed() >= LEAST, "expected at least {LEAST} passes, found {}\n{}", results.passed(), results.told);
+    results.all_pass("apis", &["Blob upload cancel", "Manifest put with tag params"]);
     results.all_pass("data", &["Sparse Manifests", "Tag Param", "Tag Param sha512"]);
 }
 
@@ -22,7 +25,7 @@ fn version_1_1_passes_and_skips_nothing() {
 fn the_next_version_passes_and_skips_nothing() {
     let results = run("dev");
     assert_eq!(results.counts(), Counts { failures: 0, errors: 0, skipped: 0, disabled: 0 }, "{}", results.told);
-    assert!(results.passed() >= 800, "expected at least 800 passes, found {}\n{}", results.passed(), results.told);
+    assert!(results.passed() >= LEAST, "expected at least {LEAST} passes, found {}\n{}", results.passed(), results.told);
     results.all_pass("apis", &[]);
     results.all_pass("data", &["Sparse Manifests"]);
 }
@@ -74,8 +77,8 @@ fn run(version: &str) -> Results {
 
 impl Results {
     fn number(&self, name: &str) -> u32 {
-        let number = self.junit.get(name).and_then(|number| number.parse().ok());
-        number.unwrap_or_else(|| panic!("expected the attribute {name}, found {:?}", self.junit))
+        // What is zero is left out.
+        self.junit.get(name).map_or(0, |number| number.parse().unwrap())
     }
 
     fn counts(&self) -> Counts {

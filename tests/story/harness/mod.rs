@@ -13,7 +13,7 @@ pub(crate) use image::{Descriptor, Image, Index, descriptor, digest_of, manifest
 pub(crate) use keys::Key;
 pub(crate) use person::Person;
 pub(crate) use programs::{Ran, Run};
-pub(crate) use registry::Registry;
+pub(crate) use registry::{Registry, passwords};
 pub(crate) use setup::Setup;
 
 /// The media type of an OCI image manifest.

@@ -41,34 +41,24 @@ impl Registry {
         Self::serve(folder, users)
     }
 
-    /// Starts a registry on what `hallmark init` writes, with the users whose passwords it prints.
+    /// Starts a registry on what `hallmark init` writes for this public key, with the users whose passwords it prints.
     #[track_caller]
-    pub(crate) fn from_init() -> Self {
+    pub(crate) fn from_init(key: &Path) -> Self {
         let folder = tempfile::Builder::new().prefix("hallmark-story-").tempdir().unwrap();
-        let (_, users) = Self::init(folder.path());
+        let users = passwords(&Self::runs_init(folder.path(), Some(key)).succeeded());
         let configuration = folder.path().join("hallmark.toml");
         let written = std::fs::read_to_string(&configuration).unwrap();
         std::fs::write(&configuration, written.replace("127.0.0.1:5000", "127.0.0.1:0")).unwrap();
         Self::serve(folder, users)
     }
 
-    /// `hallmark init`, and the users whose passwords it printed.
-    #[track_caller]
-    pub(crate) fn init(folder: &Path) -> (String, Vec<(String, String)>) {
-        let told = Self::runs_init(folder).succeeded();
-        let user = |line: &str| {
-            let mut words = line.split_whitespace();
-            let name = words.next().filter(|name| ["ci", "signer", "deploy"].contains(name))?;
-            Some((name.to_owned(), words.next()?.to_owned()))
-        };
-        let users = told.lines().filter_map(user).collect();
-        (told, users)
-    }
-
-    /// `hallmark init <folder>`.
-    pub(crate) fn runs_init(folder: &Path) -> Ran {
+    /// `hallmark init <folder>`, for this public key if there is one.
+    pub(crate) fn runs_init(folder: &Path, key: Option<&Path>) -> Ran {
         let mut command = Command::new(env!("CARGO_BIN_EXE_hallmark"));
         command.arg("init").arg(folder).stdin(Stdio::null());
+        if let Some(key) = key {
+            command.arg("--cosign-key").arg(key);
+        }
         Run(command).run()
     }
 
@@ -287,6 +277,16 @@ impl Log {
             lines = self.more.wait_timeout(lines, left).unwrap().0;
         }
     }
+}
+
+/// The users whose passwords `hallmark init` told.
+pub(crate) fn passwords(told: &str) -> Vec<(String, String)> {
+    let user = |line: &str| {
+        let mut words = line.split_whitespace();
+        let name = words.next().filter(|name| ["ci", "signer", "deploy"].contains(name))?;
+        Some((name.to_owned(), words.next()?.to_owned()))
+    };
+    told.lines().filter_map(user).collect()
 }
 
 fn spawn(folder: &Path) -> (Child, Arc<Log>) {
