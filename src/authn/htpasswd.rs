@@ -93,7 +93,8 @@ fn user(content: &str) -> Result<(&str, User, u32), String> {
     if !["$2a$", "$2b$", "$2y$"].iter().any(|prefix| hash.starts_with(prefix)) {
         return Err(format!("expected a bcrypt hash ($2y$…) for {name}, found another kind: use `hallmark htpasswd`"));
     }
-    let parts = bcrypt::HashParts::from_str(hash).map_err(|_| format!("expected a bcrypt hash for {name}, found a broken one"))?;
+    let parts = bcrypt::HashParts::from_str(hash)
+        .map_err(|_| format!("expected a bcrypt hash for {name}, found a broken one"))?;
     let cost = parts.get_cost();
     if cost > MAX_COST {
         return Err(format!("expected a bcrypt cost of at most {MAX_COST} for {name}, found {cost}"));

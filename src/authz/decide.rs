@@ -141,13 +141,16 @@ fn speaks_of(line: &Line, action: Action) -> bool {
 }
 
 async fn enforcer(model: &str) -> Result<Enforcer, String> {
-    let model = DefaultModel::from_str(model).await.map_err(|error| format!("expected a casbin model, found {error}"))?;
+    let model =
+        DefaultModel::from_str(model).await.map_err(|error| format!("expected a casbin model, found {error}"))?;
     let tokens = |section: &str| -> Vec<String> {
         let found = model.get_model().get(section).and_then(|all| all.get(section));
         found.map(|ast| ast.tokens.clone()).unwrap_or_default()
     };
     if tokens("r").len() != 4 || tokens("p").len() != 5 || tokens("p").last().map(String::as_str) != Some("p_eft") {
-        return Err("expected r of four columns and p of five, the last of them eft: who, where, may, provided, eft".into());
+        return Err(
+            "expected r of four columns and p of five, the last of them eft: who, where, may, provided, eft".into()
+        );
     }
     let roles = model.get_model().get("g").and_then(|all| all.get("g")).map(|ast| ast.value.matches('_').count());
     if roles != Some(2) {
@@ -164,7 +167,9 @@ fn probe(enforcer: &Enforcer) -> Result<(), String> {
         let asked = catch_unwind(AssertUnwindSafe(|| ask(enforcer, &nobody, "hallmark/probe", action, &unverified)));
         match asked {
             Ok(Ok(false)) => {}
-            Ok(Ok(true)) => return Err(format!("expected nothing for someone without a line, found a grant of {action}")),
+            Ok(Ok(true)) => {
+                return Err(format!("expected nothing for someone without a line, found a grant of {action}"));
+            }
             Ok(Err(error)) => return Err(format!("expected a model that evaluates, found {}", error.0)),
             Err(_) => return Err("expected a model that evaluates, found that casbin panics".to_owned()),
         }

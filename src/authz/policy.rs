@@ -80,7 +80,11 @@ impl Policy {
     pub fn check_requirements(&self, known: &BTreeSet<RequirementName>) -> Vec<Mistake> {
         let unknown = |line: &Line| {
             let name = line.requirement.as_ref().filter(|name| !name.is_unverified() && !known.contains(name))?;
-            Some(Mistake::new(Self::FILE, line.line, format!("expected a requirement of policies/requirements.toml, found {name}")))
+            Some(Mistake::new(
+                Self::FILE,
+                line.line,
+                format!("expected a requirement of policies/requirements.toml, found {name}"),
+            ))
         };
         self.lines.iter().filter_map(unknown).collect()
     }
@@ -108,7 +112,11 @@ impl Policy {
         let idle = self.lines.iter().enumerate();
         idle.filter(|(at, line)| !used.contains(at) && line.action != Some(Action::Admin))
             .map(|(_, line)| {
-                Mistake::new(Self::FILE, line.line, format!("{} matches no repository that is stored", line.repositories))
+                Mistake::new(
+                    Self::FILE,
+                    line.line,
+                    format!("{} matches no repository that is stored", line.repositories),
+                )
             })
             .collect()
     }
@@ -141,7 +149,9 @@ fn line(row: &Row) -> Result<(Line, globset::Glob), String> {
     };
     let requirement = match provided.as_str() {
         "*" if effect == Effect::Deny => None,
-        "*" => return Err("expected one requirement on an allow line, found \"*\": only deny lines may say it".to_owned()),
+        "*" => {
+            return Err("expected one requirement on an allow line, found \"*\": only deny lines may say it".to_owned());
+        }
         word => Some(word.parse::<RequirementName>().map_err(|error| error.to_string())?),
     };
     if let (Some(action), Some(name)) = (action, &requirement)
@@ -152,14 +162,7 @@ fn line(row: &Row) -> Result<(Line, globset::Glob), String> {
     }
     let glob = glob::build(place)?;
     check_place(place, action)?;
-    let line = Line {
-        line: row.line,
-        subject: who.clone(),
-        repositories: place.clone(),
-        action,
-        requirement,
-        effect,
-    };
+    let line = Line { line: row.line, subject: who.clone(), repositories: place.clone(), action, requirement, effect };
     Ok((line, glob))
 }
 

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Policy;
 use crate::mistake::Mistake;
 
-/// How many roles may stand one behind the other; casbin sees no further.
-const MAX_HOPS: usize = 10;
+/// How many roles may stand one behind the other. casbin 2.20 counts whom it asks about as the first of its ten
+/// levels, so the tenth role is not seen, and a deny line for it would do nothing.
+const MAX_HOPS: usize = 9;
 
 /// The members of roles.
 #[derive(Clone, Debug, Default)]
@@ -26,7 +27,9 @@ impl Roles {
 
     /// Each `g` line: member, role, line.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str, usize)> {
-        self.of.iter().flat_map(|(member, roles)| roles.iter().map(move |(role, line)| (member.as_str(), role.as_str(), *line)))
+        self.of
+            .iter()
+            .flat_map(|(member, roles)| roles.iter().map(move |(role, line)| (member.as_str(), role.as_str(), *line)))
     }
 
     /// `subject` and every role that it has, through however many others.
@@ -59,7 +62,8 @@ impl Roles {
         for (member, depth) in depths {
             if depth == MAX_HOPS.saturating_add(1) {
                 let line = self.direct(member).map(|(_, line)| line).min().unwrap_or(0);
-                let message = format!("expected at most {MAX_HOPS} roles one behind the other, found {depth} from {member}");
+                let message =
+                    format!("expected at most {MAX_HOPS} roles one behind the other, found {depth} from {member}");
                 mistakes.push(Mistake::new(Policy::FILE, line, message));
             }
         }

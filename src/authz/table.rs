@@ -100,10 +100,13 @@ mod tests {
     #[test]
     fn cells_are_trimmed_and_comments_left_out() {
         let rows = read(b"# who\r\n\r\n p ,a,\tb , \"{c,d}\"\r\n  # why\nq,").unwrap();
-        assert_eq!(rows, [
-            Row { line: 3, cells: ["p", "a", "b", "{c,d}"].map(str::to_owned).to_vec() },
-            Row { line: 5, cells: ["q", ""].map(str::to_owned).to_vec() },
-        ]);
+        assert_eq!(
+            rows,
+            [
+                Row { line: 3, cells: ["p", "a", "b", "{c,d}"].map(str::to_owned).to_vec() },
+                Row { line: 5, cells: ["q", ""].map(str::to_owned).to_vec() },
+            ]
+        );
     }
 
     #[test]

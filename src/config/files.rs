@@ -29,7 +29,11 @@ pub fn read(policies: &Path, trust: &Path) -> Result<Files, Vec<Mistake>> {
             return read;
         }
     }
-    Err(vec![Mistake::new(policies.display().to_string(), 0, "expected files that stay as they are, found that they change all the time")])
+    Err(vec![Mistake::new(
+        policies.display().to_string(),
+        0,
+        "expected files that stay as they are, found that they change all the time",
+    )])
 }
 
 fn read_once(policies: &Path, trust: &Path) -> Result<Files, Vec<Mistake>> {

@@ -120,8 +120,9 @@ impl Config {
         let file = path.or_else(|| default.exists().then_some(default));
         let Some(file) = file else { return Self::check(None, &Written::default(), "", flags) };
         let name = file.display().to_string();
-        let text = std::fs::read_to_string(file)
-            .map_err(|error| vec![Mistake::new(&name, 0, format!("expected a file that can be read, found: {error}"))])?;
+        let text = std::fs::read_to_string(file).map_err(|error| {
+            vec![Mistake::new(&name, 0, format!("expected a file that can be read, found: {error}"))]
+        })?;
         let written = Written::parse(&name, &text).map_err(|mistake| vec![mistake])?;
         Self::check(Some(file), &written, &text, flags)
     }
@@ -129,9 +130,11 @@ impl Config {
     fn check(file: Option<&Path>, written: &Written, text: &str, flags: &Flags) -> Result<Self, Vec<Mistake>> {
         let name = file.map_or_else(|| DEFAULT_FILE.to_owned(), |file| file.display().to_string());
         let mut mistakes = Vec::new();
-        let mut wrong = |key: &str, message: String| mistakes.push(Mistake::new(&name, written::line(text, key), message));
+        let mut wrong =
+            |key: &str, message: String| mistakes.push(Mistake::new(&name, written::line(text, key), message));
         let folder = file.and_then(Path::parent).unwrap_or(Path::new(""));
-        let from = |flag: &Option<PathBuf>, key: Option<&PathBuf>| flag.clone().or_else(|| key.map(|path| folder.join(path)));
+        let from =
+            |flag: &Option<PathBuf>, key: Option<&PathBuf>| flag.clone().or_else(|| key.map(|path| folder.join(path)));
 
         let listen = flags.listen.or(written.listen).unwrap_or(SocketAddr::from(([127, 0, 0, 1], 5000)));
         let hostname = flags.hostname.clone().or_else(|| written.hostname.clone());
@@ -155,7 +158,9 @@ impl Config {
         if tls.is_none() && !listen.ip().is_loopback() && !danger_plain_http {
             wrong(
                 "listen",
-                format!("expected TLS or a loopback address, found {listen} with plain HTTP: set [tls], or danger_plain_http"),
+                format!(
+                    "expected TLS or a loopback address, found {listen} with plain HTTP: set [tls], or danger_plain_http"
+                ),
             );
         }
         let data_types = [&flags.data_types, &written.data_types].into_iter().find(|types| !types.is_empty());
@@ -195,7 +200,11 @@ fn is_host(text: &str) -> bool {
     }
     let label = |label: &str| {
         let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-        !label.is_empty() && label.len() <= 63 && label.bytes().all(plain) && !label.starts_with('-') && !label.ends_with('-')
+        !label.is_empty()
+            && label.len() <= 63
+            && label.bytes().all(plain)
+            && !label.starts_with('-')
+            && !label.ends_with('-')
     };
     port_is_one && host.len() <= 253 && host.split('.').all(label)
 }

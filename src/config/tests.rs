@@ -70,7 +70,8 @@ fn flags_win_over_the_file() {
         limits: LimitKeys { headers: std::num::NonZeroU64::new(7), ..LimitKeys::default() },
         ..Flags::default()
     };
-    let config = load("listen = \"127.0.0.1:6000\"\nroot = \"here\"\n[limits]\nheaders = 5\npage_max = 5", &flags).unwrap();
+    let config =
+        load("listen = \"127.0.0.1:6000\"\nroot = \"here\"\n[limits]\nheaders = 5\npage_max = 5", &flags).unwrap();
     assert_eq!((config.listen.port(), config.root.as_path()), (7000, Path::new("elsewhere")));
     assert_eq!((config.limits.headers, config.limits.page_max), (7, 5));
     assert_eq!(config.hostname, "localhost:7000");

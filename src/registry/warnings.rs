@@ -90,9 +90,8 @@ fn signer_who_pulls(policy: &Policy, subject: &str) -> Vec<Mistake> {
 fn requirements(revision: &Revision) -> Vec<Mistake> {
     let lines = revision.policy().lines();
     let named: BTreeSet<_> = lines.iter().filter_map(|line| line.requirement.as_ref()).collect();
-    let is_key = |name| {
-        revision.trust().signer(name).is_some_and(|signer| matches!(signer.kind(), SignerKind::CosignKey(_)))
-    };
+    let is_key =
+        |name| revision.trust().signer(name).is_some_and(|signer| matches!(signer.kind(), SignerKind::CosignKey(_)));
     let mut all = Vec::new();
     for requirement in revision.requirements().iter() {
         let mut tell = |message: String| all.push(Mistake::new(Requirements::FILE, requirement.line(), message));
