@@ -75,7 +75,7 @@ pub(super) fn line(user: &str, password: &str) -> io::Result<String> {
 pub(super) fn random_password() -> io::Result<String> {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let mut bytes = [0; 24];
-    getrandom::fill(&mut bytes).map_err(io::Error::other)?;
+    getrandom::fill(&mut bytes).map_err(|error| io::Error::other(error.to_string()))?;
     let character = |byte: &u8| ALPHABET.get(usize::from(*byte & 63)).map(|c| char::from(*c));
     Ok(bytes.iter().filter_map(character).collect())
 }
