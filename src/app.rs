@@ -109,7 +109,9 @@ pub async fn serve(options: Options) -> Result<(), Failure> {
     Ok(())
 }
 
-fn open_root(config: &Config) -> Result<(Arc<dyn Store>, Arc<dyn Metadata>), Failure> {
+type Root = (Arc<dyn Store>, Arc<dyn Metadata>);
+
+fn open_root(config: &Config) -> Result<Root, Failure> {
     let root = config.root.display();
     let store = Filesystem::open(&config.root).map_err(|error| {
         // The store's own sentence hides the medium's, which names the reason.

@@ -86,10 +86,8 @@ fn write_all(receiver: &Receiver<Line>) {
         // Nobody is left to tell that standard error is gone.
         drop(std::io::stderr().lock().write_all(&gathered));
         gathered.clear();
-        if let Some(done) = flush {
-            if done.try_send(()).is_err() {
-                // Whoever waited has left.
-            }
+        if flush.is_some_and(|done| done.try_send(()).is_err()) {
+            // Whoever waited has left.
         }
     }
 }

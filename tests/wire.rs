@@ -1,5 +1,5 @@
 //! What goes over the wire: requests as bytes to the program itself, answers as bytes from it.
-#![expect(clippy::unwrap_used, clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 #[path = "wire/answers.rs"]
 mod answers;

@@ -138,7 +138,9 @@ impl Config {
 
         let listen = flags.listen.or(written.listen).unwrap_or(SocketAddr::from(([127, 0, 0, 1], 5000)));
         let hostname = flags.hostname.clone().or_else(|| written.hostname.clone());
-        let hostname = hostname.unwrap_or_else(|| format!("localhost:{}", listen.port()));
+        // Port 0 takes a free one, which nobody knows yet.
+        let local = || if listen.port() == 0 { "localhost".to_owned() } else { format!("localhost:{}", listen.port()) };
+        let hostname = hostname.unwrap_or_else(local);
         let aliases = if flags.aliases.is_empty() { written.aliases.clone() } else { flags.aliases.clone() };
         if !is_host(&hostname) {
             wrong("hostname", format!("expected <host> or <host>:<port> in lower case, found {hostname:?}"));

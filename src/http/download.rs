@@ -57,14 +57,14 @@ impl Download {
         });
     }
 
-    fn took(&mut self, bytes: Result<Bytes, StoreError>) -> Option<Result<Frame<Bytes>, std::io::Error>> {
+    fn took(&mut self, bytes: Result<Bytes, StoreError>) -> Result<Frame<Bytes>, std::io::Error> {
         let bytes = match bytes {
-            Ok(bytes) if bytes.is_empty() => return Some(Err(std::io::ErrorKind::UnexpectedEof.into())),
+            Ok(bytes) if bytes.is_empty() => return Err(std::io::ErrorKind::UnexpectedEof.into()),
             Ok(bytes) => bytes,
-            Err(error) => return Some(Err(std::io::Error::other(error))),
+            Err(error) => return Err(std::io::Error::other(error)),
         };
         self.left = self.left.saturating_sub(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
-        Some(Ok(Frame::data(bytes)))
+        Ok(Frame::data(bytes))
     }
 }
 
@@ -87,7 +87,7 @@ impl HttpBody for Download {
                 if ahead {
                     self.read_ahead(context);
                 }
-                Poll::Ready(self.took(bytes))
+                Poll::Ready(Some(self.took(bytes)))
             }
         }
     }

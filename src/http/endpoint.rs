@@ -327,7 +327,7 @@ fn parse_upload(method: &Method, name: &str, last: &str) -> Result<Endpoint, End
     if last.is_empty() {
         return only_post(method, Endpoint::BeginUpload(name));
     }
-    let id = || Uuid::try_parse(last).map_err(|_| EndpointError::UnknownUpload);
+    let id = || Uuid::try_parse(last).map_err(|_malformed| EndpointError::UnknownUpload);
     match *method {
         Method::GET | Method::HEAD => Ok(Endpoint::UploadStatus(name, id()?)),
         Method::PATCH => Ok(Endpoint::WriteUpload(name, id()?)),

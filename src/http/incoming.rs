@@ -50,7 +50,7 @@ impl Incoming {
                 return Ok(None);
             }
             self.waits = false;
-            let frame = timeout(self.idle, self.body.frame()).await.map_err(|_| stalled(self.idle))?;
+            let frame = timeout(self.idle, self.body.frame()).await.map_err(|_elapsed| stalled(self.idle))?;
             match frame {
                 None => return Ok(None),
                 Some(Err(error)) => return Err(broken(&error)),

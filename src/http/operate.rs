@@ -142,8 +142,8 @@ pub(super) async fn reload(call: &Call<'_>) -> Result<Response, Refusal> {
     call.registry().allow_admin(call.who)?;
     let (answer_to, answered) = oneshot::channel();
     let gone = || Refusal::unavailable("nobody reloads any more");
-    call.http.reload.send(answer_to).await.map_err(|_| gone())?;
-    match answered.await.map_err(|_| gone())? {
+    call.http.reload.send(answer_to).await.map_err(|_gone| gone())?;
+    match answered.await.map_err(|_gone| gone())? {
         Ok(()) => Ok(answer::empty(StatusCode::NO_CONTENT)),
         Err(mistakes) => Err(Refusal::new(StatusCode::CONFLICT, ErrorCode::Denied, Reason::Conflict, mistakes)),
     }

@@ -35,7 +35,7 @@ pub(super) fn encode(value: &str) -> impl std::fmt::Display {
 fn decode(value: &str) -> Result<Cow<'_, str>, Refusal> {
     // `+` stays: a media type such as `application/spdx+json` is sent unescaped by many clients, and nothing we
     // compare with holds a space.
-    percent_decode_str(value).decode_utf8().map_err(|_| Refusal::query("expected UTF-8 in the query"))
+    percent_decode_str(value).decode_utf8().map_err(|_no_text| Refusal::query("expected UTF-8 in the query"))
 }
 
 #[cfg(test)]

@@ -68,18 +68,11 @@ pub(super) async fn finish(
     id: Uuid,
 ) -> Result<Response, Refusal> {
     let allowed = call.registry().allow_sign(call.who, name)?;
-    let digest: Digest = match query::one(call.query(), "digest")? {
-        Some(digest) => digest.parse()?,
-        None => {
-            let message = "expected digest in the query";
-            return Err(Refusal::new(
-                StatusCode::BAD_REQUEST,
-                ErrorCode::DigestInvalid,
-                Reason::DigestInvalid,
-                message,
-            ));
-        }
+    let Some(digest) = query::one(call.query(), "digest")? else {
+        let message = "expected digest in the query";
+        return Err(Refusal::new(StatusCode::BAD_REQUEST, ErrorCode::DigestInvalid, Reason::DigestInvalid, message));
     };
+    let digest: Digest = digest.parse()?;
     check_size(call, body)?;
     let upload = resume(call, &allowed, body.length(), name, id).await?;
     finish_with(body, upload, name, &digest).await

@@ -99,7 +99,8 @@ fn manifests_outside_the_limits_are_refused() {
 fn a_streamed_manifest_over_the_limit_is_refused() {
     let program = Program::start_with(&["--manifest-bytes", "4096"]);
     let before = program.stored();
-    let head = "PUT /v2/open/app/manifests/v1 HTTP/1.1\r\nhost: x\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n";
+    let head =
+        "PUT /v2/open/app/manifests/v1 HTTP/1.1\r\nhost: x\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n";
     let chunk = format!("1000\r\n{}\r\n", "x".repeat(0x1000));
     let answer = program.send_raw(format!("{head}{chunk}{chunk}0\r\n\r\n").as_bytes());
     assert_eq!((answer.status, answer.code().as_str()), (413, "SIZE_INVALID"));
@@ -128,7 +129,8 @@ fn a_blob_over_the_limit_is_refused_at_the_door_and_while_it_streams() {
     assert_eq!((answer.status, answer.code().as_str()), (413, "SIZE_INVALID"));
     assert_eq!(program.stored(), before);
 
-    let head = format!("POST {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n1388\r\n");
+    let head =
+        format!("POST {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n1388\r\n");
     let answer = program.send_raw(&[head.as_bytes(), &content, b"\r\n0\r\n\r\n"].concat());
     assert_eq!((answer.status, answer.code().as_str()), (413, "SIZE_INVALID"));
     assert_eq!(program.send("GET", &format!("/v2/open/app/blobs/{digest}")).status, 404);
@@ -181,7 +183,8 @@ fn a_head_that_never_ends_is_given_up() {
 fn a_body_that_stands_still_is_given_up() {
     let program = Program::start_with(&["--body-idle-seconds", "1"]);
     program.push_image("open/app", "v1", b"layer");
-    let head = format!("POST /v2/open/app/blobs/uploads/?digest={DIGEST} HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\nabc");
+    let head =
+        format!("POST /v2/open/app/blobs/uploads/?digest={DIGEST} HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\nabc");
     let answer = program.send_raw(head.as_bytes());
     assert_eq!((answer.status, answer.code().as_str()), (408, "BLOB_UPLOAD_INVALID"));
 }
@@ -190,7 +193,8 @@ fn a_body_that_stands_still_is_given_up() {
 fn who_is_refused_a_large_upload_still_reads_why() {
     let program = Program::start();
     let before = program.stored();
-    let answer = program.send_with("POST", &format!("/v2/closed/blobs/uploads/?digest={DIGEST}"), &[], &vec![0; 8 << 20]);
+    let answer =
+        program.send_with("POST", &format!("/v2/closed/blobs/uploads/?digest={DIGEST}"), &[], &vec![0; 8 << 20]);
     assert_eq!((answer.status, answer.code().as_str()), (401, "UNAUTHORIZED"));
     assert_eq!(program.stored(), before);
 }

@@ -126,7 +126,8 @@ impl Program {
     /// Everything that would change if anything were stored.
     pub(crate) fn stored(&self) -> String {
         let metrics = self.send("GET", "/metrics");
-        let counts = metrics.text().lines().filter(|line| line.starts_with("hallmark_storage_") && !line.contains("free"));
+        let counts =
+            metrics.text().lines().filter(|line| line.starts_with("hallmark_storage_") && !line.contains("free"));
         let mut stored = counts.collect::<Vec<_>>().join("\n");
         assert!(stored.contains("hallmark_storage_uploads "), "{stored}");
         stored.push_str(self.send("GET", "/v2/_catalog").text());
