@@ -121,7 +121,7 @@ fn platform(architecture: &str) -> Value {
     json!({ "platform": { "architecture": architecture, "os": "linux" } })
 }
 
-/// The manifest that BuildKit puts beside an image: in-toto statements, unsigned.
+/// The manifest that `BuildKit` puts beside an image: in-toto statements, unsigned.
 fn attestation_of(image: &Image) -> Image {
     let (_, hex) = image.digest().split_once(':').map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
     let statement = json!({

@@ -150,9 +150,10 @@ fn serves_as_before(registry: &Registry, digest: &str) {
 }
 
 fn good() -> Setup {
-    let mut setup = Setup::release();
-    setup.policy = GOOD.to_owned();
-    setup.cases = "user:ci, pull, prod/app, unverified, ci sees what it pushed\n".to_owned();
-    setup.users = vec!["ci", "deploy"];
-    setup
+    Setup {
+        policy: GOOD.to_owned(),
+        cases: "user:ci, pull, prod/app, unverified, ci sees what it pushed\n".to_owned(),
+        users: vec!["ci", "deploy"],
+        ..Setup::release()
+    }
 }

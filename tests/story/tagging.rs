@@ -48,13 +48,11 @@ fn a_tag_parameter_is_judged_like_a_tag() {
 
 /// `builder` pushes and pulls what they like by digest, and tags what is signed.
 fn setup() -> Setup {
-    let mut setup = Setup::release();
-    setup.policy = "\
+    let policy = "\
 p, user:builder, stable/**, push, signed-release, allow
 p, user:builder, stable/**, pull, unverified,     allow
 p, user:signer,  stable/**, sign, unverified,     allow
 "
     .to_owned();
-    setup.users = vec!["builder", "signer"];
-    setup
+    Setup { policy, users: vec!["builder", "signer"], ..Setup::release() }
 }

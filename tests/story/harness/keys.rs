@@ -1,7 +1,7 @@
 //! Throw-away cosign keys, made afresh in each run.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use super::Run;
 
@@ -43,7 +43,7 @@ impl Key {
     fn made(self) -> PathBuf {
         static MADE: Mutex<Vec<Key>> = Mutex::new(Vec::new());
         let folder = folder().join(self.name());
-        let mut made = MADE.lock().unwrap();
+        let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
         if !made.contains(&self) {
             std::fs::create_dir_all(&folder).unwrap();
             Run::new("cosign3", &folder).args(["generate-key-pair"]).succeeds();

@@ -30,7 +30,7 @@ impl<'r> Person<'r> {
         std::fs::write(home.join("config.json"), auths.to_string()).unwrap();
         let agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
-            .timeout_global(Some(Duration::from_secs(60)))
+            .timeout_global(Some(Duration::from_mins(1)))
             .build()
             .into();
         Self { registry, home, authorization: basic.map(|basic| format!("Basic {basic}")), agent }

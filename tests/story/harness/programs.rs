@@ -2,7 +2,11 @@
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
 
 /// Where `name` is installed: `$HALLMARK_CLIENTS/bin`, `.clients/bin`, or the PATH.
 fn program(name: &str) -> PathBuf {
@@ -32,7 +36,8 @@ impl Run {
             .env("COSIGN_PASSWORD", "")
             .env_remove("XDG_RUNTIME_DIR")
             .env_remove("XDG_CONFIG_HOME")
-            .current_dir(home);
+            .current_dir(home)
+            .stdin(Stdio::null());
         Self(command)
     }
 
@@ -51,7 +56,10 @@ impl Run {
     /// Runs it to its end.
     pub(crate) fn run(mut self) -> Ran {
         let command = format!("{:?}", self.0);
-        let output = self.0.output().unwrap_or_else(|error| panic!("{command}: {error}"));
+        let piped = self.0.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let child = piped.spawn().unwrap_or_else(|error| panic!("{command}: {error}"));
+        let _bound = Bound::start(&child);
+        let output = child.wait_with_output().unwrap();
         Ran { command, output }
     }
 
@@ -69,6 +77,27 @@ impl Run {
         for word in words {
             assert!(ran.told().contains(word), "expected the words {word:?}\n{ran}");
         }
+    }
+}
+
+/// Kills a program that takes longer than [`Bound::PATIENCE`], so that a test which would hang fails instead.
+struct Bound {
+    _ended: mpsc::Sender<()>,
+}
+
+impl Bound {
+    const PATIENCE: Duration = Duration::from_mins(1);
+
+    fn start(child: &Child) -> Self {
+        let pid = Pid::from_raw(child.id().try_into().unwrap()).unwrap();
+        let (ended, end) = mpsc::channel();
+        std::thread::spawn(move || {
+            let is_late = end.recv_timeout(Self::PATIENCE) == Err(mpsc::RecvTimeoutError::Timeout);
+            if is_late && kill_process(pid, Signal::KILL).is_err() {
+                // It ended in this very moment.
+            }
+        });
+        Self { _ended: ended }
     }
 }
 

@@ -68,7 +68,7 @@ impl Registry {
     /// `hallmark init <folder>`.
     pub(crate) fn runs_init(folder: &Path) -> Ran {
         let mut command = Command::new(env!("CARGO_BIN_EXE_hallmark"));
-        command.arg("init").arg(folder);
+        command.arg("init").arg(folder).stdin(Stdio::null());
         Run(command).run()
     }
 
@@ -143,7 +143,7 @@ impl Registry {
     /// Runs `hallmark` with these arguments in the registry's folder.
     pub(crate) fn hallmark(&self, args: &[&str]) -> Ran {
         let mut command = Command::new(env!("CARGO_BIN_EXE_hallmark"));
-        command.args(args).current_dir(self.folder.path());
+        command.args(args).current_dir(self.folder.path()).stdin(Stdio::null());
         Run(command).run()
     }
 

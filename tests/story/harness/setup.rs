@@ -95,7 +95,7 @@ cosign_key = \"cosign/next.pub\"
             write(&format!("trust/cosign/{file}"), &key.pem());
         }
         let mut configuration =
-            format!("listen = {:?}\nroot = \"data\"\npolicies = \"policies\"\ntrust = \"trust\"\n", self.listen,);
+            format!("listen = {:?}\nroot = \"data\"\npolicies = \"policies\"\ntrust = \"trust\"\n", self.listen);
         if self.danger_plain_http {
             configuration.push_str("danger_plain_http = true\n");
         }
