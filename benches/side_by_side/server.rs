@@ -122,7 +122,7 @@ fn bare(folder: &Path, address: SocketAddr, cores: &Cores) -> Outcome<Command> {
 fn hallmark(folder: &Path, address: SocketAddr, setup: &Setup<'_>, cores: &Cores) -> Outcome<Command> {
     setup.write_hallmark(folder, address)?;
     let mut command = cores.serving(env!("CARGO_BIN_EXE_hallmark"));
-    command.arg("serve");
+    command.args(["serve", "--access-log", "off"]);
     Ok(command)
 }
 
