@@ -163,15 +163,6 @@ fn protections(requirements: &Requirements) -> Vec<Protection> {
     requirements.iter().filter(|requirement| !requirement.protects().is_empty()).map(protection).collect()
 }
 
-/// Whether `name` is the same signer in both, with the same reach.
-fn is_same(a: &Trust, b: &Trust, name: &SignerName) -> bool {
-    match (a.signer(name), b.signer(name)) {
-        (Some(a), Some(b)) => a.kind() == b.kind() && a.repositories() == b.repositories(),
-        (None, None) => true,
-        _ => false,
-    }
-}
-
 fn id(files: &Files) -> Digest {
     let mut hasher = Hasher::new(Algorithm::Sha256);
     for (name, content) in files {
