@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::Parser as _;
 use hallmark::app::{self, Options};
 use hallmark::cli::{Cli, Command, Exit, check, htpasswd, init, serve};
+use hallmark::http::Format;
 
 /// Threads that wait for disks and hash passwords.
 const BLOCKING_THREADS: usize = 128;
@@ -50,7 +51,11 @@ fn serve(args: &serve::Args) -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let options = Options { config, log_format: args.format(), access_log: args.logs_access() };
+    let log_format = match args.log_format {
+        serve::LogFormat::Json => Format::Json,
+        serve::LogFormat::Text => Format::Text,
+    };
+    let options = Options { config, log_format, access_log: args.logs_access() };
     match runtime.block_on(app::serve(options)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {

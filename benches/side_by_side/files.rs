@@ -66,6 +66,7 @@ impl Setup<'_> {
     /// Writes docker-registry's configuration; gives its path.
     pub(crate) fn write_docker_registry(&self, folder: &Path, address: SocketAddr) -> Outcome<PathBuf> {
         let data = folder.join("data");
+        let data = data.display();
         let secret = uuid::Uuid::new_v4();
         let mut text = format!(
             "\
@@ -78,7 +79,7 @@ storage:
   cache:
     blobdescriptor: inmemory
   filesystem:
-    rootdirectory: {data:?}
+    rootdirectory: {data}
   delete:
     enabled: true
 http:
@@ -88,7 +89,8 @@ http:
         );
         if self.credentials {
             let users = self.write_users(folder)?;
-            write!(text, "auth:\n  htpasswd:\n    realm: bench\n    path: {users:?}\n")?;
+            let users = users.display();
+            write!(text, "auth:\n  htpasswd:\n    realm: bench\n    path: {users}\n")?;
         }
         let configuration = folder.join("config.yml");
         std::fs::write(&configuration, text)?;

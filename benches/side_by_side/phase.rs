@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -14,8 +15,12 @@ use crate::files::{DROP, GATED, OPEN, Setup};
 use crate::image::Image;
 use crate::load::{Load, Round, Verb, Work};
 use crate::plan::Plan;
+use crate::processor::resident;
 use crate::push::{Contents, push_image};
 use crate::server::{Kind, Server};
+
+/// How long the servers are left alone before their idle memory is read.
+const IDLE: Duration = Duration::from_secs(2);
 
 /// What is measured side by side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -95,20 +100,15 @@ impl Phase<'_> {
     /// Starts the servers on empty folders, gives each the image, and runs every load against each in turn.
     pub(crate) async fn run(&self, folder: &Path) -> Found {
         let mut found = Found::default();
-        let mut servers = Vec::new();
-        for kind in [Kind::DockerRegistry, Kind::Bare, Kind::Hallmark] {
-            match self.prepare(kind, &folder.join(kind.name().replace(' ', "-"))).await {
-                Ok(ready) => servers.push(ready),
-                Err(error) => found.missing.push(format!("{}: {error}", kind.name())),
-            }
-        }
+        let servers = self.servers(folder, &mut found.missing).await;
         for load in &self.plan.loads {
             eprintln!("  {}", load.name);
             let row = self.row(load, &servers, &mut found.missing).await;
             found.rows.push((*load, row));
         }
+        tokio::time::sleep(IDLE).await;
         for Ready { kind, server, memory } in &servers {
-            match server.idle_memory().await {
+            match resident(server.pid()) {
                 Ok(after) => found.memory.push((*kind, *memory, after)),
                 Err(error) => found.missing.push(format!("{}: memory: {error}", kind.name())),
             }
@@ -116,9 +116,30 @@ impl Phase<'_> {
         found
     }
 
-    async fn prepare(&self, kind: Kind, folder: &Path) -> Outcome<Ready> {
-        let server = kind.start(folder, &self.setup, self.cores).await?;
-        let memory = server.idle_memory().await?;
+    async fn servers(&self, folder: &Path, missing: &mut Vec<String>) -> Vec<Ready> {
+        let mut started = Vec::new();
+        for kind in [Kind::DockerRegistry, Kind::Bare, Kind::Hallmark] {
+            let folder = folder.join(kind.name().replace(' ', "-"));
+            started.push((kind, kind.start(&folder, &self.setup, self.cores).await));
+        }
+        tokio::time::sleep(IDLE).await;
+        let mut servers = Vec::new();
+        for (kind, server) in started {
+            let ready = match server {
+                Ok(server) => self.prepare(kind, server).await,
+                Err(error) => Err(error),
+            };
+            match ready {
+                Ok(ready) => servers.push(ready),
+                Err(error) => missing.push(format!("{}: {error}", kind.name())),
+            }
+        }
+        servers
+    }
+
+    /// Reads the memory of an idle server, and gives it the image.
+    async fn prepare(&self, kind: Kind, server: Server) -> Outcome<Ready> {
+        let memory = resident(server.pid())?;
         let ci = self.caller(kind, &server, "ci");
         push_image(&ci, GATED, self.image).await?;
         if kind == Kind::Hallmark {

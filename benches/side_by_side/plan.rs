@@ -36,11 +36,15 @@ fn loads(requests: u64, cheap: Duration, bulk: Duration, pushes: [u64; 2]) -> Ve
     const SMALL: Target = Target::Rate { docker_registry: 10.0 };
     const PUSH: Target = Target::Rate { docker_registry: 1.5 };
     let small = |name, verb, target| Load { name, verb, clients: 32, requests, at_most: cheap, target };
-    let blob = |name, size, clients, target| {
-        Load { name, verb: Verb::Blob(size), clients, requests, at_most: bulk, target }
-    };
-    let push = |name, size, clients, requests| {
-        Load { name, verb: Verb::Push(size), clients, requests, at_most: Duration::from_secs(10), target: PUSH }
+    let blob =
+        |name, size, clients, target| Load { name, verb: Verb::Blob(size), clients, requests, at_most: bulk, target };
+    let push = |name, size, clients, requests| Load {
+        name,
+        verb: Verb::Push(size),
+        clients,
+        requests,
+        at_most: Duration::from_secs(10),
+        target: PUSH,
     };
     let [small_pushes, large_pushes] = pushes;
     vec![

@@ -42,7 +42,8 @@ impl Sample {
     /// What was used since `earlier`.
     pub(crate) fn since(&self, earlier: &Self) -> Duration {
         let whole = self.whole.saturating_sub(earlier.whole);
-        let used = |(thread, now): (&String, &u64)| now.saturating_sub(earlier.threads.get(thread).copied().unwrap_or(0));
+        let used =
+            |(thread, now): (&String, &u64)| now.saturating_sub(earlier.threads.get(thread).copied().unwrap_or(0));
         let precise = Duration::from_nanos(self.threads.iter().map(used).sum());
         if precise.abs_diff(whole) <= TOLERANCE { precise } else { whole }
     }

@@ -13,9 +13,6 @@ use crate::files::Setup;
 /// How long a server may take until it answers.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// How long a server is left alone before its idle memory is read.
-const IDLE: Duration = Duration::from_secs(2);
-
 /// Where Debian puts docker-registry.
 const DOCKER_REGISTRY: &str = "/usr/bin/docker-registry";
 
@@ -71,12 +68,6 @@ impl Server {
         self.child.id()
     }
 
-    /// Its resident memory when it has been left alone for a while, in bytes.
-    pub(crate) async fn idle_memory(&self) -> Outcome<u64> {
-        tokio::time::sleep(IDLE).await;
-        crate::processor::resident(self.pid())
-    }
-
     async fn answers(&mut self) -> Outcome<()> {
         let request = Caller { address: self.address, authorization: None }.request("GET", "/v2/", &[]);
         let start = Instant::now();
@@ -122,12 +113,12 @@ fn bare(folder: &Path, address: SocketAddr, cores: &Cores) -> Outcome<Command> {
 fn hallmark(folder: &Path, address: SocketAddr, setup: &Setup<'_>, cores: &Cores) -> Outcome<Command> {
     setup.write_hallmark(folder, address)?;
     let mut command = cores.serving(env!("CARGO_BIN_EXE_hallmark"));
-    command.arg("serve");
+    command.args(["serve", "--access-log", "off"]);
     Ok(command)
 }
 
 fn text(path: &Path) -> Outcome<&str> {
-    path.to_str().ok_or_else(|| format!("expected a path in UTF-8, found {path:?}").into())
+    path.to_str().ok_or_else(|| format!("expected a path in UTF-8, found {}", path.display()).into())
 }
 
 fn free_address() -> Outcome<SocketAddr> {

@@ -89,12 +89,12 @@ impl std::fmt::Debug for Htpasswd {
 
 fn user(content: &str) -> Result<(&str, User, u32), String> {
     let (name, hash) = content.split_once(':').ok_or("expected <name>:<bcrypt hash>, found no colon")?;
-    let who = Who::user(name).map_err(|_| format!("expected the name of a user, found {name:?}"))?;
+    let who = Who::user(name).map_err(|_less_said| format!("expected the name of a user, found {name:?}"))?;
     if !["$2a$", "$2b$", "$2y$"].iter().any(|prefix| hash.starts_with(prefix)) {
         return Err(format!("expected a bcrypt hash ($2y$…) for {name}, found another kind: use `hallmark htpasswd`"));
     }
     let parts = bcrypt::HashParts::from_str(hash)
-        .map_err(|_| format!("expected a bcrypt hash for {name}, found a broken one"))?;
+        .map_err(|_less_said| format!("expected a bcrypt hash for {name}, found a broken one"))?;
     let cost = parts.get_cost();
     if cost > MAX_COST {
         return Err(format!("expected a bcrypt cost of at most {MAX_COST} for {name}, found {cost}"));

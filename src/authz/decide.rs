@@ -41,7 +41,7 @@ pub struct Casbin {
 
 enum Decider {
     /// Filled anew with the narrowed lines for each decision.
-    Narrowed(Mutex<Enforcer>),
+    Narrowed(Box<Mutex<Enforcer>>),
     /// Filled once with the whole policy, for a user's own model.
     Whole(Box<Enforcer>, BTreeSet<RequirementName>),
 }
@@ -60,7 +60,7 @@ impl Casbin {
             let names = named.chain([RequirementName::unverified()]).collect();
             Decider::Whole(Box::new(enforcer), names)
         } else {
-            Decider::Narrowed(Mutex::new(enforcer))
+            Decider::Narrowed(Box::new(Mutex::new(enforcer)))
         };
         Ok(Self { policy: policy.clone(), decider })
     }

@@ -176,10 +176,14 @@ fn class(inside: &str) -> Result<Set, String> {
     }
 }
 
+/// A state of each.
+type Pair = (usize, usize);
+/// From where each pair was come to, and by which character.
+type Came = HashMap<Pair, Option<(Pair, Option<u8>)>>;
+
 /// A text that both accept: a walk over pairs of states, breadth first.
 fn intersection(a: &Nfa, b: &Nfa) -> Option<String> {
-    type Pair = (usize, usize);
-    let mut came: HashMap<Pair, Option<(Pair, Option<u8>)>> = HashMap::from([((0, 0), None)]);
+    let mut came: Came = HashMap::from([((0, 0), None)]);
     let mut queue = VecDeque::from([(0, 0)]);
     while let Some((i, j)) = queue.pop_front() {
         let (Some(x), Some(y)) = (a.0.get(i), b.0.get(j)) else { continue };
@@ -211,7 +215,7 @@ fn intersection(a: &Nfa, b: &Nfa) -> Option<String> {
     None
 }
 
-fn spell(came: &HashMap<(usize, usize), Option<((usize, usize), Option<u8>)>>, end: (usize, usize)) -> String {
+fn spell(came: &Came, end: Pair) -> String {
     let mut text = Vec::new();
     let mut at = end;
     while let Some(Some((from, byte))) = came.get(&at) {

@@ -198,6 +198,6 @@ pub(super) fn subject(text: &str) -> Result<(), String> {
     match text.strip_prefix("role:") {
         Some(name) if name.parse::<RequirementName>().is_ok() => Ok(()),
         Some(_) => Err(format!("expected role:<name> of [a-z0-9] then [a-z0-9._-], found {text:?}")),
-        None => text.parse::<Who>().map(drop).map_err(|_| wrong()),
+        None => text.parse::<Who>().map(drop).map_err(|_less_said| wrong()),
     }
 }

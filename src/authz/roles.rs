@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Policy;
 use crate::mistake::Mistake;
 
-/// How many roles may stand one behind the other; casbin sees no further.
-const MAX_HOPS: usize = 10;
+/// How many roles may stand one behind the other. casbin 2.20 counts whom it asks about as the first of its ten
+/// levels, so the tenth role is not seen, and a deny line for it would do nothing.
+const MAX_HOPS: usize = 9;
 
 /// The members of roles.
 #[derive(Clone, Debug, Default)]

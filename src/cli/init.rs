@@ -172,7 +172,8 @@ mod tests {
             let path = folder.path().join(name);
             let text = fs::read_to_string(&path).unwrap();
             let text = text.replace("any = []\n", "").replace("# any", "any");
-            let text = ["[release]", "cosign_key", "repositories"].iter().fold(text, |t, k| t.replace(&format!("# {k}"), k));
+            let text =
+                ["[release]", "cosign_key", "repositories"].iter().fold(text, |t, k| t.replace(&format!("# {k}"), k));
             fs::write(path, text).unwrap();
         }
         let (exit, report) = checked(folder.path()).await;

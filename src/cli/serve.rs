@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use crate::config::{Config, Flags};
-use crate::http::Format;
 use crate::mistake::Mistake;
 
 /// What `serve` takes: every key of `hallmark.toml` has a flag of the same name, which wins over it.
@@ -45,14 +44,6 @@ impl Args {
     /// The configuration with these flags.
     pub fn configuration(&self) -> Result<Config, Vec<Mistake>> {
         Config::load(self.config.as_deref(), &self.flags)
-    }
-
-    /// How log lines are written.
-    pub const fn format(&self) -> Format {
-        match self.log_format {
-            LogFormat::Json => Format::Json,
-            LogFormat::Text => Format::Text,
-        }
     }
 
     /// Whether each request is one line of the log.

@@ -64,7 +64,7 @@ fn parse(names: &str) -> Result<BTreeSet<RequirementName>, String> {
     let name = |name: &str| {
         name.trim()
             .parse::<RequirementName>()
-            .map_err(|_| format!("expected deny, allow or requirements joined by |, found {names:?}"))
+            .map_err(|_less_said| format!("expected deny, allow or requirements joined by |, found {names:?}"))
     };
     names.split('|').map(name).collect()
 }

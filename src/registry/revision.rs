@@ -143,7 +143,9 @@ fn note<T>(mistakes: &mut Vec<Mistake>, result: Result<T, Vec<Mistake>>) -> Opti
 
 fn model(files: &Files) -> Result<Option<&str>, Vec<Mistake>> {
     let Some(bytes) = files.get(MODEL) else { return Ok(None) };
-    std::str::from_utf8(bytes).map(Some).map_err(|_| vec![Mistake::new(MODEL, 0, "expected UTF-8, found other bytes")])
+    std::str::from_utf8(bytes)
+        .map(Some)
+        .map_err(|_less_said| vec![Mistake::new(MODEL, 0, "expected UTF-8, found other bytes")])
 }
 
 /// A requirement that is applied less strictly does not stand in for one that is applied more strictly.
@@ -159,15 +161,6 @@ fn protections(requirements: &Requirements) -> Vec<Protection> {
         }
     };
     requirements.iter().filter(|requirement| !requirement.protects().is_empty()).map(protection).collect()
-}
-
-/// Whether `name` is the same signer in both, with the same reach.
-fn is_same(a: &Trust, b: &Trust, name: &SignerName) -> bool {
-    match (a.signer(name), b.signer(name)) {
-        (Some(a), Some(b)) => a.kind() == b.kind() && a.repositories() == b.repositories(),
-        (None, None) => true,
-        _ => false,
-    }
 }
 
 fn id(files: &Files) -> Digest {

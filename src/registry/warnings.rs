@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::revision::{MODEL, Revision};
 use crate::authz::{self, Effect, Line, Policy};
-use crate::gate::Action;
+use crate::gate::{Action, RequirementName};
 use crate::mistake::Mistake;
 use crate::requirements::Requirements;
 use crate::trust::SignerKind;
@@ -74,7 +74,7 @@ fn signer_who_pulls(policy: &Policy, subject: &str) -> Vec<Mistake> {
             grants(line, Action::Pull) && authz::overlap(&sign.repositories, &line.repositories).is_some()
         };
         let pulls: Vec<&Line> = policy.lines().iter().filter(there).collect();
-        let is_open = |line: &&Line| line.requirement.as_ref().is_some_and(|name| name.is_unverified());
+        let is_open = |line: &&Line| line.requirement.as_ref().is_some_and(RequirementName::is_unverified);
         let (open, conditional): (Vec<&Line>, Vec<&Line>) = pulls.into_iter().partition(is_open);
         if let (true, Some(pull)) = (open.is_empty(), conditional.first()) {
             let message = format!(

@@ -76,7 +76,7 @@ fn lists_are_paged_by_links() {
     assert_eq!(first.text(), r#"{"name":"open/app","tags":["a","b"]}"#);
     let link = first.header("link").unwrap();
     assert_eq!(link, r#"</v2/open/app/tags/list?n=2&last=b>; rel="next""#);
-    let next = program.send("GET", &link[1..link.find('>').unwrap()]);
+    let next = program.send("GET", link.strip_prefix('<').unwrap().split_once('>').unwrap().0);
     assert_eq!((next.text(), next.header("link")), (r#"{"name":"open/app","tags":["c"]}"#, None));
     let none = program.send("GET", "/v2/open/app/tags/list?n=0");
     assert_eq!((none.text(), none.header("link")), (r#"{"name":"open/app","tags":[]}"#, None));
