@@ -15,7 +15,12 @@ fn version_1_1_passes_and_skips_nothing() {
     let results = run("1.1");
     // What 1.1 leaves off by default: cancelling an upload (once for each algorithm), and nothing else.
     assert_eq!(results.counts(), Counts { failures: 0, errors: 0, skipped: 0, disabled: 2 }, "{}", results.told);
-    assert!(results.passed() >= LEAST, "expected at least {LEAST} passes, found {}\n{}", results.passed(), results.told);
+    assert!(
+        results.passed() >= LEAST,
+        "expected at least {LEAST} passes, found {}\n{}",
+        results.passed(),
+        results.told
+    );
     results.all_pass("apis", &["Blob upload cancel", "Manifest put with tag params"]);
     results.all_pass("data", &["Sparse Manifests", "Tag Param", "Tag Param sha512"]);
 }
@@ -25,7 +30,12 @@ fn version_1_1_passes_and_skips_nothing() {
 fn the_next_version_passes_and_skips_nothing() {
     let results = run("dev");
     assert_eq!(results.counts(), Counts { failures: 0, errors: 0, skipped: 0, disabled: 0 }, "{}", results.told);
-    assert!(results.passed() >= LEAST, "expected at least {LEAST} passes, found {}\n{}", results.passed(), results.told);
+    assert!(
+        results.passed() >= LEAST,
+        "expected at least {LEAST} passes, found {}\n{}",
+        results.passed(),
+        results.told
+    );
     results.all_pass("apis", &[]);
     results.all_pass("data", &["Sparse Manifests"]);
 }
