@@ -10,7 +10,7 @@ use super::{cases, warnings};
 use crate::authz::guard::{self, Protection};
 use crate::authz::{self, Access, Admin, Authorizer, Casbin, Grant, Policy, Undecided};
 use crate::files::Files;
-use crate::gate::{Action, Mode, RequirementName, SignerName, Who};
+use crate::gate::{Action, Mode, RequirementName, Who};
 use crate::mistake::Mistake;
 use crate::oci::{Algorithm, Digest, Hasher, RepositoryName};
 use crate::requirements::{Requirement, Requirements};
