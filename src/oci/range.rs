@@ -111,14 +111,9 @@ mod tests {
 
     #[test]
     fn what_is_malformed_asks_for_the_whole() {
-        for header in [
-            "bytes=a-b",
-            "bytes=1-2,4-5",
-            "lines=0-1",
-            "bytes=-",
-            "bytes=+1-2",
-            "bytes=99999999999999999999-",
-        ] {
+        for header in
+            ["bytes=a-b", "bytes=1-2,4-5", "lines=0-1", "bytes=-", "bytes=+1-2", "bytes=99999999999999999999-"]
+        {
             assert_eq!(ByteRange::parse(header, 10), Ok(None), "{header}");
         }
     }

@@ -15,7 +15,8 @@ fn skopeo_pushes_pulls_and_is_refused_plainly() {
             "--insecure-policy",
             "copy",
             "--src-tls-verify=false",
-            "--dest-tls-verify=false", "--preserve-digests",
+            "--dest-tls-verify=false",
+            "--preserve-digests",
             from,
             to,
         ])
