@@ -21,7 +21,7 @@ use crate::store::{Filesystem, Store};
 use crate::telemetry::Telemetry;
 use crate::verify::SignatureVerifier;
 
-use listen::Listening;
+use listen::{Listening, StopSignals};
 use reload::Reloader;
 
 /// How long requests that are under way may take after the signal to stop.
@@ -76,6 +76,7 @@ pub async fn serve(options: Options) -> Result<(), Failure> {
     }
     let listening = Listening::bind(config).await?;
     let (store, metadata) = open_root(config)?;
+    let seen = reload::fingerprint(config).await;
     let authenticator = Arc::new(Authenticator::new(reload::htpasswd(config)?, secret()?));
     let first = reload::first_revision(config, &*metadata).await?;
     let parts = Parts {
@@ -102,9 +103,9 @@ pub async fn serve(options: Options) -> Result<(), Failure> {
         reload: reload_sender,
         ids: Ids::default(),
     });
-    let reloader = Reloader::new(config.clone(), Arc::clone(&http), telemetry.clone(), listening.certificates());
+    let reloader = Reloader::new(config.clone(), Arc::clone(&http), telemetry.clone(), listening.certificates(), seen);
     reloader.note_degraded(first.refused);
-    run(http, listening, reloader, reload_receiver, &telemetry).await;
+    run(http, listening, reloader, reload_receiver, &telemetry, StopSignals::take()?).await;
     telemetry.flush();
     Ok(())
 }
@@ -139,6 +140,7 @@ async fn run(
     reloader: Reloader,
     reloads: mpsc::Receiver<crate::http::Reload>,
     telemetry: &Telemetry,
+    mut signals: StopSignals,
 ) {
     let (stop, stopped) = watch::channel(false);
     let tending = tokio::spawn(tend(Arc::clone(&http.registry), stopped.clone(), telemetry.clone()));
@@ -149,7 +151,7 @@ async fn run(
     say_listening(&address);
     let connections = tokio::spawn(connections::accept(listening, Arc::clone(&http), stopped));
 
-    let signal = listen::stop_signal().await;
+    let signal = signals.wait().await;
     telemetry.event("drain", &[("signal", &signal)]);
     http.condition.drain();
     stop.send_replace(true);

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::Failure;
 use super::tls::Certificates;
@@ -46,19 +46,24 @@ impl Listening {
     }
 }
 
-/// Waits for SIGTERM or SIGINT and names it.
-pub(super) async fn stop_signal() -> &'static str {
-    let interrupted = async {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
+/// The signals that end it.
+pub(super) struct StopSignals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl StopSignals {
+    /// From now on these signals no longer kill the process: to be called before anybody is told that it listens.
+    pub(super) fn take() -> Result<Self, Failure> {
+        let take = |kind| signal(kind).map_err(|error| Failure::open("the signals", error));
+        Ok(Self { terminate: take(SignalKind::terminate())?, interrupt: take(SignalKind::interrupt())? })
+    }
+
+    /// Waits for one of them and names it.
+    pub(super) async fn wait(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
         }
-    };
-    let Ok(mut terminated) = signal(SignalKind::terminate()) else {
-        interrupted.await;
-        return "SIGINT";
-    };
-    tokio::select! {
-        () = interrupted => "SIGINT",
-        _ = terminated.recv() => "SIGTERM",
     }
 }

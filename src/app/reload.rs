@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -72,22 +72,37 @@ fn told(mistakes: &[Mistake]) -> String {
     mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
+/// What the files look like now. To be asked before they are read, so that no change in between is missed.
+pub(super) async fn fingerprint(config: &Config) -> Option<u64> {
+    let mut paths: Vec<PathBuf> = vec![config.policies.clone(), config.trust.clone()];
+    paths.extend(config.htpasswd.clone());
+    if let Some(tls) = &config.tls {
+        paths.extend([tls.certificate.clone(), tls.key.clone()]);
+    }
+    off_the_runtime(move || files::fingerprint(&paths.iter().map(PathBuf::as_path).collect::<Vec<&Path>>())).await
+}
+
 /// Takes the files anew when they change, on SIGHUP, and when an administrator asks.
 pub(super) struct Reloader {
     config: Config,
     http: Arc<Http>,
     telemetry: Telemetry,
     certificates: Option<Arc<Certificates>>,
+    /// What the files looked like before they were read last.
+    seen: Option<u64>,
+    hung_up: Option<Signal>,
 }
 
 impl Reloader {
+    /// From now on SIGHUP no longer kills the process: to be made before anybody is told that it listens.
     pub(super) fn new(
         config: Config,
         http: Arc<Http>,
         telemetry: Telemetry,
         certificates: Option<Arc<Certificates>>,
+        seen: Option<u64>,
     ) -> Self {
-        Self { config, http, telemetry, certificates }
+        Self { config, http, telemetry, certificates, seen, hung_up: signal(SignalKind::hangup()).ok() }
     }
 
     /// Tells everybody that the last good revision is enforced, and why; or, with none, that the files are.
@@ -99,40 +114,29 @@ impl Reloader {
     }
 
     /// Until it is aborted.
-    pub(super) async fn run(self, mut asked: mpsc::Receiver<Reload>) {
-        let mut hung_up = signal(SignalKind::hangup()).ok();
+    pub(super) async fn run(mut self, mut asked: mpsc::Receiver<Reload>) {
         let mut looks = interval(LOOK_EVERY);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut seen = self.fingerprint().await;
         loop {
             tokio::select! {
                 _ = looks.tick() => {
-                    let now = self.fingerprint().await;
-                    if now != seen {
-                        seen = now;
+                    let now = fingerprint(&self.config).await;
+                    if now != self.seen {
+                        self.seen = now;
                         drop(self.reload("change").await);
                     }
                 }
-                () = next_signal(hung_up.as_mut()) => {
-                    seen = self.fingerprint().await;
+                () = next_signal(self.hung_up.as_mut()) => {
+                    self.seen = fingerprint(&self.config).await;
                     drop(self.reload("SIGHUP").await);
                 }
                 Some(answer_to) = asked.recv() => {
-                    seen = self.fingerprint().await;
+                    self.seen = fingerprint(&self.config).await;
                     // Whoever asked may have left.
                     drop(answer_to.send(self.reload("request").await));
                 }
             }
         }
-    }
-
-    async fn fingerprint(&self) -> Option<u64> {
-        let mut paths: Vec<PathBuf> = vec![self.config.policies.clone(), self.config.trust.clone()];
-        paths.extend(self.config.htpasswd.clone());
-        if let Some(certificates) = &self.certificates {
-            paths.extend([certificates.files().certificate.clone(), certificates.files().key.clone()]);
-        }
-        off_the_runtime(move || files::fingerprint(&paths.iter().map(PathBuf::as_path).collect::<Vec<&Path>>())).await
     }
 
     /// Takes each part anew that can be taken; what can't keeps its last good state.
@@ -162,7 +166,7 @@ impl Reloader {
     }
 }
 
-async fn next_signal(signal: Option<&mut tokio::signal::unix::Signal>) {
+async fn next_signal(signal: Option<&mut Signal>) {
     match signal {
         Some(signal) => {
             signal.recv().await;

@@ -45,11 +45,6 @@ impl Certificates {
         Ok(())
     }
 
-    /// The files, to watch them.
-    pub(super) const fn files(&self) -> &Tls {
-        &self.files
-    }
-
     /// For the next handshake.
     pub(super) fn acceptor(&self) -> TlsAcceptor {
         TlsAcceptor::from(self.config.load_full())

@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 
 use crate::harness::{Registry, Setup};
 
-/// What the runner passes under 1.1; if it comes to ask less, somebody should know.
-const LEAST: u32 = 860;
+/// What each version of the runner's questions comes to; if it asks less one day, somebody should know.
+const LEAST_1_1: u32 = 860;
+const LEAST_DEV: u32 = 986;
 
 #[test]
 #[ignore = "needs the clients: run ./test"]
@@ -16,8 +17,8 @@ fn version_1_1_passes_and_skips_nothing() {
     // What 1.1 leaves off by default: cancelling an upload (once for each algorithm), and nothing else.
     assert_eq!(results.counts(), Counts { failures: 0, errors: 0, skipped: 0, disabled: 2 }, "{}", results.told);
     assert!(
-        results.passed() >= LEAST,
-        "expected at least {LEAST} passes, found {}\n{}",
+        results.passed() >= LEAST_1_1,
+        "expected at least {LEAST_1_1} passes, found {}\n{}",
         results.passed(),
         results.told
     );
@@ -31,8 +32,8 @@ fn the_next_version_passes_and_skips_nothing() {
     let results = run("dev");
     assert_eq!(results.counts(), Counts { failures: 0, errors: 0, skipped: 0, disabled: 0 }, "{}", results.told);
     assert!(
-        results.passed() >= LEAST,
-        "expected at least {LEAST} passes, found {}\n{}",
+        results.passed() >= LEAST_DEV,
+        "expected at least {LEAST_DEV} passes, found {}\n{}",
         results.passed(),
         results.told
     );

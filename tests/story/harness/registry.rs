@@ -4,6 +4,7 @@ use std::io::{BufRead as _, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -28,6 +29,7 @@ pub(crate) struct Registry {
 struct Log {
     lines: Mutex<Vec<String>>,
     more: Condvar,
+    readers: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl Registry {
@@ -223,6 +225,7 @@ impl Registry {
         let start = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
+                self.log.ends();
                 return status;
             }
             assert!(start.elapsed() < PATIENCE, "expected an end within {PATIENCE:?}\n{}", self.log());
@@ -258,12 +261,20 @@ impl Drop for Registry {
 impl Log {
     fn follow(self: &Arc<Self>, output: impl Read + Send + 'static) {
         let log = Arc::clone(self);
-        std::thread::spawn(move || {
+        let reader = std::thread::spawn(move || {
             for line in BufReader::new(output).lines().map_while(Result::ok) {
                 log.lines.lock().unwrap().push(line);
                 log.more.notify_all();
             }
         });
+        self.readers.lock().unwrap().push(reader);
+    }
+
+    /// Waits until everything that a server which has ended had to say is here.
+    fn ends(&self) {
+        for reader in self.readers.lock().unwrap().drain(..) {
+            reader.join().unwrap();
+        }
     }
 
     fn wait(&self, seen: usize, wanted: impl Fn(&String) -> bool) -> Option<String> {
