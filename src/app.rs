@@ -16,7 +16,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::http::{AccessLog, Condition, Format, Http, Ids, Metrics};
 use crate::metadata::{Metadata, Sqlite};
-use crate::registry::{Parts, Registry};
+use crate::registry::{Notice, Parts, Registry};
 use crate::store::{Filesystem, Store};
 use crate::telemetry::Telemetry;
 use crate::verify::SignatureVerifier;
@@ -160,6 +160,10 @@ async fn run(
     if tending.await.is_err() {
         telemetry.event("error", &[("what", &"background work"), ("reason", &"it ended before its time")]);
     }
+    // What was pushed while requests drained.
+    if let Err(error) = http.registry.flush_views().await {
+        telemetry.event("error", &[("what", &"flush views"), ("reason", &error)]);
+    }
     if let Err(error) = http.registry.close().await {
         telemetry.event("error", &[("what", &"close"), ("reason", &error)]);
     }
@@ -171,8 +175,18 @@ async fn tend(registry: Arc<Registry>, mut stopped: watch::Receiver<bool>, telem
         // An error is a sender that is gone: the end as well.
         drop(stopped.wait_for(|stopped| *stopped).await);
     };
-    let report = |what: &'static str, error: &crate::registry::Error| {
-        telemetry.event("error", &[("what", &what), ("reason", error)]);
+    let report = |notice: Notice<'_>| match notice {
+        Notice::Failed(what, error) => telemetry.event("error", &[("what", &what), ("reason", error)]),
+        Notice::Waiting(push) => telemetry.event(
+            "waiting",
+            &[
+                ("repository", &push.repository),
+                ("tag", &push.tag),
+                ("digest", &push.digest),
+                ("since", &push.since),
+                ("reason", &"a push has been waiting for evidence for too long"),
+            ],
+        ),
     };
     registry.tend(stop, report).await;
 }

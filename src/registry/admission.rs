@@ -13,7 +13,8 @@ use crate::oci::{Digest, Manifest, RepositoryName};
 use crate::requirements::Requirement;
 use crate::verify::Evidence;
 
-use super::{Current, Error, Registry};
+use super::current::Current;
+use super::{Error, Registry};
 
 /// Whose verdict: a digest of a repository under a requirement.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -21,7 +22,7 @@ pub(super) struct VerdictKey {
     repository: RepositoryName,
     digest: Digest,
     requirement: RequirementName,
-    /// The revision's serial: while one revision follows another, each has its own.
+    /// [`Current::of`]: while one revision follows another, each has its own.
     serial: u64,
 }
 
@@ -63,7 +64,7 @@ impl Registry {
             repository: repository.clone(),
             digest: *digest,
             requirement: requirement.clone(),
-            serial: current.serial,
+            serial: current.of(requirement),
         };
         loop {
             match self.verdicts.get_value_or_guard_async(&key).await {
@@ -211,7 +212,7 @@ impl Registry {
         subject: &Digest,
         stored: &StoredManifest,
     ) -> Result<Arc<[Finding]>, Error> {
-        let key = (repository.clone(), stored.digest, current.serial);
+        let key = (repository.clone(), stored.digest, current.trust);
         let now = self.clock.now();
         if let Some(findings) = self.findings.get(&key)
             && !findings.iter().any(|finding| has_ended(finding, now))

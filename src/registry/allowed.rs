@@ -6,7 +6,8 @@ use crate::authz::{Access, Admin, Delete, Grant, InRepository, Pull, Push, Sign}
 use crate::gate::{Action, Who};
 use crate::oci::RepositoryName;
 
-use super::{Current, Error, Registry, Revision};
+use super::current::Current;
+use super::{Error, Registry};
 
 /// A grant under the revision that it was decided under: both travel together, so what is judged and what was
 /// granted can't come from two revisions.
@@ -101,12 +102,5 @@ impl Registry {
             None if access.is_empty() => Err(Error::NameUnknown),
             None => Err(Error::Denied(format!("expected the right to {action} in {repository}, which {who} has not"))),
         }
-    }
-}
-
-impl Current {
-    /// A revision, and a number that no other revision of this process has.
-    pub(super) const fn new(serial: u64, revision: Arc<Revision>) -> Self {
-        Self { serial, revision }
     }
 }

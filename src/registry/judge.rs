@@ -4,40 +4,79 @@
 //! not a silent step back. What is to be judged is noted in the transaction that made it so; a crash in between costs
 //! a second look at start-up.
 
-use std::collections::HashMap;
-use std::sync::Mutex;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::clock::Timestamp;
 use crate::gate::Outcome;
 use crate::metadata::Kind;
 use crate::oci::{Digest, RepositoryName, Tag};
 
-use super::{Current, Error, Registry};
+use super::current::Current;
+use super::{Error, Registry};
 
 /// How many rows are looked at in one read.
 const BATCH: usize = 256;
 
+/// A push that has been waiting for evidence for too long.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Overdue {
+    /// The repository.
+    pub repository: RepositoryName,
+    /// The tag.
+    pub tag: Tag,
+    /// What was pushed.
+    pub digest: Digest,
+    /// When.
+    pub since: Timestamp,
+}
+
 /// Newest pushes of tags that meet none of the requirements that pulls there are granted under.
 #[derive(Debug, Default)]
-pub(super) struct Waiting(Mutex<HashMap<(RepositoryName, Tag), (Digest, Timestamp)>>);
+pub(super) struct Waiting(Mutex<HashMap<(RepositoryName, Tag), Wait>>);
+
+#[derive(Debug)]
+struct Wait {
+    digest: Digest,
+    since: Timestamp,
+    told: bool,
+}
 
 impl Waiting {
-    fn set(&self, place: (RepositoryName, Tag), push: Option<(Digest, Timestamp)>) {
-        let mut waiting = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        match push {
-            Some(push) => waiting.insert(place, push),
-            None => waiting.remove(&place),
-        };
+    fn lock(&self) -> MutexGuard<'_, HashMap<(RepositoryName, Tag), Wait>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn retain(&self, seen: &std::collections::HashSet<(RepositoryName, Tag)>) {
-        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).retain(|place, _| seen.contains(place));
+    fn set(&self, place: (RepositoryName, Tag), push: Option<(Digest, Timestamp)>) {
+        let mut waiting = self.lock();
+        match push {
+            Some((digest, _)) if waiting.get(&place).is_some_and(|wait| wait.digest == digest) => {}
+            Some((digest, since)) => drop(waiting.insert(place, Wait { digest, since, told: false })),
+            None => drop(waiting.remove(&place)),
+        }
+    }
+
+    fn retain(&self, seen: &HashSet<(RepositoryName, Tag)>) {
+        self.lock().retain(|place, _| seen.contains(place));
     }
 
     /// How many pushes wait, and since when the oldest does.
     pub(super) fn totals(&self) -> (usize, Option<Timestamp>) {
-        let waiting = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        (waiting.len(), waiting.values().map(|(_, since)| *since).min())
+        let waiting = self.lock();
+        (waiting.len(), waiting.values().map(|wait| wait.since).min())
+    }
+
+    /// Those that wait since before `limit`; each is told once.
+    fn overdue(&self, limit: Timestamp) -> Vec<Overdue> {
+        let mut overdue = Vec::new();
+        for ((repository, tag), wait) in self.lock().iter_mut() {
+            if !wait.told && wait.since <= limit {
+                wait.told = true;
+                let (repository, tag) = (repository.clone(), tag.clone());
+                overdue.push(Overdue { repository, tag, digest: wait.digest, since: wait.since });
+            }
+        }
+        overdue
     }
 }
 
@@ -58,14 +97,32 @@ impl Registry {
                 self.metadata.record_verified(repository, &finding.evidence).await?;
             }
         }
-        let mut reached = vec![*digest];
-        reached.extend(self.metadata.children(repository, digest, self.limits.reach_objects).await?);
-        for digest in &reached {
+        for digest in &self.reached(repository, digest).await? {
             for name in &names {
                 self.verdict(current, repository, digest, name).await?;
             }
         }
         Ok(())
+    }
+
+    /// A digest and what it reaches through `manifests`, within the bound.
+    async fn reached(&self, repository: &RepositoryName, digest: &Digest) -> Result<Vec<Digest>, Error> {
+        let mut reached = vec![*digest];
+        let mut next = 0;
+        while let Some(parent) = reached.get(next).copied() {
+            next = next.saturating_add(1);
+            for child in self.metadata.children(repository, &parent, self.limits.reach_objects).await? {
+                if reached.len() < self.limits.reach_objects && !reached.contains(&child) {
+                    reached.push(child);
+                }
+            }
+        }
+        Ok(reached)
+    }
+
+    /// Pushes that have been waiting longer than the limit; each is told once.
+    pub(super) fn overdue(&self) -> Vec<Overdue> {
+        self.waiting.overdue(self.clock.now().minus(self.limits.pending_evidence))
     }
 
     /// Judges what commits left to be judged.
@@ -86,7 +143,7 @@ impl Registry {
     /// Judges the newest push of every tag under `current`, and notes which wait for evidence.
     pub(super) async fn judge_tags(&self, current: &Current) -> Result<(), Error> {
         let mut after: Option<(RepositoryName, Tag)> = None;
-        let mut seen = std::collections::HashSet::new();
+        let mut seen = HashSet::new();
         loop {
             let from = after.as_ref().map(|(repository, tag)| (repository, tag));
             let batch = self.metadata.newest_pushes(from, BATCH).await?;

@@ -8,6 +8,7 @@ mod allowed;
 mod cases;
 mod classify;
 mod counters;
+mod current;
 mod delete;
 mod epoch;
 mod error;
@@ -27,7 +28,6 @@ mod view;
 mod warnings;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use quick_cache::Weighter;
@@ -46,11 +46,14 @@ pub use admitted::{Admitted, BlobContent, ManifestContent, Page};
 pub use allowed::{Administrator, Allowed};
 pub use counters::{Counters, Waits};
 pub use error::{Error, Withheld};
+pub use judge::Overdue;
 pub use push::{ManifestPut, ManifestStored};
 pub use revision::Revision;
+pub use tend::Notice;
 pub use upload::UploadWriter;
 
 use admission::{Judged, VerdictKey};
+use current::Current;
 use pull::{Answer, BlobTicket, Question};
 
 /// What the registry is made of.
@@ -71,13 +74,6 @@ pub struct Parts {
     pub data_types: Vec<String>,
 }
 
-/// A revision in force.
-#[derive(Debug)]
-pub(crate) struct Current {
-    serial: u64,
-    revision: Arc<Revision>,
-}
-
 /// The registry.
 pub struct Registry {
     store: Arc<dyn Store>,
@@ -88,7 +84,6 @@ pub struct Registry {
     tag_history: usize,
     data_types: Vec<String>,
     current: ArcSwap<Current>,
-    serials: AtomicU64,
     swapping: Mutex<()>,
     epochs: epoch::Epochs,
     verdicts: Cache<VerdictKey, Arc<Judged>>,
@@ -133,8 +128,7 @@ impl Registry {
             limits: parts.limits,
             tag_history: parts.tag_history,
             data_types: parts.data_types,
-            current: ArcSwap::from_pointee(Current::new(1, Arc::new(revision))),
-            serials: AtomicU64::new(1),
+            current: ArcSwap::from_pointee(Current::first(revision)),
             swapping: Mutex::new(()),
             epochs: epoch::Epochs::new(),
             verdicts: Cache::new(VERDICTS),
@@ -163,9 +157,10 @@ impl Registry {
     /// every answer from now on is its answer.
     pub async fn swap(&self, revision: Revision) -> Result<(), Error> {
         let _one_at_a_time = self.swapping.lock().await;
-        let serial = self.serials.fetch_add(1, Ordering::AcqRel).saturating_add(1);
-        let next = Arc::new(Current::new(serial, Arc::new(revision)));
-        self.judge_tags(&next).await?;
+        let next = Arc::new(Current::after(&self.current(), revision));
+        if next.is_touched() {
+            self.judge_tags(&next).await?;
+        }
         let files = next.revision.files().clone();
         self.metadata.accept_revision(StoredRevision { files, at: self.clock.now() }).await?;
         self.current.store(next);

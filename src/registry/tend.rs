@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, interval, sleep, timeout};
 
-use super::{Error, Registry};
+use super::{Error, Overdue, Registry};
 
 /// How long changes gather before a layout is rewritten.
 const COALESCE: Duration = Duration::from_millis(100);
@@ -18,12 +18,21 @@ const LOOK_AT_TAGS_EVERY: Duration = Duration::from_secs(15);
 const SWEEP_EVERY: Duration = Duration::from_secs(30);
 const FLUSH_AT_MOST: Duration = Duration::from_secs(20);
 
+/// What happens in the background and someone should know.
+#[derive(Debug)]
+pub enum Notice<'a> {
+    /// A task failed; it is tried again.
+    Failed(&'static str, &'a Error),
+    /// A push has been waiting for evidence for too long.
+    Waiting(&'a Overdue),
+}
+
 impl Registry {
-    /// Tends the registry until `stop` is done, then brings the layouts up to date. `report` is told of each failure.
+    /// Tends the registry until `stop` is done, then brings the layouts up to date. `report` is told what someone should know.
     pub async fn tend(
         self: Arc<Self>,
         stop: impl Future<Output = ()> + Send,
-        report: impl Fn(&'static str, &Error) + Send + Sync,
+        report: impl Fn(Notice<'_>) + Send + Sync,
     ) {
         let forever = async {
             tokio::join!(self.tend_views(&report), self.tend_judgements(&report), self.tend_garbage(&report));
@@ -34,16 +43,16 @@ impl Registry {
         }
         match timeout(FLUSH_AT_MOST, self.flush_views()).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => report("flush views", &error),
-            Err(_) => report("flush views", &Error::Unavailable("it took too long".to_owned())),
+            Ok(Err(error)) => report(Notice::Failed("flush views", &error)),
+            Err(_) => report(Notice::Failed("flush views", &Error::Unavailable("it took too long".to_owned()))),
         }
     }
 
-    async fn tend_views(&self, report: &(impl Fn(&'static str, &Error) + Sync)) {
+    async fn tend_views(&self, report: &(impl Fn(Notice<'_>) + Sync)) {
         loop {
             let began = Instant::now();
             if let Err(error) = self.flush_views().await {
-                report("flush views", &error);
+                report(Notice::Failed("flush views", &error));
             }
             sleep(began.elapsed().saturating_mul(REST).min(REST_AT_MOST)).await;
             self.changed.notified().await;
@@ -51,31 +60,34 @@ impl Registry {
         }
     }
 
-    async fn tend_judgements(&self, report: &(impl Fn(&'static str, &Error) + Sync)) {
+    async fn tend_judgements(&self, report: &(impl Fn(Notice<'_>) + Sync)) {
         let mut judge = interval(JUDGE_EVERY);
         let mut look = interval(LOOK_AT_TAGS_EVERY);
         loop {
             tokio::select! {
                 _ = judge.tick() => {
                     if let Err(error) = self.judge_queue().await {
-                        report("judge what came", &error);
+                        report(Notice::Failed("judge what came", &error));
                     }
                 }
                 _ = look.tick() => {
                     if let Err(error) = self.judge_tags(&self.current()).await {
-                        report("look at waiting pushes", &error);
+                        report(Notice::Failed("look at waiting pushes", &error));
+                    }
+                    for overdue in self.overdue() {
+                        report(Notice::Waiting(&overdue));
                     }
                 }
             }
         }
     }
 
-    async fn tend_garbage(&self, report: &(impl Fn(&'static str, &Error) + Sync)) {
+    async fn tend_garbage(&self, report: &(impl Fn(Notice<'_>) + Sync)) {
         let mut ticks = interval(SWEEP_EVERY.min(self.limits.upload_expiry));
         loop {
             ticks.tick().await;
             if let Err(error) = self.sweep().await {
-                report("sweep", &error);
+                report(Notice::Failed("sweep", &error));
             }
         }
     }

@@ -15,7 +15,7 @@ use crate::gate::SignerName;
 use crate::mistake::Mistake;
 
 /// The trust store: whose signatures count, and where.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Trust {
     signers: BTreeMap<SignerName, Signer>,
 }

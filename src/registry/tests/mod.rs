@@ -66,6 +66,7 @@ pub(super) struct House {
     pub(super) registry: Arc<Registry>,
     pub(super) metadata: Arc<Failing<Sqlite>>,
     pub(super) keys: Keys,
+    pub(super) clock: Arc<ManualClock>,
     #[expect(dead_code, reason = "the folder goes with it")]
     folder: TempDir,
 }
@@ -107,17 +108,18 @@ impl House {
         let keys = Keys { release: key(), second: key(), stranger: key() };
         let revision = load(files(&keys, &["release", "second"], policy, requirements)).await;
         let metadata = Arc::new(Failing::new(Sqlite::open(&folder.path().join("_metadata.sqlite")).unwrap()));
+        let clock = Arc::new(ManualClock::at(Timestamp::from_micros(1_780_000_000_000_000)));
         let parts = Parts {
             store: Arc::new(Filesystem::open(folder.path()).unwrap()),
             metadata: Arc::clone(&metadata) as _,
             verifier: Arc::new(SignatureVerifier),
-            clock: Arc::new(ManualClock::at(Timestamp::from_micros(1_780_000_000_000_000))),
+            clock: Arc::clone(&clock) as _,
             limits,
             tag_history: 20,
             data_types: vec!["application/spdx+json".to_owned()],
         };
         let registry = Registry::open(parts, revision).await.unwrap();
-        Self { registry, metadata, keys, folder }
+        Self { registry, metadata, keys, clock, folder }
     }
 
     /// Puts a revision in force that trusts only `release`, under a requirement that names it alone.

@@ -1,6 +1,7 @@
 //! Tags that resolve per caller, and tags that are judged when they are set.
 
 use super::{House, index, reason, tag};
+use crate::config::Limits;
 use crate::oci::{Reference, media_type};
 use crate::registry::Error;
 
@@ -46,7 +47,7 @@ async fn a_push_that_lost_its_signer_is_refused_and_nobody_is_taken_back() {
 #[tokio::test]
 async fn deny_skips_nothing() {
     let requirements = "[signed-release]\nsigned_by = \"release\"\ntag_fallback = \"deny\"\n";
-    let house = House::with(super::POLICY, requirements, crate::config::Limits::default()).await;
+    let house = House::with(super::POLICY, requirements, Limits::default()).await;
     let first = house.push_image("ci", "one", Some("v1")).await.unwrap();
     house.sign_release(first).await;
     house.push_image("ci", "two", Some("v1")).await.unwrap();
@@ -118,4 +119,32 @@ async fn a_child_is_pulled_through_its_signed_index_until_the_index_goes() {
     let ci = house.registry.allow_delete(&super::who("ci"), &super::repository()).unwrap();
     house.registry.delete_manifest(&ci, &digest).await.unwrap();
     assert!(reason(house.pull("deploy", &Reference::Digest(child)).await).contains("no signature was found"));
+}
+
+#[tokio::test]
+async fn a_manifest_within_an_index_of_a_signed_index_lost_it_too() {
+    let house = House::new().await;
+    let child = house.push_image("ci", "one", Some("child")).await.unwrap();
+    let inner = house.put("ci", &tag("inner"), media_type::OCI_INDEX, &index(&[child])).await.unwrap().digest;
+    let outer = house.put("ci", &tag("outer"), media_type::OCI_INDEX, &index(&[inner])).await.unwrap().digest;
+    house.sign_second(outer).await;
+    house.distrust_second().await;
+    for name in ["child", "inner", "outer"] {
+        assert!(reason(house.pull("deploy", &tag(name)).await).contains("no longer does"), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_push_without_evidence_waits_until_it_is_signed() {
+    let house = House::new().await;
+    let digest = house.push_image("ci", "one", Some("v1")).await.unwrap();
+    house.registry.judge_tags(&house.registry.current()).await.unwrap();
+    assert_eq!(house.registry.waits().pushes, 1);
+    assert_eq!(house.registry.overdue(), []);
+    house.clock.advance(Limits::default().pending_evidence);
+    assert_eq!(house.registry.overdue().len(), 1);
+    assert_eq!(house.registry.overdue(), [], "each is told once");
+    house.sign_release(digest).await;
+    house.registry.judge_tags(&house.registry.current()).await.unwrap();
+    assert_eq!(house.registry.waits().pushes, 0);
 }
