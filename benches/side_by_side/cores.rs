@@ -56,8 +56,8 @@ impl std::fmt::Display for Cores {
 /// The numbers of a list such as `0-2,5`.
 fn numbers(list: &str) -> Vec<u32> {
     let range = |text: &str| {
-        let (first, last) = text.split_once('-').unwrap_or((text, text));
-        Some(first.trim().parse::<u32>().ok()?..=last.trim().parse::<u32>().ok()?)
+        let (from, to) = text.split_once('-').unwrap_or((text, text));
+        Some(from.trim().parse::<u32>().ok()?..=to.trim().parse::<u32>().ok()?)
     };
     list.split(',').filter_map(range).flatten().collect()
 }

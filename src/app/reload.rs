@@ -143,7 +143,7 @@ impl Reloader {
     async fn reload(&self, why: &'static str) -> Result<(), String> {
         let mut mistakes = Vec::new();
         match read_htpasswd(&self.config) {
-            Ok(users) => self.http.authenticator.replace(users),
+            Ok(users) => self.http.authenticator.replace(users.as_ref()),
             Err(found) => mistakes.push(told(&found)),
         }
         if let Some(Err(error)) = self.certificates.as_ref().map(|certificates| certificates.reload()) {

@@ -112,7 +112,6 @@ pub fn hash(password: &str) -> Result<String, bcrypt::BcryptError> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 

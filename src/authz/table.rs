@@ -82,7 +82,6 @@ fn cell(text: &str) -> Result<(String, Option<&str>), String> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 

@@ -59,18 +59,18 @@ struct SubjectReport {
     lines: Vec<String>,
 }
 
-/// Reads everything that `serve` would, and writes what it finds to `out`: 0 it would be served, 1 it would not,
-/// 2 the configuration that was named can't be read.
+/// Reads everything that `serve` would, and writes what it finds to `out`: 0 it would be served, 1 it would
+/// not, 2 the configuration that was named can't be read.
 pub async fn run(args: &Args, out: &mut dyn Write) -> Exit {
     let report = match Config::load(args.config.as_deref(), &args.flags) {
         Ok(config) => examine(&config).await,
         Err(mistakes) => Report { mistakes, ..Report::default() },
     };
-    let is_absent = args.config.as_ref().is_some_and(|file| std::fs::File::open(file).is_err());
-    let exit = match (report.ok, is_absent) {
+    let readable = args.config.as_ref().is_none_or(|path| std::fs::File::open(path).is_ok());
+    let exit = match (report.ok, readable) {
         (true, _) => Exit::Yes,
-        (false, true) => Exit::CouldNotTell,
-        (false, false) => Exit::No,
+        (false, true) => Exit::No,
+        (false, false) => Exit::CouldNotTell,
     };
     let written = if args.json { json(&report, out) } else { text(&report, out) };
     told(written.map(|()| exit))

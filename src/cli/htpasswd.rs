@@ -49,13 +49,12 @@ fn set(args: &Args, input: &mut dyn BufRead) -> io::Result<Result<Option<String>
         return Ok(Err(mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")));
     }
     let made = if args.random { Some(random_password()?) } else { None };
-    let password = match &made {
-        Some(password) => password.clone(),
-        None => {
-            let mut line = String::new();
-            input.read_line(&mut line)?;
-            line.trim_end_matches(['\r', '\n']).to_owned()
-        }
+    let password = if let Some(password) = &made {
+        password.clone()
+    } else {
+        let mut line = String::new();
+        input.read_line(&mut line)?;
+        line.trim_end_matches(['\r', '\n']).to_owned()
     };
     if password.is_empty() || password.len() > MAX_PASSWORD_BYTES {
         return Ok(Err(format!("expected a password of 1 to {MAX_PASSWORD_BYTES} bytes, found {}", password.len())));
@@ -137,7 +136,6 @@ fn refuse(args: &Args, message: &str, out: &mut dyn Write) -> io::Result<()> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 

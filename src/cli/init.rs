@@ -82,8 +82,8 @@ fn write(args: &Args) -> io::Result<Result<Vec<(&'static str, String)>, String>>
 
 fn written(text: &str, with_key: bool) -> String {
     let (keep, leave) = if with_key { ("#KEY ", "#NOKEY ") } else { ("#NOKEY ", "#KEY ") };
-    let lines = text.lines().filter(|line| !line.starts_with(leave));
-    lines.map(|line| format!("{}\n", line.strip_prefix(keep).unwrap_or(line))).collect()
+    let kept = text.split_inclusive('\n').filter(|line| !line.starts_with(leave));
+    kept.map(|line| line.strip_prefix(keep).unwrap_or(line)).collect()
 }
 
 fn tell(args: &Args, passwords: &[(&'static str, String)], out: &mut dyn Write) -> io::Result<()> {
@@ -111,7 +111,7 @@ fn refuse(args: &Args, message: &str, out: &mut dyn Write) -> io::Result<()> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
+#[expect(clippy::disallowed_methods, reason = "tests")]
 mod tests {
     use std::path::Path;
 

@@ -41,7 +41,7 @@ fn read_once(policies: &Path, trust: &Path) -> Result<Files, Vec<Mistake>> {
     for (name, folder) in [("policies", policies), ("trust", trust)] {
         match fs::canonicalize(folder) {
             Ok(inside) => {
-                reader.inside = inside.clone();
+                reader.inside.clone_from(&inside);
                 reader.folder(name, &inside, 0);
             }
             Err(error) => reader.wrong(name, format!("expected the folder {}, found: {error}", folder.display())),
@@ -137,7 +137,7 @@ fn walk(path: &Path, depth: usize, hasher: &mut DefaultHasher) {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
+#[expect(clippy::disallowed_methods, reason = "tests")]
 mod tests {
     use std::os::unix::fs::symlink;
 

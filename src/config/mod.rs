@@ -17,7 +17,7 @@ use written::Written;
 /// The file that is read when none is named.
 const DEFAULT_FILE: &str = "hallmark.toml";
 
-/// Artifact types that are data unless the configuration says otherwise: SPDX, CycloneDX, SARIF, in-toto.
+/// Artifact types that are data unless the configuration says otherwise: SPDX, `CycloneDX`, SARIF, in-toto.
 const DATA_TYPES: [&str; 6] = [
     "application/spdx+json",
     "text/spdx",

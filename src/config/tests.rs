@@ -1,5 +1,5 @@
 //! What is refused, and what wins over what.
-#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
+#![expect(clippy::disallowed_methods, reason = "tests")]
 
 use super::*;
 

@@ -56,7 +56,7 @@ impl fmt::Display for Shape {
     }
 }
 
-/// What a threshold counts once: a key by its SubjectPublicKeyInfo, later an issuer with a subject, or a root with a distinguished name.
+/// What a threshold counts once: a key by its `SubjectPublicKeyInfo`, later an issuer with a subject, or a root with a distinguished name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Identity(pub String);
 

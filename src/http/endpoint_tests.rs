@@ -65,6 +65,7 @@ fn no_endpoint_is_without_an_authorisation_row() {
 }
 
 #[test]
+#[expect(clippy::as_conversions, reason = "the place of a variant")]
 fn every_kind_stands_at_its_own_place() {
     for (place, kind) in Kind::ALL.into_iter().enumerate() {
         assert_eq!(kind as usize, place, "{}", kind.as_str());

@@ -223,6 +223,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::as_conversions, reason = "the place of a variant")]
     fn every_reason_counts_at_its_own_place() {
         for (place, reason) in Reason::ALL.into_iter().enumerate() {
             assert_eq!(reason as usize, place);

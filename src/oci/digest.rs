@@ -252,7 +252,6 @@ impl fmt::Debug for Hasher {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 

@@ -195,7 +195,6 @@ impl Manifest {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
     use media_type::{DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST};

@@ -81,7 +81,6 @@ impl fmt::Display for Tag {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 

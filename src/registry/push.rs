@@ -53,6 +53,12 @@ impl Registry {
             classified.kind = Kind::Object;
             classified.because = "it has a tag of its own";
         }
+        if evidence_tag.is_none() && !tags.is_empty() && allowed.access().push().is_none() {
+            return Err(Error::Denied(
+                "expected the right to push to set a tag; found `sign`, which sets only the tags kept for evidence"
+                    .to_owned(),
+            ));
+        }
         check_tags(&classified, evidence_tag.as_ref(), &tags)?;
         if classified.kind == Kind::Object {
             let push = allowed.also(allowed.access().push()).ok_or_else(|| not_evidence(&classified))?;

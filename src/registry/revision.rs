@@ -175,7 +175,6 @@ fn id(files: &Files) -> Digest {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 

@@ -5,6 +5,7 @@ mod signing;
 mod tags;
 mod visibility;
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -23,7 +24,7 @@ use crate::clock::{ManualClock, Timestamp};
 use crate::config::Limits;
 use crate::files::Files;
 use crate::gate::Who;
-use crate::metadata::{Failing, Sqlite};
+use crate::metadata::{Failing, Metadata, Sqlite};
 use crate::oci::{Algorithm, Digest, Reference, RepositoryName, media_type};
 use crate::store::Filesystem;
 use crate::verify::SignatureVerifier;
@@ -89,7 +90,7 @@ fn files(keys: &Keys, signers: &[&str], policy: &str, requirements: &str) -> Fil
     let mut table = String::new();
     for name in signers {
         let key = if *name == "release" { &keys.release } else { &keys.second };
-        table.push_str(&format!("[{name}]\ncosign_key = \"cosign/{name}.pub\"\n"));
+        writeln!(table, "[{name}]\ncosign_key = \"cosign/{name}.pub\"").unwrap();
         files.insert(format!("trust/cosign/{name}.pub"), key.public_key_to_pem().unwrap());
     }
     files.insert("trust/signers.toml".to_owned(), table.into_bytes());
@@ -108,12 +109,13 @@ impl House {
         let keys = Keys { release: key(), second: key(), stranger: key() };
         let revision = load(files(&keys, &["release", "second"], policy, requirements)).await;
         let metadata = Arc::new(Failing::new(Sqlite::open(&folder.path().join("_metadata.sqlite")).unwrap()));
+        let facts: Arc<dyn Metadata> = Arc::<Failing<Sqlite>>::clone(&metadata);
         let clock = Arc::new(ManualClock::at(Timestamp::from_micros(1_780_000_000_000_000)));
         let parts = Parts {
             store: Arc::new(Filesystem::open(folder.path()).unwrap()),
-            metadata: Arc::clone(&metadata) as _,
+            metadata: facts,
             verifier: Arc::new(SignatureVerifier),
-            clock: Arc::clone(&clock) as _,
+            clock: Arc::<ManualClock>::clone(&clock),
             limits,
             tag_history: 20,
             data_types: vec!["application/spdx+json".to_owned()],

@@ -33,6 +33,10 @@ async fn a_signer_sets_no_tag_but_those_kept_for_evidence() {
     let (signature, _) = house.signature("signer", &release, subject).await.unwrap();
     for name in ["v1", "latest"] {
         let put = house.put("signer", &tag(name), media_type::OCI_MANIFEST, &signature).await;
+        assert!(matches!(put, Err(Error::Denied(_))), "{put:?}");
+        // Nor does someone who may push: nothing but the tags kept for evidence resolves to evidence.
+        house.signature("ci", &release, subject).await.unwrap();
+        let put = house.put("ci", &tag(name), media_type::OCI_MANIFEST, &signature).await;
         assert!(matches!(put, Err(Error::ManifestInvalid(_))), "{put:?}");
     }
     assert_eq!(house.pull("ci", &tag("v1")).await.unwrap(), subject);
