@@ -57,7 +57,10 @@ fn measure(arguments: &[&str]) -> Outcome<ExitCode> {
     let quick = arguments.contains(&"--quick") || std::env::var_os("HALLMARK_BENCH_QUICK").is_some();
     let plan = if quick { Plan::quick() } else { Plan::full() };
     let cores = Cores::divide()?;
-    println!("median of {}; {cores}{}", plan.rounds, if quick { "; QUICK: not to be believed" } else { "" });
+    let busy = std::fs::read_to_string("/proc/loadavg")?;
+    let busy = busy.split(' ').next().unwrap_or_default();
+    let quick = if quick { "; QUICK: not to be believed" } else { "" };
+    println!("median of {}; {cores}; load average before {busy}{quick}", plan.rounds);
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(passes(&plan, &cores))
 }
 

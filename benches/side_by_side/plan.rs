@@ -18,7 +18,7 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// What the published figures come from: about half an hour.
+    /// What the published figures come from: about twenty minutes.
     pub(crate) fn full() -> Self {
         let [cheap, bulk] = [6, 3].map(Duration::from_secs);
         Self { rounds: 5, loads: loads(200_000, cheap, bulk, [160, 4]) }
