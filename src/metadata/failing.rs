@@ -76,6 +76,7 @@ checked! {
     referrers(repository: &RepositoryName, subject: &Digest, after: Option<&Digest>, limit: usize) -> Vec<StoredManifest>;
     evidence(repository: &RepositoryName, subject: &Digest, limit: usize) -> Vec<StoredManifest>;
     holders(repository: &RepositoryName, digest: &Digest, limit: usize) -> Vec<Holder>;
+    holders_once_met(repository: &RepositoryName, digest: &Digest, limit: usize) -> Vec<Digest>;
     children(repository: &RepositoryName, digest: &Digest, limit: usize) -> Vec<Digest>;
     ancestors(repository: &RepositoryName, digest: &Digest, depth: usize, limit: usize) -> Vec<Digest>;
     generation(repository: &RepositoryName, digest: &Digest, depth: usize, limit: usize) -> u64;

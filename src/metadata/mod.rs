@@ -402,6 +402,14 @@ pub trait Metadata: Send + Sync + 'static {
         digest: &Digest,
         limit: usize,
     ) -> Result<Vec<Holder>, Unavailable>;
+    /// Objects that hold `digest` and ever met a requirement, newest first, at most `limit`: of many that hold a shared
+    /// layer, those that are worth judging first.
+    async fn holders_once_met(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        limit: usize,
+    ) -> Result<Vec<Digest>, Unavailable>;
     /// Manifests (not blobs) that `digest` holds through `manifests` and that are present, at most `limit`.
     async fn children(
         &self,

@@ -2,7 +2,7 @@
 
 use crate::authz::Sign;
 use crate::gate::Shape;
-use crate::metadata::{Holder, Kind};
+use crate::metadata::Kind;
 use crate::oci::{Digest, EvidenceTag, Manifest};
 use crate::verify::{self, Candidate};
 
@@ -70,7 +70,7 @@ impl Registry {
         tag: Option<&EvidenceTag>,
     ) -> Result<Classified, Error> {
         for layer in &manifest.layers {
-            let holders = self.holders(allowed, &layer.digest).await?;
+            let holders = self.metadata.holders(allowed.repository(), &layer.digest, 1).await?;
             if holders.iter().any(|holder| holder.kind == Kind::Object) {
                 return Ok(Classified::object(manifest, "an object of this repository holds one of its layers"));
             }
@@ -119,10 +119,7 @@ impl Registry {
                 continue;
             }
             let visible = match allowed.pull() {
-                Some(pull) => {
-                    let holders = self.holders(allowed, &digest).await?;
-                    matches!(self.decide_blob(&pull, &digest, &holders).await?, Decision::Admitted { .. })
-                }
+                Some(pull) => matches!(self.decide_blob(&pull, &digest).await?, Decision::Admitted { .. }),
                 None => false,
             };
             if !visible {
@@ -130,9 +127,5 @@ impl Registry {
             }
         }
         if absent.is_empty() { Ok(()) } else { Err(Error::ContentAbsent(absent)) }
-    }
-
-    async fn holders(&self, allowed: &Allowed<Sign>, digest: &Digest) -> Result<Vec<Holder>, Error> {
-        Ok(self.metadata.holders(allowed.repository(), digest, self.limits.reach_objects).await?)
     }
 }

@@ -40,6 +40,7 @@ impl Registry {
             if ended {
                 return Ok(Page { entries, next: None });
             }
+            tokio::task::yield_now().await;
         }
     }
 
@@ -79,6 +80,7 @@ impl Registry {
             if ended {
                 return Ok(Page { entries, next: None });
             }
+            tokio::task::yield_now().await;
         }
     }
 

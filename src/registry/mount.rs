@@ -56,8 +56,7 @@ impl Registry {
         let access = allowed.current().revision.access(allowed.who(), source)?;
         let Some(pull): Option<Allowed<Pull>> = allowed.also(access.pull()) else { return Ok(None) };
         let Some(blob) = self.metadata.blob(source, digest).await? else { return Ok(None) };
-        let holders = self.metadata.holders(source, digest, self.limits.reach_objects).await?;
-        Ok(match self.decide_blob(&pull, digest, &holders).await? {
+        Ok(match self.decide_blob(&pull, digest).await? {
             Decision::Admitted { .. } => Some(blob.size),
             Decision::Withheld { .. } => None,
         })

@@ -11,6 +11,9 @@ use crate::store::{ObjectKey, StoreError};
 use super::resolve::Decision;
 use super::{Admitted, Allowed, BlobContent, Error, ManifestContent, Registry};
 
+/// How many of the objects that once met a requirement are tried before the others.
+const LIKELY: usize = 16;
+
 /// What an answer was asked for: the terms of the caller are part of the question.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Question<R> {
@@ -91,13 +94,12 @@ impl Registry {
         let Some(blob) = self.metadata.blob(allowed.repository(), digest).await? else {
             return Err(Error::BlobUnknown(*digest));
         };
-        let holders = self.metadata.holders(allowed.repository(), digest, self.limits.reach_objects).await?;
-        let Decision::Admitted { warning, until } = self.decide_blob(allowed, digest, &holders).await? else {
+        let Decision::Admitted { warning, until } = self.decide_blob(allowed, digest).await? else {
             return Err(Error::BlobUnknown(*digest));
         };
         let ticket = BlobTicket { key: ObjectKey(blob.key), warning };
         let opened = self.open_blob(digest, &ticket).await?;
-        if holders.is_empty() {
+        if self.metadata.holders(allowed.repository(), digest, 1).await?.is_empty() {
             let now = self.clock.now();
             self.metadata.touch_blob(allowed.repository(), digest, now.plus(self.limits.blob_lease), now).await?;
         } else {
@@ -118,36 +120,47 @@ impl Registry {
 
     /// A blob that any object holds is judged only as an object's; else it is as visible as the subject of the
     /// evidence or data that holds it. `{}` is nobody's secret: evidence and objects share it.
-    pub(super) async fn decide_blob(
+    pub(super) async fn decide_blob(&self, allowed: &Allowed<Pull>, digest: &Digest) -> Result<Decision, Error> {
+        let admitted = Decision::Admitted { warning: None, until: None };
+        let withheld = Decision::Withheld { unmet: Vec::new(), until: None };
+        let shared = digest.to_string() == EMPTY_CONFIG;
+        match allowed.access().terms() {
+            PullTerms::Everything => Ok(admitted),
+            PullTerms::Nothing => Ok(withheld),
+            PullTerms::Signing => {
+                let holders = self.metadata.holders(allowed.repository(), digest, 1).await?;
+                let visible = match holders.first() {
+                    Some(holder) => shared || holder.kind != Kind::Object,
+                    None => shared || self.metadata.uploaded_by(allowed.repository(), digest, allowed.who()).await?,
+                };
+                Ok(if visible { admitted } else { withheld })
+            }
+            PullTerms::Conditional { .. } => self.decide_through_holders(allowed, digest, shared).await,
+        }
+    }
+
+    async fn decide_through_holders(
         &self,
         allowed: &Allowed<Pull>,
         digest: &Digest,
-        holders: &[Holder],
+        shared: bool,
     ) -> Result<Decision, Error> {
-        let withheld = Decision::Withheld { unmet: Vec::new(), until: None };
-        let is_object = |holder: &&Holder| holder.kind == Kind::Object;
-        let shared = digest.to_string() == EMPTY_CONFIG;
-        match allowed.access().terms() {
-            PullTerms::Everything => return Ok(Decision::Admitted { warning: None, until: None }),
-            PullTerms::Nothing => return Ok(withheld),
-            PullTerms::Signing => {
-                let object_holds = holders.iter().any(|holder| is_object(&holder));
-                let own = holders.is_empty()
-                    && self.metadata.uploaded_by(allowed.repository(), digest, allowed.who()).await?;
-                let visible = shared || own || (!object_holds && !holders.is_empty());
-                return Ok(if visible { Decision::Admitted { warning: None, until: None } } else { withheld });
+        for object in self.metadata.holders_once_met(allowed.repository(), digest, LIKELY).await? {
+            if let admitted @ Decision::Admitted { .. } = self.decide(allowed, &object).await? {
+                return Ok(admitted);
             }
-            PullTerms::Conditional { .. } => {}
         }
-        let judged_as_object = !shared && holders.iter().any(|holder| is_object(&holder));
+        let holders = self.metadata.holders(allowed.repository(), digest, self.limits.reach_objects).await?;
+        let is_object = |holder: &Holder| holder.kind == Kind::Object;
+        let judged_as_object = !shared && holders.iter().any(is_object);
         for holder in holders.iter().filter(|holder| !judged_as_object || is_object(holder)) {
-            let target = if is_object(&holder) { Some(holder.digest) } else { holder.subject };
+            let target = if is_object(holder) { Some(holder.digest) } else { holder.subject };
             let Some(target) = target else { continue };
             if let admitted @ Decision::Admitted { .. } = self.decide(allowed, &target).await? {
                 return Ok(admitted);
             }
         }
-        Ok(withheld)
+        Ok(Decision::Withheld { unmet: Vec::new(), until: None })
     }
 }
 

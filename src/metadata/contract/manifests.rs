@@ -217,6 +217,25 @@ async fn holders_are_objects_first_and_each_once() {
 }
 
 #[tokio::test]
+async fn holders_that_once_met_are_objects_with_the_newest_first() {
+    each(async |m| {
+        store_blob(m, "a").await;
+        let links = vec![link(LinkKind::Layer, "a", true)];
+        store(m, PutManifest { links: links.clone(), ..bundle("e", "i") }).await;
+        for name in ["i", "j", "k"] {
+            store(m, PutManifest { links: links.clone(), ..object(name) }).await;
+        }
+        let signed = "signed".parse().unwrap();
+        for name in ["e", "i", "k"] {
+            m.record_met(&repo("r"), &digest(name), std::slice::from_ref(&signed), at(0)).await.unwrap();
+        }
+        assert_eq!(m.holders_once_met(&repo("r"), &digest("a"), 10).await.unwrap(), digests(&["k", "i"]));
+        assert_eq!(m.holders_once_met(&repo("r"), &digest("a"), 1).await.unwrap(), digests(&["k"]));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_blob_that_comes_later_is_held_at_once() {
     each(async |m| {
         let links = vec![link(LinkKind::Layer, "late", false)];

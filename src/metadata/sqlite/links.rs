@@ -85,6 +85,22 @@ pub(super) fn holders(
     Ok(holders)
 }
 
+pub(super) fn holders_once_met(
+    connection: &Connection,
+    repository: RepositoryId,
+    digest: &Digest,
+    limit: usize,
+) -> rusqlite::Result<Vec<Digest>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT m.digest FROM links l JOIN manifests m ON m.id = l.parent
+         WHERE l.repository = ?1 AND l.child = ?2 AND l.rank = 0
+           AND EXISTS (SELECT 1 FROM met WHERE met.repository = ?1 AND met.digest = m.digest)
+         ORDER BY l.via DESC, l.parent DESC LIMIT ?3",
+    )?;
+    let rows = statement.query_map(params![repository, digest, values::limit(limit)], |row| row.get(0))?;
+    rows.collect()
+}
+
 pub(super) fn children(
     connection: &Connection,
     repository: RepositoryId,

@@ -154,6 +154,15 @@ impl Metadata for Sqlite {
         self.in_repository(repository, |c, id| links::holders(c, id, digest, limit))
     }
 
+    async fn holders_once_met(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        limit: usize,
+    ) -> Result<Vec<Digest>, Unavailable> {
+        self.in_repository(repository, |c, id| links::holders_once_met(c, id, digest, limit))
+    }
+
     async fn children(
         &self,
         repository: &RepositoryName,

@@ -1,8 +1,9 @@
 //! Blobs through the objects that hold them, evidence with its subject, nothing for those without a grant.
 
-use super::{House, reason, repository, tag, who};
+use super::{House, POLICY, REQUIREMENTS, digest_of, image, reason, repository, tag, who};
+use crate::config::Limits;
 use crate::gate::Who;
-use crate::oci::{Digest, Reference};
+use crate::oci::{Digest, Reference, media_type};
 use crate::registry::Error;
 
 fn is_unknown<T>(result: &Result<T, Error>) -> bool {
@@ -68,4 +69,21 @@ async fn a_tag_that_is_gone_is_unknown_and_not_withheld() {
     house.registry.delete_tag(&ci, &"v1".parse().unwrap()).await.unwrap();
     assert!(matches!(house.pull("deploy", &tag("v1")).await, Err(Error::ManifestUnknown(_))));
     assert!(matches!(house.registry.delete_tag(&ci, &"v1".parse().unwrap()).await, Err(Error::ManifestUnknown(_))));
+}
+
+#[tokio::test]
+async fn a_shared_layer_is_pulled_through_the_one_signed_image_among_many_that_hold_it() {
+    let limits = Limits { reach_objects: 3, ..Limits::default() };
+    let house = House::with(POLICY, REQUIREMENTS, limits).await;
+    let layer = house.upload("ci", b"a base").await.unwrap();
+    let mut images = Vec::new();
+    for n in 0..9 {
+        let config = house.upload("ci", format!("config {n}").as_bytes()).await.unwrap();
+        let image = image(config, layer);
+        let reference = Reference::Digest(digest_of(&image));
+        images.push(house.put("ci", &reference, media_type::OCI_MANIFEST, &image).await.unwrap().digest);
+    }
+    assert!(is_unknown(&house.pull_blob("deploy", layer).await));
+    house.sign_release(images[6]).await;
+    assert_eq!(house.pull_blob("deploy", layer).await.unwrap(), 6);
 }
