@@ -89,8 +89,11 @@ impl Registry {
         let exclusive = self.busy.claim(id)?;
         self.store.begin(id).await?;
         let cap = upload.sign_only.then_some(self.limits.sign_uploads);
-        if !self.metadata.begin_upload(upload.clone(), cap).await? {
+        let begun = self.metadata.begin_upload(upload.clone(), cap).await;
+        if !matches!(begun, Ok(true)) {
             self.store.discard(id).await?;
+        }
+        if !begun? {
             return Err(Error::Capped(format!(
                 "expected at most {} open uploads under `sign` alone",
                 self.limits.sign_uploads
@@ -402,8 +405,10 @@ impl Leftover {
     }
 
     async fn forget(&self) -> Result<(), Error> {
+        // The bytes first: on a full disk the metadata has no room for the change until they are gone.
+        self.registry.store.discard(self.id).await?;
         self.registry.metadata.cancel_upload(self.id).await?;
-        Ok(self.registry.store.discard(self.id).await?)
+        Ok(())
     }
 
     async fn note(&self) -> Result<(), Error> {

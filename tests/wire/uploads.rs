@@ -36,7 +36,7 @@ fn an_upload_in_one_request_that_breaks_off_leaves_nothing() {
     let mut stream = program.connect();
     let head = format!("POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: 9000000\r\n\r\n");
     stream.write_all(head.as_bytes()).unwrap();
-    stream.write_all(&[0; 3_000_000]).unwrap();
+    stream.write_all(&vec![0; 3_000_000]).unwrap();
     let start = Instant::now();
     while uploads(&program) == NONE {
         assert!(start.elapsed() < Duration::from_secs(10), "the upload never began");

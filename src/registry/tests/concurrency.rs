@@ -54,7 +54,7 @@ async fn bytes_of(house: &House, digest: &Digest) -> Vec<u8> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn after_pushes_beside_deletes_beside_sweeps_every_tag_resolves_to_content_that_is_there() {
-    let limits = Limits { blob_lease: Duration::from_secs(60), ..Limits::default() };
+    let limits = Limits { blob_lease: Duration::from_mins(1), ..Limits::default() };
     let house = Arc::new(House::with(POLICY, REQUIREMENTS, limits).await);
     let mut work = tokio::task::JoinSet::new();
     for pusher in 0..4 {
@@ -79,7 +79,7 @@ async fn after_pushes_beside_deletes_beside_sweeps_every_tag_resolves_to_content
             let digest: Digest = named.as_str().unwrap().parse().unwrap();
             assert_eq!(Digest::sha256(&bytes_of(&house, &digest).await), digest);
         }
-        expected.push((name.to_string(), manifest.digest.to_string()));
+        expected.push((name.as_str().to_owned(), manifest.digest.to_string()));
     }
     house.registry.flush_views().await.unwrap();
     assert_eq!(tagged_on_disk(&house), expected);

@@ -7,6 +7,11 @@ use crate::oci::{Algorithm, Digest};
 use crate::registry::{Error, UploadWriter};
 use crate::store::Store as _;
 
+/// More than is gathered in memory.
+fn large() -> Bytes {
+    vec![0; 2 << 20].into()
+}
+
 async fn begun(house: &House) -> UploadWriter {
     let allowed = house.registry.allow_sign(&who("ci"), &repository()).unwrap();
     house.registry.begin_upload(&allowed, Algorithm::Sha256).await.unwrap()
@@ -22,9 +27,9 @@ async fn a_full_disk_refuses_the_upload_gives_its_bytes_back_and_serves_on() {
     let image = house.push_image("ci", "one", Some("v1")).await.unwrap();
     for named in [true, false] {
         let mut upload = begun(&house).await;
-        upload.write(Bytes::from_static(&[0; 2 << 20])).await.unwrap();
+        upload.write(large()).await.unwrap();
         house.store.fill(true);
-        let refused = upload.write(Bytes::from_static(&[0; 2 << 20])).await;
+        let refused = upload.write(large()).await;
         assert!(matches!(refused, Err(Error::Full)), "{refused:?}");
         if named {
             upload.leave().await
@@ -43,9 +48,9 @@ async fn a_full_disk_refuses_the_upload_gives_its_bytes_back_and_serves_on() {
 async fn a_disk_that_is_full_at_the_end_of_an_upload_keeps_nothing_of_it() {
     let house = House::new().await;
     let mut upload = begun(&house).await;
-    upload.write(Bytes::from_static(&[0; 2 << 20])).await.unwrap();
+    upload.write(large()).await.unwrap();
     house.store.fill(true);
-    let refused = upload.finish(&Digest::sha256(&[0; 2 << 20])).await;
+    let refused = upload.finish(&Digest::sha256(&large())).await;
     assert!(matches!(refused, Err(Error::Full)), "{refused:?}");
     assert_eq!(left(&house).await, (0, 0));
 }
@@ -69,4 +74,23 @@ async fn what_a_client_that_left_had_sent_is_where_it_may_go_on() {
     upload.write(Bytes::from_static(b"world")).await.unwrap();
     upload.finish(&Digest::sha256(b"hello, world")).await.unwrap();
     assert_eq!(left(&house).await, (0, 0));
+}
+
+#[tokio::test]
+async fn the_bytes_of_a_forgotten_upload_go_even_while_the_metadata_can_not_change() {
+    let house = House::new().await;
+    let mut upload = begun(&house).await;
+    upload.write(large()).await.unwrap();
+    house.metadata.fail(true);
+    upload.whole_or_nothing().leave().await;
+    assert!(house.store.uploads().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_session_that_the_metadata_could_not_note_leaves_no_file() {
+    let house = House::new().await;
+    let allowed = house.registry.allow_sign(&who("ci"), &repository()).unwrap();
+    house.metadata.fail(true);
+    assert!(house.registry.begin_upload(&allowed, Algorithm::Sha256).await.is_err());
+    assert!(house.store.uploads().await.unwrap().is_empty());
 }
