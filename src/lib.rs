@@ -25,3 +25,5 @@ pub mod cli;
 
 pub mod app;
 pub mod telemetry;
+
+pub mod manual;

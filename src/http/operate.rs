@@ -80,6 +80,8 @@ async fn metrics(http: &Http) -> String {
     let mut page = Page::default();
     page.family("hallmark_build_info", "gauge", "The version that runs.");
     page.labelled("hallmark_build_info", concat!("version=\"", env!("CARGO_PKG_VERSION"), "\""), 1);
+    page.family("hallmark_revision_info", "gauge", "The revision of policy and trust that is enforced.");
+    page.labelled("hallmark_revision_info", &format!("revision=\"{}\"", http.registry.revision().id()), 1);
     http.metrics.write(&mut page);
     let degraded = u8::from(http.condition.degraded().is_some());
     page.single(
