@@ -45,7 +45,7 @@
 //!
 //! Five traits, and no more: [`Store`], [`Metadata`], [`Verifier`], [`Authorizer`], [`Clock`]. A trait's documentation
 //! is its contract, and each of the first two has a suite of tests that every implementation must pass. `Store` and
-//! `Metadata` are async and object-safe, so that object storage and PostgreSQL fit behind them: a store is addressed by
+//! `Metadata` are async and object-safe, so that object storage and `PostgreSQL` fit behind them: a store is addressed by
 //! an opaque [`ObjectKey`] that the metadata keeps, and the OCI layout is an ability that a store may have
 //! ([`Store::layout`]).
 //!

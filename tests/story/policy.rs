@@ -128,6 +128,7 @@ fn refuses(files: &[(&str, &str)], words: &[&str]) {
     registry.refuses(files, words);
 
     serves_as_before(&registry, &digest);
+    is_degraded(&registry);
     let check = registry.hallmark(&["check"]);
     assert_eq!(check.code(), 1, "expected a refusal\n{check}");
     assert!(
@@ -138,8 +139,18 @@ fn refuses(files: &[(&str, &str)], words: &[&str]) {
     registry.stops_and_restarts();
     registry.logs(0, words);
     serves_as_before(&registry, &digest);
+    is_degraded(&registry);
     registry.crashes_and_restarts();
     serves_as_before(&registry, &digest);
+}
+
+/// Ready, and loud about it.
+#[track_caller]
+fn is_degraded(registry: &Registry) {
+    let ready = registry.anonymous().get("/readyz").is(200);
+    assert!(ready.text().contains("degraded"), "expected it to say so\n{ready}");
+    let metrics = registry.anonymous().get("/metrics").is(200);
+    assert!(metrics.text().contains("\nhallmark_degraded 1\n"), "expected it to be counted\n{metrics}");
 }
 
 #[track_caller]

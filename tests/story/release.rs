@@ -9,7 +9,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::harness::{Key, Person, Registry, Setup};
+use crate::harness::{Image, Key, Person, Registry, Setup};
 
 #[test]
 #[ignore = "needs the clients: run ./test"]
@@ -115,6 +115,27 @@ fn a_push_whose_key_is_taken_away_is_refused_and_nobody_is_taken_back() {
     // Signing again with a key that counts heals it; no job has to run.
     signer.cosign_sign(Key::Release, &format!("prod/app@{second}")).succeeds();
     assert_eq!(deploy.resolves("prod/app", "v1"), second);
+}
+
+#[test]
+#[ignore = "needs the clients: run ./test"]
+fn what_is_not_granted_is_as_if_it_did_not_exist() {
+    let mut setup = Setup::release();
+    setup.policy.push_str("p, role:ci, secret/**, push, unverified, allow\n");
+    let registry = Registry::start(&setup);
+    let [ci, deploy] = registry.people(["ci", "deploy"]);
+    let image = Image::of("a secret");
+    let digest = ci.pushes_tagged("secret/app", "v1", &image);
+
+    for (path, kind) in [("manifests/v1", "tag"), (&format!("manifests/{digest}"), "digest"), ("tags/list", "list")] {
+        let there = deploy.get(&format!("/v2/secret/app/{path}")).refuses(404, "NAME_UNKNOWN", &[]);
+        let never = deploy.get(&format!("/v2/never/there/{path}")).refuses(404, "NAME_UNKNOWN", &[]);
+        assert_eq!(there.text(), never.text(), "{kind}");
+    }
+    deploy.blob("secret/app", &image.layer()).refuses(404, "NAME_UNKNOWN", &[]);
+    let catalog = deploy.get("/v2/_catalog").is(200).text();
+    assert!(!catalog.contains("secret"), "expected it not to be listed, found {catalog}");
+    registry.anonymous().manifest("secret/app", "v1").refuses(401, "UNAUTHORIZED", &[]);
 }
 
 #[test]
