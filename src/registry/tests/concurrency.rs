@@ -91,7 +91,7 @@ fn tagged_on_disk(house: &House) -> Vec<(String, String)> {
     let blobs = std::fs::read_dir(folder.join("blobs/sha256")).unwrap();
     for blob in blobs.map(Result::unwrap) {
         let digest = Digest::sha256(&std::fs::read(blob.path()).unwrap());
-        assert_eq!(digest.hex().to_string(), blob.file_name().to_str().unwrap());
+        assert_eq!(blob.file_name().to_str().unwrap(), &*digest.hex());
     }
     let index: Value = serde_json::from_slice(&std::fs::read(folder.join("index.json")).unwrap()).unwrap();
     let mut tagged = Vec::new();
