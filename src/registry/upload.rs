@@ -7,7 +7,7 @@ use bytes::{Bytes, BytesMut};
 use uuid::Uuid;
 
 use crate::authz::Sign;
-use crate::metadata::{CommitBlob, Committed, Reserved, Upload};
+use crate::metadata::{CommitBlob, Committed, Metadata, Reserved, Upload};
 use crate::oci::{Algorithm, ContentRange, Digest, Hasher, RepositoryName};
 use crate::store::ObjectKey;
 
@@ -165,10 +165,8 @@ impl Registry {
                 unheld_cap: blob.sign_only.then_some(self.limits.sign_unheld_blobs),
                 at: now,
             };
-            let committed = self.metadata.commit_blob(commit).await?;
-            self.epochs.advance(blob.repository);
-            self.changed.notify_one();
-            match committed {
+            let change = |metadata: Arc<dyn Metadata>| async move { metadata.commit_blob(commit).await };
+            match self.commit(blob.repository, change).await? {
                 Committed::Stored => break,
                 Committed::Surplus => {
                     self.store.remove(&ObjectKey(key)).await?;
