@@ -54,7 +54,7 @@ impl Registry {
         let Some(layers) = self.small_layers(allowed.repository(), manifest, limit).await? else {
             return Ok(Classified::object(
                 manifest,
-                "a layer is larger than evidence may be, or not of the size that is said",
+                "its layers are larger than those of evidence may be, or not of the size that is said",
             ));
         };
         match verify::check_evidence(shape, manifest, &layers, tag) {
@@ -80,7 +80,7 @@ impl Registry {
         let Some(layers) = self.small_layers(allowed.repository(), manifest, limit).await? else {
             return Ok(Classified::object(
                 manifest,
-                "a layer is larger than data may be, or not of the size that is said",
+                "its layers are larger than those of data may be, or not of the size that is said",
             ));
         };
         match verify::check_data(manifest, &layers, tag) {
