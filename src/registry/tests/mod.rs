@@ -6,6 +6,7 @@ mod tags;
 mod visibility;
 
 use std::fmt::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -68,7 +69,6 @@ pub(super) struct House {
     pub(super) metadata: Arc<Failing<Sqlite>>,
     pub(super) keys: Keys,
     pub(super) clock: Arc<ManualClock>,
-    #[expect(dead_code, reason = "the folder goes with it")]
     folder: TempDir,
 }
 
@@ -129,6 +129,17 @@ impl House {
         let requirements = "[signed-release]\nsigned_by = \"release\"\n";
         let revision = load(files(&self.keys, &["release"], POLICY, requirements)).await;
         self.registry.swap(revision).await.unwrap();
+    }
+
+    /// Empties a blob's file behind the registry's back.
+    pub(super) fn lose(&self, blob: Digest) {
+        let shard = self.folder.path().join("_cas/sha256").join(&blob.hex()[..2]);
+        for entry in std::fs::read_dir(shard).unwrap().map(Result::unwrap) {
+            if entry.file_name().to_string_lossy().starts_with(&blob.hex()) {
+                std::fs::set_permissions(entry.path(), std::fs::Permissions::from_mode(0o600)).unwrap();
+                std::fs::write(entry.path(), b"").unwrap();
+            }
+        }
     }
 
     pub(super) async fn upload(&self, name: &str, bytes: &[u8]) -> Result<Digest, Error> {
