@@ -2,9 +2,11 @@
 //!
 //! It costs a few microseconds a request, so that the server is what is measured, and it can do HEAD, which `wrk` can't.
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use rustix::net::{RecvFlags, recv};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::TcpStream;
 
 use crate::Outcome;
@@ -12,8 +14,8 @@ use crate::Outcome;
 /// The largest head of an answer, in bytes.
 const HEAD_MAX: usize = 32 << 10;
 
-/// How much of a body is read at once, in bytes.
-const READ: usize = 256 << 10;
+/// How much of a body is discarded at once, in bytes.
+const DISCARD: usize = 1 << 20;
 
 /// Whom to ask, and as whom.
 #[derive(Clone, Debug)]
@@ -87,7 +89,7 @@ impl Connection {
     pub(crate) async fn open(address: SocketAddr) -> Outcome<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream, head: vec![0; HEAD_MAX], body: vec![0; READ] })
+        Ok(Self { stream, head: vec![0; HEAD_MAX], body: vec![0; DISCARD] })
     }
 
     /// Sends a request with its body, and reads the whole answer, whose body is thrown away.
@@ -98,14 +100,31 @@ impl Connection {
         let mut left = if request.answer_has_body { length } else { 0 };
         left = left.saturating_sub(u64::try_from(filled.saturating_sub(end))?);
         while left > 0 {
-            let room = usize::try_from(left)?.min(READ);
-            let read = self.stream.read(self.body.get_mut(..room).unwrap_or_default()).await?;
-            if read == 0 {
+            let discarded = self.discard(usize::try_from(left)?.min(DISCARD)).await?;
+            if discarded == 0 {
                 return Err(format!("expected {left} more bytes of body, found the end").into());
             }
-            left = left.saturating_sub(u64::try_from(read)?);
+            left = left.saturating_sub(u64::try_from(discarded)?);
         }
         Ok(Answer { status, length, head: self.head.get(..end).unwrap_or_default() })
+    }
+
+    /// Takes at most `length` bytes from the kernel without copying them (`MSG_TRUNC`): copying is the client's own cost,
+    /// and with it one client core is slower than the server that is measured.
+    async fn discard(&mut self, length: usize) -> Outcome<usize> {
+        let room = self.body.get_mut(..length).unwrap_or_default();
+        loop {
+            self.stream.readable().await?;
+            let taken = self.stream.try_io(Interest::READABLE, || {
+                let (_, taken) = recv(&self.stream, &mut *room, RecvFlags::TRUNC)?;
+                Ok(taken)
+            });
+            match taken {
+                Ok(taken) => return Ok(taken),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
     }
 
     /// Sends a request without a body; gives the status and the body of the answer.

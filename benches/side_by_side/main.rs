@@ -55,7 +55,10 @@ fn serve_bare(address: &str, folder: &str) -> Outcome<ExitCode> {
 
 fn measure(arguments: &[&str]) -> Outcome<ExitCode> {
     let quick = arguments.contains(&"--quick") || std::env::var_os("HALLMARK_BENCH_QUICK").is_some();
-    let plan = if quick { Plan::quick() } else { Plan::full() };
+    let mut plan = if quick { Plan::quick() } else { Plan::full() };
+    if let Some(only) = arguments.iter().skip_while(|argument| **argument != "--only").nth(1) {
+        plan.loads.retain(|load| load.name.contains(only));
+    }
     let cores = Cores::divide()?;
     let busy = std::fs::read_to_string("/proc/loadavg")?;
     let busy = busy.split(' ').next().unwrap_or_default();

@@ -46,7 +46,7 @@
 //! | the caller's terms | the blob is shown if |
 //! |---|---|
 //! | `unverified` granted | it is in this repository |
-//! | conditional | an object that holds it is admitted; if no object holds it, the subject of the evidence or data that does |
+//! | conditional | an object that holds it is admitted (those that once met a requirement are tried first); if no object holds it, the subject of the evidence or data that does |
 //! | `sign` alone | evidence or data holds it and no object does, or nothing does and the caller uploaded it |
 //!
 //! What is not shown is 404 `BLOB_UNKNOWN`, as if absent: cosign takes only 404 for "no signature yet". The empty

@@ -4,14 +4,14 @@
 //!
 //! Repository, digest, requirement, the evidence about the digest and about every index that reaches it, trust and
 //! policy, and time. `Registry::verdict` remembers one under `VerdictKey` (repository, digest, requirement, and the
-//! serial of the revision) together with the *generation* and the moment until which time alone can't change it, either
+//! requirement's serial) together with the *generation* and the moment until which time alone can't change it, either
 //! way. Many callers at once judge once.
 //!
 //! # Three numbers
 //!
 //! | number | grows | kept | says |
 //! |---|---|---|---|
-//! | serial | with each revision that is loaded to be swapped in | process | which trust, requirements and policy |
+//! | serial | with each revision; a requirement's only with one that touches it or a signer of its, trust's only with one that changes a signer | process | which trust, requirements and policy |
 //! | epoch | with each commit to the repository (1024 of them, shared by hash) | process | *something* changed; look again |
 //! | generation | with each change of evidence, ancestors or the manifest itself | metadata | whether *this digest's* inputs changed |
 //!
@@ -28,7 +28,7 @@
 //! | what | by | until |
 //! |---|---|---|
 //! | everything that someone may do in a repository | who, repository | the revision goes |
-//! | what one piece of evidence shows | repository, evidence, serial | something in it expires |
+//! | what one piece of evidence shows | repository, evidence, serial of trust | something in it expires |
 //! | a verdict | `VerdictKey` | its generation changes, or time is up |
 //! | the answer to a pull | repository, reference, the caller's terms | serial or epoch move, or time is up |
 //! | who sent a credential | a keyed hash of the header | the users are loaded anew |
@@ -50,8 +50,9 @@
 //! anyone is told that the requirement is met, and what may have begun to meet one is judged without being asked for:
 //!
 //! - when an object or evidence is stored: in the request, and by the queue if that fails;
-//! - before a revision is swapped in ([`Registry::swap`]): the newest push of every tag, under the new revision. A swap
-//!   that can't judge is refused, and the old revision stays in force.
+//! - before a revision that touches a requirement is swapped in ([`Registry::swap`]): the newest push of every tag, under
+//!   the new revision; what is not touched is remembered. A swap that can't judge is refused, and the old revision stays
+//!   in force.
 //!
 //! It is noted by the requirement's name, and forgotten with the manifest.
 //!
@@ -65,8 +66,6 @@
 //!
 //! - The hint "sign the index" is made when a refusal is told, outside the verdict: evidence about children changes no
 //!   verdict of their index, so it must not be part of what is remembered.
-//! - Before a swap every tag's newest push is judged, not only what the new revision touches: one rule
-//!   fewer to get wrong, for one pass over the tags. `Revision::touched_since` can tell, should the pass become long.
 //! - The generation of a digest's ancestors is folded into one number by the metadata, instead of a key of many parts.
 //!
 //! [`Metadata::generation`]: crate::metadata::Metadata::generation
