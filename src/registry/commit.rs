@@ -25,15 +25,22 @@ impl Registry {
     {
         let change = change(Arc::clone(&self.metadata));
         let (epochs, changed, repository) = (Arc::clone(&self.epochs), Arc::clone(&self.changed), repository.clone());
-        let task = tokio::spawn(async move {
+        carried_through(async move {
             let done = change.await;
             epochs.advance(&repository);
             changed.notify_one();
-            done
-        });
-        match task.await {
-            Ok(done) => Ok(done?),
-            Err(error) => Err(Error::Unavailable(format!("a change broke off: {error}"))),
-        }
+            Ok(done?)
+        })
+        .await
+    }
+}
+
+/// Runs `work` to its end, though whoever waits for it may go away.
+pub(super) async fn carried_through<T: Send + 'static>(
+    work: impl Future<Output = Result<T, Error>> + Send + 'static,
+) -> Result<T, Error> {
+    match tokio::spawn(work).await {
+        Ok(done) => done,
+        Err(error) => Err(Error::Unavailable(format!("a change broke off: {error}"))),
     }
 }

@@ -11,6 +11,7 @@ use crate::metadata::{CommitBlob, Committed, Metadata, Reserved, Upload};
 use crate::oci::{Algorithm, ContentRange, Digest, Hasher, RepositoryName};
 use crate::store::ObjectKey;
 
+use super::commit::carried_through;
 use super::{Allowed, Error, Registry};
 
 /// How many bytes are gathered before they are handed to a blocking thread.
@@ -109,11 +110,17 @@ impl Registry {
     }
 
     /// Ends a session without a blob.
-    pub async fn cancel_upload(&self, allowed: &Allowed<Sign>, id: Uuid) -> Result<(), Error> {
-        let _exclusive = self.busy.claim(id)?;
+    pub async fn cancel_upload(self: &Arc<Self>, allowed: &Allowed<Sign>, id: Uuid) -> Result<(), Error> {
+        let exclusive = self.busy.claim(id)?;
         self.session(allowed, id).await?;
-        self.metadata.cancel_upload(id).await?;
-        Ok(self.store.discard(id).await?)
+        let registry = Arc::clone(self);
+        carried_through(async move {
+            registry.metadata.cancel_upload(id).await?;
+            registry.store.discard(id).await?;
+            drop(exclusive);
+            Ok(())
+        })
+        .await
     }
 
     async fn session(&self, allowed: &Allowed<Sign>, id: Uuid) -> Result<Upload, Error> {
@@ -261,7 +268,14 @@ impl UploadWriter {
     }
 
     /// Makes what was written a blob of the repository, if it hashes to `digest`.
-    pub async fn finish(mut self, digest: &Digest) -> Result<(), Error> {
+    ///
+    /// A client that goes away does not stop it: bytes that are sealed and never committed would lie there uncounted.
+    pub async fn finish(self, digest: &Digest) -> Result<(), Error> {
+        let digest = *digest;
+        carried_through(async move { self.finish_now(&digest).await }).await
+    }
+
+    async fn finish_now(mut self, digest: &Digest) -> Result<(), Error> {
         self.flush().await?;
         let found = self.written.saturating_sub(self.began);
         if let Some(expected) = self.chunk.filter(|expected| *expected != found) {

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use super::{House, reason, repository, sig_tag, tag, who};
 use crate::metadata::Metadata as _;
-use crate::oci::media_type;
+use crate::oci::{Algorithm, Digest, media_type};
 use crate::registry::Error;
 
 #[tokio::test]
@@ -83,4 +85,24 @@ async fn what_can_not_be_judged_holds_up_nothing_else_that_waits() {
     assert!(matches!(house.registry.judge_queue().await, Err(Error::Unavailable(_))));
     let waiting: Vec<_> = house.metadata.to_judge(10).await.unwrap().into_iter().map(|(_, digest, _)| digest).collect();
     assert_eq!(waiting, [lost]);
+}
+
+#[tokio::test]
+async fn an_upload_whose_client_went_away_at_the_end_is_a_blob_all_the_same() {
+    let house = House::new().await;
+    let allowed = house.registry.allow_sign(&who("signer"), &repository()).unwrap();
+    let mut writer = house.registry.begin_upload(&allowed, Algorithm::Sha256).await.unwrap();
+    let id = writer.id();
+    writer.write(Bytes::from_static(b"sealed")).await.unwrap();
+    let digest = Digest::sha256(b"sealed");
+    let finish = writer.finish(&digest);
+    assert!(tokio::time::timeout(Duration::ZERO, finish).await.is_err(), "expected the client to leave early");
+    for _ in 0..200 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        if house.metadata.blob(&repository(), &digest).await.unwrap().is_some() {
+            assert!(house.metadata.upload(id).await.unwrap().is_none());
+            return;
+        }
+    }
+    panic!("expected the blob to be committed");
 }
