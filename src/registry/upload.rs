@@ -153,11 +153,11 @@ impl Registry {
     /// Makes content that is stored, or that `seal` stores, part of a repository.
     pub(super) async fn commit_blob(&self, blob: NewBlob<'_>) -> Result<(), Error> {
         loop {
-            let key = match self.metadata.reserve(blob.digest).await? {
-                Reserved::Live(key) => key,
+            let (key, sealed) = match self.metadata.reserve(blob.digest).await? {
+                Reserved::Live(key) => (key, false),
                 Reserved::Fresh(generation) => {
                     let Some(upload) = blob.upload else { return Err(Error::BlobUnknown(blob.digest)) };
-                    self.store.seal(upload, blob.size, &blob.digest, generation).await?.0
+                    (self.store.seal(upload, blob.size, &blob.digest, generation).await?.0, true)
                 }
             };
             let now = self.clock.now();
@@ -181,6 +181,14 @@ impl Registry {
                 }
                 Committed::Gone => {}
                 Committed::Capped => {
+                    // Nothing names the key, and nothing would ever remove it.
+                    if sealed {
+                        self.store.remove(&ObjectKey(key)).await?;
+                    }
+                    if let Some(upload) = blob.upload {
+                        self.metadata.cancel_upload(upload).await?;
+                        self.store.discard(upload).await?;
+                    }
                     return Err(Error::Capped(format!(
                         "expected at most {} blobs under `sign` alone that no manifest holds",
                         self.limits.sign_unheld_blobs

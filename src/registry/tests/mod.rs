@@ -7,6 +7,7 @@ mod visibility;
 
 use std::fmt::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -133,13 +134,18 @@ impl House {
 
     /// Empties a blob's file behind the registry's back.
     pub(super) fn lose(&self, blob: Digest) {
-        let shard = self.folder.path().join("_cas/sha256").join(&blob.hex()[..2]);
-        for entry in std::fs::read_dir(shard).unwrap().map(Result::unwrap) {
-            if entry.file_name().to_string_lossy().starts_with(&blob.hex()) {
-                std::fs::set_permissions(entry.path(), std::fs::Permissions::from_mode(0o600)).unwrap();
-                std::fs::write(entry.path(), b"").unwrap();
-            }
+        for file in self.files_of(blob) {
+            std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+            std::fs::write(file, b"").unwrap();
         }
+    }
+
+    /// The files that hold a blob's bytes.
+    pub(super) fn files_of(&self, blob: Digest) -> Vec<PathBuf> {
+        let shard = self.folder.path().join("_cas/sha256").join(&blob.hex()[..2]);
+        let Ok(entries) = std::fs::read_dir(shard) else { return Vec::new() };
+        let files = entries.map(|entry| entry.unwrap().path());
+        files.filter(|file| file.file_stem().unwrap().to_string_lossy() == blob.hex()).collect()
     }
 
     pub(super) async fn upload(&self, name: &str, bytes: &[u8]) -> Result<Digest, Error> {

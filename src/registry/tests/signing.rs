@@ -178,3 +178,14 @@ async fn the_manifest_of_evidence_is_small_too() {
     assert!(matches!(put, Err(Error::ManifestTooLarge { .. })), "{put:?}");
     assert!(matches!(house.pull("ci", &sig_tag(subject)).await, Err(Error::ManifestUnknown(_))));
 }
+
+#[tokio::test]
+async fn an_upload_over_the_cap_leaves_neither_bytes_nor_a_session() {
+    let limits = Limits { sign_unheld_blobs: 1, ..Limits::default() };
+    let house = House::with(POLICY, REQUIREMENTS, limits).await;
+    house.upload("signer", b"one").await.unwrap();
+    assert_eq!(house.files_of(Digest::sha256(b"one")).len(), 1);
+    assert!(matches!(house.upload("signer", b"two").await, Err(Error::Capped(_))));
+    assert!(house.files_of(Digest::sha256(b"two")).is_empty());
+    assert_eq!(house.registry.totals().await.unwrap().uploads, 0);
+}
