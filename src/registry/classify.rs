@@ -100,6 +100,10 @@ impl Registry {
         let Some(subject) = tag.map(EvidenceTag::subject) else {
             return Ok(Classified::object(manifest, "it is an index"));
         };
+        if manifest.manifests.is_empty() {
+            // It would be a list about any digest, and is stored about the first only.
+            return Ok(Classified::object(manifest, "it lists nothing"));
+        }
         for entry in &manifest.manifests {
             let stored = self.metadata.manifest(allowed.repository(), &entry.digest).await?;
             let listed = stored.is_some_and(|stored| stored.kind != Kind::Object && stored.subject == Some(subject));

@@ -189,3 +189,13 @@ async fn an_upload_over_the_cap_leaves_neither_bytes_nor_a_session() {
     assert!(house.files_of(Digest::sha256(b"two")).is_empty());
     assert_eq!(house.registry.totals().await.unwrap().uploads, 0);
 }
+
+#[tokio::test]
+async fn an_empty_index_is_a_list_about_nothing() {
+    let house = House::new().await;
+    let subject = house.push_image("ci", "one", Some("v1")).await.unwrap();
+    let reference = tag(&format!("sha256-{}", subject.hex()));
+    let put = house.put("signer", &reference, media_type::OCI_INDEX, &super::index(&[])).await;
+    assert!(matches!(put, Err(Error::Denied(_))), "{put:?}");
+    assert!(matches!(house.pull("ci", &reference).await, Err(Error::ManifestUnknown(_))));
+}
