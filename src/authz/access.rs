@@ -54,10 +54,12 @@ impl Access {
         let unverified = |set: &BTreeSet<RequirementName>| set.iter().any(RequirementName::is_unverified);
         // `push` includes `sign`: casbin says so under the requirement of the push line.
         let sign = !sign.is_empty();
+        // What `sign` reads, it reads as a pull.
+        let reads = sign && !authorizer.denied(who, repository.as_str(), Action::Pull);
         Ok(Self {
             who: who.clone(),
             repository: repository.clone(),
-            terms: terms(&pull, modes, sign)?,
+            terms: terms(&pull, modes, reads)?,
             push: !push.is_empty(),
             push_requirements: tag_requirements(&push, modes)?,
             sign,
@@ -121,7 +123,7 @@ fn mode_of(modes: &BTreeMap<RequirementName, Mode>, name: &RequirementName) -> R
 fn terms(
     granted: &BTreeSet<RequirementName>,
     modes: &BTreeMap<RequirementName, Mode>,
-    sign: bool,
+    reads: bool,
 ) -> Result<PullTerms, Undecided> {
     if granted.iter().any(RequirementName::is_unverified) {
         return Ok(PullTerms::Everything);
@@ -131,7 +133,7 @@ fn terms(
         strictest = strictest.max(mode_of(modes, name)?);
     }
     if granted.is_empty() {
-        return Ok(if sign { PullTerms::Signing } else { PullTerms::Nothing });
+        return Ok(if reads { PullTerms::Signing } else { PullTerms::Nothing });
     }
     let enforced = strictest == Mode::Enforce;
     let counts = |name: &&RequirementName| !enforced || modes.get(*name) == Some(&Mode::Enforce);

@@ -31,6 +31,9 @@ pub struct Undecided(pub String);
 pub trait Authorizer: Send + Sync {
     /// The requirements under which `who` may do `action` in `repository`; empty is no grant.
     fn granted(&self, who: &Who, repository: &str, action: Action) -> Result<BTreeSet<RequirementName>, Undecided>;
+
+    /// Whether a deny line speaks of it, so that no other grant may stand in for it.
+    fn denied(&self, who: &Who, repository: &str, action: Action) -> bool;
 }
 
 /// casbin over one [`Policy`].
@@ -120,6 +123,11 @@ impl Authorizer for Casbin {
             }),
         }));
         decided.unwrap_or_else(|_| Err(Undecided("casbin panicked".to_owned())))
+    }
+
+    fn denied(&self, who: &Who, repository: &str, action: Action) -> bool {
+        let lines = self.candidates(&who.to_string(), repository, action);
+        lines.iter().any(|line| line.effect == Effect::Deny)
     }
 }
 

@@ -216,7 +216,7 @@ fn unverified_shows_everything() {
 #[test]
 fn a_deny_line_wins_over_all() {
     assert!(access("user:intern").push().is_some());
-    assert_eq!(access("user:intern").terms(), &PullTerms::Signing);
+    assert_eq!(access("user:intern").terms(), &PullTerms::Nothing);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::json::{self, JsonError};
 use super::{Digest, media_type};
@@ -98,6 +99,14 @@ pub enum ManifestError {
     /// `schemaVersion` is not 2.
     #[error("expected schemaVersion 2")]
     SchemaVersion,
+    /// A key that readers which ignore case, as Go's do, take for one that this reader does not see.
+    #[error("expected the key {expected:?}, found {found:?}, which some clients read as the same")]
+    Spelling {
+        /// The key as the specification writes it.
+        expected: &'static str,
+        /// The key that is there.
+        found: String,
+    },
     /// Fields of an image and of an index in one document: clients differ in how they read it.
     #[error("expected either config and layers or manifests, found both")]
     Ambiguous,
@@ -112,6 +121,44 @@ pub enum ManifestError {
         /// How many there are.
         found: usize,
     },
+}
+
+/// The keys of manifests and descriptors that decide what is fetched and how it is read.
+const KEYS: [&str; 12] = [
+    "schemaVersion",
+    "mediaType",
+    "artifactType",
+    "config",
+    "layers",
+    "manifests",
+    "subject",
+    "annotations",
+    "digest",
+    "size",
+    "urls",
+    "data",
+];
+
+/// Refuses keys of the manifest and of its descriptors that are known ones in another spelling.
+fn check_spelling(value: &Value) -> Result<(), ManifestError> {
+    let descriptors = ["config", "layers", "manifests", "subject"].iter().filter_map(|key| value.get(key));
+    let each = descriptors.flat_map(|held| held.as_array().map_or(std::slice::from_ref(held), Vec::as_slice));
+    for found in std::iter::once(value).chain(each).filter_map(Value::as_object).flat_map(serde_json::Map::keys) {
+        if let Some(expected) = KEYS.into_iter().find(|key| key != found && is_same_folded(key, found)) {
+            return Err(ManifestError::Spelling { expected, found: found.clone() });
+        }
+    }
+    Ok(())
+}
+
+/// Whether two keys are the same to a reader that ignores case: U+017F folds to `s`, U+212A to `k`.
+fn is_same_folded(key: &str, found: &str) -> bool {
+    let fold = |c: char| match c {
+        '\u{17f}' => 's',
+        '\u{212a}' => 'k',
+        c => c.to_ascii_lowercase(),
+    };
+    key.chars().map(fold).eq(found.chars().map(fold))
 }
 
 #[derive(Deserialize)]
@@ -140,6 +187,7 @@ impl Manifest {
             return Err(ManifestError::MediaType(content_type.to_owned()));
         }
         let value = json::parse(bytes, Self::MAX_DEPTH)?;
+        check_spelling(&value)?;
         let document: Document = serde_json::from_value(value).map_err(|error| JsonError::Syntax(error.to_string()))?;
         if document.schema_version != 2 {
             return Err(ManifestError::SchemaVersion);
@@ -226,6 +274,23 @@ mod tests {
             Manifest::parse(other.as_bytes(), OCI_MANIFEST, 9),
             Err(ManifestError::MediaTypeMismatch { .. })
         ));
+    }
+
+    #[test]
+    fn a_key_that_go_would_read_and_we_would_not_is_refused() {
+        let layer = format!(r#"{{"mediaType": "a/b", "digest": "{EMPTY_CONFIG}", "size": 2}}"#);
+        for key in ["Layers", "layer\u{17f}", "LAYERS", "Manifests", "Config", "Subject", "SchemaVersion"] {
+            let text = image(&format!(r#", "{key}": [{layer}]"#));
+            let parsed = Manifest::parse(text.as_bytes(), OCI_MANIFEST, 9);
+            assert!(matches!(parsed, Err(ManifestError::Spelling { .. })), "{key}: {parsed:?}");
+        }
+        let inner = layer.replace("\"size\"", &format!("\"Digest\": \"{EMPTY_CONFIG}\", \"size\""));
+        let parsed =
+            Manifest::parse(format!(r#"{{"schemaVersion": 2, "manifests": [{inner}]}}"#).as_bytes(), OCI_INDEX, 9);
+        assert!(matches!(parsed, Err(ManifestError::Spelling { expected: "digest", .. })), "{parsed:?}");
+        assert!(
+            Manifest::parse(image(r#", "annotations": {"Layers": "x"}, "x": 1"#).as_bytes(), OCI_MANIFEST, 9).is_ok()
+        );
     }
 
     #[test]

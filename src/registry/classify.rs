@@ -54,7 +54,7 @@ impl Registry {
         let Some(layers) = self.small_layers(allowed.repository(), manifest, limit).await? else {
             return Ok(Classified::object(
                 manifest,
-                "a layer is larger than evidence may be, or not of the size that is said",
+                "its layers are larger than those of evidence may be, or not of the size that is said",
             ));
         };
         match verify::check_evidence(shape, manifest, &layers, tag) {
@@ -80,7 +80,7 @@ impl Registry {
         let Some(layers) = self.small_layers(allowed.repository(), manifest, limit).await? else {
             return Ok(Classified::object(
                 manifest,
-                "a layer is larger than data may be, or not of the size that is said",
+                "its layers are larger than those of data may be, or not of the size that is said",
             ));
         };
         match verify::check_data(manifest, &layers, tag) {
@@ -100,6 +100,10 @@ impl Registry {
         let Some(subject) = tag.map(EvidenceTag::subject) else {
             return Ok(Classified::object(manifest, "it is an index"));
         };
+        if manifest.manifests.is_empty() {
+            // It would be a list about any digest, and is stored about the first only.
+            return Ok(Classified::object(manifest, "it lists nothing"));
+        }
         for entry in &manifest.manifests {
             let stored = self.metadata.manifest(allowed.repository(), &entry.digest).await?;
             let listed = stored.is_some_and(|stored| stored.kind != Kind::Object && stored.subject == Some(subject));

@@ -1,9 +1,11 @@
 //! Delete: manifests, tags, blobs.
 
+use std::sync::Arc;
+
 use crate::authz::Delete;
 use crate::gate::Shape;
-use crate::metadata::{BlobDeleted, Kind, Push, StoredManifest};
-use crate::oci::{Digest, EvidenceTag, Manifest, Reference, Tag};
+use crate::metadata::{BlobDeleted, Kind, Metadata, Push, StoredManifest};
+use crate::oci::{Digest, EvidenceTag, Manifest, Reference, RepositoryName, Tag};
 
 use super::{Allowed, Error, Registry};
 
@@ -11,8 +13,7 @@ impl Registry {
     /// Takes a manifest out of the repository and out of every tag's history.
     pub async fn delete_manifest(&self, allowed: &Allowed<Delete>, digest: &Digest) -> Result<(), Error> {
         self.check_no_pending_push(allowed, digest).await?;
-        let deleted = self.metadata.delete_manifest(allowed.repository(), digest, self.clock.now()).await?;
-        self.after_delete(allowed);
+        let deleted = self.commit_deletion(allowed.repository(), *digest).await?;
         if deleted { Ok(()) } else { Err(self.unknown(allowed, Reference::Digest(*digest)).await?) }
     }
 
@@ -23,9 +24,14 @@ impl Registry {
         if let Some(evidence) = tag.evidence() {
             self.delete_tagged_evidence(allowed, &pushes, &evidence).await?;
         }
-        let deleted = self.metadata.delete_tag(allowed.repository(), tag).await? || !pushes.is_empty();
-        self.after_delete(allowed);
-        if deleted { Ok(()) } else { Err(self.unknown(allowed, Reference::Tag(tag.clone())).await?) }
+        let (repository, doomed) = (allowed.repository().clone(), tag.clone());
+        let change = |metadata: Arc<dyn Metadata>| async move { metadata.delete_tag(&repository, &doomed).await };
+        let deleted = self.commit(allowed.repository(), change).await?;
+        if deleted || !pushes.is_empty() {
+            Ok(())
+        } else {
+            Err(self.unknown(allowed, Reference::Tag(tag.clone())).await?)
+        }
     }
 
     async fn delete_tagged_evidence(
@@ -34,7 +40,7 @@ impl Registry {
         pushes: &[Push],
         kept: &EvidenceTag,
     ) -> Result<(), Error> {
-        let (repository, now) = (allowed.repository(), self.clock.now());
+        let repository = allowed.repository();
         let mut doomed: Vec<Digest> = pushes.iter().map(|push| push.digest).collect();
         for stored in self.metadata.evidence(repository, &kept.subject(), usize::MAX).await? {
             if is_tagged_as(&stored, kept, self.limits.manifest_links) {
@@ -44,7 +50,7 @@ impl Registry {
         for digest in doomed {
             let stored = self.metadata.manifest(repository, &digest).await?;
             if stored.is_some_and(|stored| stored.kind != Kind::Object) {
-                self.metadata.delete_manifest(repository, &digest, now).await?;
+                self.commit_deletion(repository, digest).await?;
             }
         }
         Ok(())
@@ -52,9 +58,9 @@ impl Registry {
 
     /// Takes a blob that no manifest holds out of the repository.
     pub async fn delete_blob(&self, allowed: &Allowed<Delete>, digest: &Digest) -> Result<(), Error> {
-        let deleted = self.metadata.delete_blob(allowed.repository(), digest).await?;
-        self.after_delete(allowed);
-        match deleted {
+        let (repository, doomed) = (allowed.repository().clone(), *digest);
+        let change = |metadata: Arc<dyn Metadata>| async move { metadata.delete_blob(&repository, &doomed).await };
+        match self.commit(allowed.repository(), change).await? {
             BlobDeleted::Deleted => Ok(()),
             BlobDeleted::Absent => Err(Error::BlobUnknown(*digest)),
             BlobDeleted::Held => Err(Error::BlobHeld(*digest)),
@@ -82,9 +88,11 @@ impl Registry {
         Ok(())
     }
 
-    fn after_delete(&self, allowed: &Allowed<Delete>) {
-        self.epochs.advance(allowed.repository());
-        self.changed.notify_one();
+    async fn commit_deletion(&self, repository: &RepositoryName, digest: Digest) -> Result<bool, Error> {
+        let (owned, now) = (repository.clone(), self.clock.now());
+        let change =
+            move |metadata: Arc<dyn Metadata>| async move { metadata.delete_manifest(&owned, &digest, now).await };
+        self.commit(repository, change).await
     }
 }
 

@@ -125,17 +125,23 @@ impl Registry {
         self.waiting.overdue(self.clock.now().minus(self.limits.pending_evidence))
     }
 
-    /// Judges what commits left to be judged.
+    /// Judges what commits left to be judged. One that can't be judged waits, and holds up no other.
     pub(super) async fn judge_queue(&self) -> Result<(), Error> {
         loop {
-            let batch = self.metadata.to_judge(BATCH).await?;
-            if batch.is_empty() {
-                return Ok(());
-            }
+            let mut failed = Ok(());
+            let mut judged = false;
             let current = self.current();
-            for (repository, digest, ticket) in batch {
-                self.judge_subject(&current, &repository, &digest).await?;
-                self.metadata.judged(&repository, &digest, ticket).await?;
+            for (repository, digest, ticket) in self.metadata.to_judge(BATCH).await? {
+                match self.judge_subject(&current, &repository, &digest).await {
+                    Ok(()) => {
+                        self.metadata.judged(&repository, &digest, ticket).await?;
+                        judged = true;
+                    }
+                    Err(error) => failed = failed.and(Err(error)),
+                }
+            }
+            if !judged {
+                return failed;
             }
         }
     }
@@ -144,28 +150,21 @@ impl Registry {
     pub(super) async fn judge_tags(&self, current: &Current) -> Result<(), Error> {
         let mut after: Option<(RepositoryName, Tag)> = None;
         let mut seen = HashSet::new();
+        let mut failed = Ok(());
         loop {
             let from = after.as_ref().map(|(repository, tag)| (repository, tag));
             let batch = self.metadata.newest_pushes(from, BATCH).await?;
             let Some((repository, tag, _)) = batch.last() else { break };
             after = Some((repository.clone(), tag.clone()));
             for (repository, tag, push) in batch {
-                let names = current.revision.requirements_for(&repository);
-                if names.is_empty() {
-                    continue;
-                }
-                if self
-                    .metadata
-                    .manifest(&repository, &push.digest)
-                    .await?
-                    .is_none_or(|stored| stored.kind != Kind::Object)
-                {
-                    continue;
-                }
-                let mut met = false;
-                for name in &names {
-                    met |= self.verdict(current, &repository, &push.digest, name).await?.verdict().is_met();
-                }
+                let met = match self.judge_push(current, &repository, &push.digest).await {
+                    Ok(None) => continue,
+                    Ok(Some(met)) => met,
+                    Err(error) => {
+                        failed = failed.and(Err(error));
+                        continue;
+                    }
+                };
                 let place = (repository, tag);
                 seen.insert(place.clone());
                 self.waiting.set(place, (!met).then_some((push.digest, push.at)));
@@ -173,6 +172,25 @@ impl Registry {
             tokio::task::yield_now().await;
         }
         self.waiting.retain(&seen);
-        Ok(())
+        failed
+    }
+
+    /// Whether an object meets any requirement that is asked for there; none if nothing is to be judged.
+    async fn judge_push(
+        &self,
+        current: &Current,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<Option<bool>, Error> {
+        let names = current.revision.requirements_for(repository);
+        let stored = if names.is_empty() { None } else { self.metadata.manifest(repository, digest).await? };
+        if stored.is_none_or(|stored| stored.kind != Kind::Object) {
+            return Ok(None);
+        }
+        let mut met = false;
+        for name in &names {
+            met |= self.verdict(current, repository, digest, name).await?.verdict().is_met();
+        }
+        Ok(Some(met))
     }
 }

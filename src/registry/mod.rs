@@ -7,6 +7,7 @@ mod admitted;
 mod allowed;
 mod cases;
 mod classify;
+mod commit;
 mod counters;
 mod current;
 mod delete;
@@ -85,7 +86,7 @@ pub struct Registry {
     data_types: Vec<String>,
     current: ArcSwap<Current>,
     swapping: Mutex<()>,
-    epochs: epoch::Epochs,
+    epochs: Arc<epoch::Epochs>,
     verdicts: Cache<VerdictKey, Arc<Judged>>,
     findings: Cache<(RepositoryName, Digest, u64), Arc<[Finding]>>,
     manifests: Cache<Question<Reference>, Arc<Answer<Admitted<ManifestContent>>>, ManifestWeight>,
@@ -93,7 +94,7 @@ pub struct Registry {
     busy: upload::Busy,
     waiting: judge::Waiting,
     counters: Counters,
-    changed: Notify,
+    changed: Arc<Notify>,
 }
 
 /// Verdicts that are remembered.
@@ -130,7 +131,7 @@ impl Registry {
             data_types: parts.data_types,
             current: ArcSwap::from_pointee(Current::first(revision)),
             swapping: Mutex::new(()),
-            epochs: epoch::Epochs::new(),
+            epochs: Arc::new(epoch::Epochs::new()),
             verdicts: Cache::new(VERDICTS),
             findings: Cache::new(FINDINGS),
             manifests: Cache::with_weighter(MANIFESTS, MANIFEST_BYTES, ManifestWeight),
@@ -138,7 +139,7 @@ impl Registry {
             busy: upload::Busy::default(),
             waiting: judge::Waiting::default(),
             counters: Counters::default(),
-            changed: Notify::new(),
+            changed: Arc::new(Notify::new()),
         });
         registry.discard_unknown_uploads().await?;
         Ok(registry)
@@ -159,7 +160,8 @@ impl Registry {
         let _one_at_a_time = self.swapping.lock().await;
         let next = Arc::new(Current::after(&self.current(), revision));
         if next.is_touched() {
-            self.judge_tags(&next).await?;
+            // What can't be judged now is refused at its pull. It must not keep a key in force that was taken away.
+            drop(self.judge_tags(&next).await);
         }
         let files = next.revision.files().clone();
         self.metadata.accept_revision(StoredRevision { files, at: self.clock.now() }).await?;

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use crate::authz::{Push, Sign};
 use crate::gate::{Outcome, Shape};
-use crate::metadata::{Kind, Put, PutLink, PutManifest};
+use crate::metadata::{Kind, Metadata, Put, PutLink, PutManifest};
 use crate::oci::{Digest, EvidenceTag, Link, LinkKind, Manifest, Reference, Tag, media_type};
 
 use super::classify::Classified;
@@ -64,9 +64,19 @@ impl Registry {
             let push = allowed.also(allowed.access().push()).ok_or_else(|| not_evidence(&classified))?;
             self.check_push_requirement(&push, &digest, &tags).await?;
         }
+        self.check_size(&put, &classified)?;
         self.commit_manifest(allowed, &put, digest, &manifest, &classified, &tags).await?;
         let warnings = self.after_manifest(allowed, digest, &classified).await?;
         Ok(ManifestStored { digest, subject: manifest.subject.map(|subject| subject.digest), tags, warnings })
+    }
+
+    /// Evidence and data are small as a whole: every judgement and every list of referrers reads them.
+    fn check_size(&self, put: &ManifestPut, classified: &Classified) -> Result<(), Error> {
+        let limit = usize::try_from(self.limits.evidence_blob_bytes).unwrap_or(usize::MAX);
+        if classified.kind != Kind::Object && put.bytes.len() > limit {
+            return Err(Error::ManifestTooLarge { limit });
+        }
+        Ok(())
     }
 
     /// A tag is judged when it is set, on the digest that it will name. What is not enforced never admits a tag.
@@ -100,31 +110,28 @@ impl Registry {
     ) -> Result<(), Error> {
         let now = self.clock.now();
         let cap = (classified.kind != Kind::Object).then_some(self.limits.evidence_per_pusher);
-        let stored = self
-            .metadata
-            .put_manifest(PutManifest {
-                repository: allowed.repository().clone(),
-                digest,
-                bytes: put.bytes.clone(),
-                media_type: manifest.media_type.clone(),
-                artifact_type: manifest.effective_artifact_type().map(str::to_owned),
-                annotations: manifest.annotations.clone(),
-                kind: classified.kind,
-                subject: classified.subject,
-                is_referrer: manifest.subject.is_some(),
-                links: manifest.links().map(|link| required(&link)).collect(),
-                tags: tags.to_vec(),
-                tag_history: self.tag_history,
-                evidence_cap: cap,
-                orphan_lease: now.plus(self.limits.orphan_evidence),
-                who: allowed.who().clone(),
-                at: now,
-            })
-            .await?;
+        let put = PutManifest {
+            repository: allowed.repository().clone(),
+            digest,
+            bytes: put.bytes.clone(),
+            media_type: manifest.media_type.clone(),
+            artifact_type: manifest.effective_artifact_type().map(str::to_owned),
+            annotations: manifest.annotations.clone(),
+            kind: classified.kind,
+            subject: classified.subject,
+            is_referrer: manifest.subject.is_some(),
+            links: manifest.links().map(|link| required(&link)).collect(),
+            tags: tags.to_vec(),
+            tag_history: self.tag_history,
+            evidence_cap: cap,
+            orphan_lease: now.plus(self.limits.orphan_evidence),
+            who: allowed.who().clone(),
+            at: now,
+        };
+        let change = |metadata: std::sync::Arc<dyn Metadata>| async move { metadata.put_manifest(put).await };
+        let stored = self.commit(allowed.repository(), change).await?;
         match stored {
             Put::Stored { .. } => {
-                self.epochs.advance(allowed.repository());
-                self.changed.notify_one();
                 self.counters.count_manifest();
                 Ok(())
             }

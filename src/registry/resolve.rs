@@ -152,12 +152,20 @@ impl Registry {
         Ok(Decision::Withheld { unmet: refusals, until })
     }
 
-    /// What is judged for a digest: evidence and data are as visible as their subject, everything else as itself.
+    /// What is judged for a digest: evidence and data are as visible as their subject, which may be evidence or data
+    /// itself; everything else as itself.
     pub(super) async fn judged_digest(&self, allowed: &Allowed<Pull>, digest: &Digest) -> Result<Digest, Error> {
-        Ok(match self.metadata.manifest(allowed.repository(), digest).await? {
-            Some(stored) if stored.kind != Kind::Object => stored.subject.unwrap_or(*digest),
-            _ => *digest,
-        })
+        let mut judged = *digest;
+        for _ in 0..self.limits.reach_depth {
+            match self.metadata.manifest(allowed.repository(), &judged).await? {
+                Some(stored) if stored.kind != Kind::Object => match stored.subject {
+                    Some(subject) if subject != judged => judged = subject,
+                    _ => break,
+                },
+                _ => break,
+            }
+        }
+        Ok(judged)
     }
 
     /// The right "unknown": of the manifest, or of the repository.

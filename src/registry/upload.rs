@@ -7,10 +7,11 @@ use bytes::{Bytes, BytesMut};
 use uuid::Uuid;
 
 use crate::authz::Sign;
-use crate::metadata::{CommitBlob, Committed, Reserved, Upload};
+use crate::metadata::{CommitBlob, Committed, Metadata, Reserved, Upload};
 use crate::oci::{Algorithm, ContentRange, Digest, Hasher, RepositoryName};
 use crate::store::ObjectKey;
 
+use super::commit::carried_through;
 use super::{Allowed, Error, Registry};
 
 /// How many bytes are gathered before they are handed to a blocking thread.
@@ -125,11 +126,17 @@ impl Registry {
     }
 
     /// Ends a session without a blob.
-    pub async fn cancel_upload(&self, allowed: &Allowed<Sign>, id: Uuid) -> Result<(), Error> {
-        let _exclusive = self.busy.claim(id)?;
+    pub async fn cancel_upload(self: &Arc<Self>, allowed: &Allowed<Sign>, id: Uuid) -> Result<(), Error> {
+        let exclusive = self.busy.claim(id)?;
         self.session(allowed, id).await?;
-        self.metadata.cancel_upload(id).await?;
-        Ok(self.store.discard(id).await?)
+        let registry = Arc::clone(self);
+        carried_through(async move {
+            registry.metadata.cancel_upload(id).await?;
+            registry.store.discard(id).await?;
+            drop(exclusive);
+            Ok(())
+        })
+        .await
     }
 
     async fn session(&self, allowed: &Allowed<Sign>, id: Uuid) -> Result<Upload, Error> {
@@ -163,11 +170,11 @@ impl Registry {
     /// Makes content that is stored, or that `seal` stores, part of a repository.
     pub(super) async fn commit_blob(&self, blob: NewBlob<'_>) -> Result<(), Error> {
         loop {
-            let key = match self.metadata.reserve(blob.digest).await? {
-                Reserved::Live(key) => key,
+            let (key, sealed) = match self.metadata.reserve(blob.digest).await? {
+                Reserved::Live(key) => (key, false),
                 Reserved::Fresh(generation) => {
                     let Some(upload) = blob.upload else { return Err(Error::BlobUnknown(blob.digest)) };
-                    self.store.seal(upload, blob.size, &blob.digest, generation).await?.0
+                    (self.store.seal(upload, blob.size, &blob.digest, generation).await?.0, true)
                 }
             };
             let now = self.clock.now();
@@ -182,10 +189,8 @@ impl Registry {
                 unheld_cap: blob.sign_only.then_some(self.limits.sign_unheld_blobs),
                 at: now,
             };
-            let committed = self.metadata.commit_blob(commit).await?;
-            self.epochs.advance(blob.repository);
-            self.changed.notify_one();
-            match committed {
+            let change = |metadata: Arc<dyn Metadata>| async move { metadata.commit_blob(commit).await };
+            match self.commit(blob.repository, change).await? {
                 Committed::Stored => break,
                 Committed::Surplus => {
                     self.store.remove(&ObjectKey(key)).await?;
@@ -193,6 +198,14 @@ impl Registry {
                 }
                 Committed::Gone => {}
                 Committed::Capped => {
+                    // Nothing names the key, and nothing would ever remove it.
+                    if sealed {
+                        self.store.remove(&ObjectKey(key)).await?;
+                    }
+                    if let Some(upload) = blob.upload {
+                        self.metadata.cancel_upload(upload).await?;
+                        self.store.discard(upload).await?;
+                    }
                     return Err(Error::Capped(format!(
                         "expected at most {} blobs under `sign` alone that no manifest holds",
                         self.limits.sign_unheld_blobs
@@ -325,7 +338,14 @@ impl UploadWriter {
     }
 
     /// Makes what was written a blob of the repository, if it hashes to `digest`.
-    pub async fn finish(mut self, digest: &Digest) -> Result<(), Error> {
+    ///
+    /// A client that goes away does not stop it: bytes that are sealed and never committed would lie there uncounted.
+    pub async fn finish(self, digest: &Digest) -> Result<(), Error> {
+        let digest = *digest;
+        carried_through(async move { self.finish_now(&digest).await }).await
+    }
+
+    async fn finish_now(mut self, digest: &Digest) -> Result<(), Error> {
         let finished = self.try_finish(digest).await;
         if finished.is_ok() {
             self.fate = Fate::Stay;

@@ -28,6 +28,9 @@ pub enum TagFallback {
     Deny,
 }
 
+/// The most findings that a refusal tells of: whoever may sign can add many.
+const FINDINGS_TOLD: usize = 256;
+
 /// A named condition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Requirement {
@@ -95,7 +98,7 @@ impl Requirement {
             digest: *digest,
             reason: self.reason(&facts, findings),
             conditions: self.clause.explain(&facts),
-            evidence: findings.to_vec(),
+            evidence: findings.iter().take(FINDINGS_TOLD).cloned().collect(),
             hint: None,
             again_at: None,
         }))

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use super::cosign::bundle::{Bundle, Content, Known, Material};
 use super::cosign::log::{LogEntry, Logged};
 use super::cosign::simple_signing;
+use super::falsehood::brief;
 use super::keys::Keys;
 use super::payload::MAX_SIGNATURES;
 use crate::clock::Timestamp;
@@ -58,7 +59,14 @@ impl Verifier for SignatureVerifier {
             Shape::ReferrersList => vec![nothing(&keys, "a list of referrers")],
         };
         let finding = |outcome| Finding { evidence: evidence.digest, shape: evidence.shape, outcome };
-        outcomes.into_iter().map(finding).collect()
+        outcomes.into_iter().map(told_in_brief).map(finding).collect()
+    }
+}
+
+fn told_in_brief(outcome: Outcome) -> Outcome {
+    match outcome {
+        Outcome::Nothing { expected, found } => Outcome::Nothing { expected: brief(expected), found: brief(found) },
+        verified @ Outcome::Verified { .. } => verified,
     }
 }
 

@@ -170,6 +170,19 @@ async fn evidence_that_verified_comes_first_then_the_newest() {
 }
 
 #[tokio::test]
+async fn the_junk_of_one_pusher_crowds_out_nobody_elses_evidence() {
+    each(async |m| {
+        store(m, bundle("good", "i")).await;
+        for name in ["b", "c", "d"] {
+            store(m, PutManifest { who: who("mallory"), ..bundle(name, "i") }).await;
+        }
+        assert_eq!(names(&evidence(m, 2).await), ["d", "good"]);
+        assert_eq!(names(&evidence(m, 10).await), ["d", "good", "c", "b"]);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn neither_data_nor_lists_of_referrers_nor_objects_are_evidence() {
     each(async |m| {
         store(m, data("d", "i")).await;

@@ -80,6 +80,7 @@ pub(super) fn referrers(
     rows.collect()
 }
 
+/// In turns of those who pushed it, so that the junk of one pusher crowds out nobody else's evidence.
 pub(super) fn evidence(
     connection: &Connection,
     repository: &RepositoryName,
@@ -87,9 +88,12 @@ pub(super) fn evidence(
     limit: usize,
 ) -> rusqlite::Result<Vec<StoredManifest>> {
     let mut statement = connection.prepare_cached(select!(
-        "WHERE repository = (SELECT id FROM repositories WHERE name = ?1) AND subject = ?2
-           AND kind NOT IN ('object', 'data', 'referrers-list')
-         ORDER BY verified DESC, id DESC LIMIT ?3"
+        "JOIN (
+           SELECT id AS ranked, row_number() OVER (PARTITION BY verified, who ORDER BY id DESC) AS turn FROM manifests
+           WHERE repository = (SELECT id FROM repositories WHERE name = ?1) AND subject = ?2
+             AND kind NOT IN ('object', 'data', 'referrers-list')
+         ) ON id = ranked
+         ORDER BY verified DESC, turn, id DESC LIMIT ?3"
     ))?;
     let rows = statement.query_map(params![repository, subject, values::limit(limit)], read)?;
     rows.collect()

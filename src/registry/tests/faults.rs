@@ -1,6 +1,12 @@
 //! Fail closed, stay up: what can't be told is refused as such, never as "unsigned" and never as "allowed".
 
-use super::{House, tag};
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::{House, reason, repository, sig_tag, tag, who};
+use crate::metadata::Metadata as _;
+use crate::oci::{Algorithm, Digest, media_type};
 use crate::registry::Error;
 
 #[tokio::test]
@@ -28,4 +34,75 @@ async fn an_answer_that_stands_is_given_while_the_metadata_can_not_answer() {
     assert_eq!(house.pull("deploy", &tag("v1")).await.unwrap(), first);
     house.metadata.fail(true);
     assert_eq!(house.pull("deploy", &tag("v1")).await.unwrap(), first);
+}
+
+#[tokio::test]
+async fn a_change_whose_client_went_away_ends_what_was_answered_before_it() {
+    let house = House::new().await;
+    let image = house.push_image("ci", "one", Some("v1")).await.unwrap();
+    let release = house.keys.release.clone();
+    let signature = house.sign("signer", &release, image).await.unwrap().digest;
+    assert_eq!(house.pull("deploy", &tag("v1")).await.unwrap(), image);
+    let ci = house.registry.allow_delete(&who("ci"), &repository()).unwrap();
+    let deletion = house.registry.delete_manifest(&ci, &signature);
+    assert!(tokio::time::timeout(Duration::ZERO, deletion).await.is_err(), "expected the client to leave early");
+    for _ in 0..200 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        if house.pull("deploy", &tag("v1")).await.is_err() {
+            return;
+        }
+    }
+    assert!(house.metadata.manifest(&repository(), &signature).await.unwrap().is_none());
+    panic!("expected the signature that is gone to count for nothing");
+}
+
+#[tokio::test]
+async fn a_key_is_taken_away_though_some_evidence_can_not_be_read() {
+    let house = House::new().await;
+    let first = house.push_image("ci", "one", Some("v1")).await.unwrap();
+    house.sign_second(first).await;
+    let other = house.push_image("ci", "two", Some("v2")).await.unwrap();
+    let release = house.keys.release.clone();
+    let (signature, layer) = house.signature("signer", &release, other).await.unwrap();
+    house.put("signer", &sig_tag(other), media_type::OCI_MANIFEST, &signature).await.unwrap();
+    assert_eq!(house.pull("deploy", &tag("v1")).await.unwrap(), first);
+    house.lose(layer);
+    house.distrust_second().await;
+    assert!(reason(house.pull("deploy", &tag("v1")).await).contains("signed by"));
+    assert!(matches!(house.pull("deploy", &tag("v2")).await, Err(Error::Unavailable(_))));
+}
+
+#[tokio::test]
+async fn what_can_not_be_judged_holds_up_nothing_else_that_waits() {
+    let house = House::new().await;
+    let lost = house.push_image("ci", "one", Some("v1")).await.unwrap();
+    let release = house.keys.release.clone();
+    let (signature, layer) = house.signature("signer", &release, lost).await.unwrap();
+    house.put("signer", &sig_tag(lost), media_type::OCI_MANIFEST, &signature).await.unwrap();
+    house.push_image("ci", "two", Some("v2")).await.unwrap();
+    house.lose(layer);
+    house.distrust_second().await;
+    assert!(matches!(house.registry.judge_queue().await, Err(Error::Unavailable(_))));
+    let waiting: Vec<_> = house.metadata.to_judge(10).await.unwrap().into_iter().map(|(_, digest, _)| digest).collect();
+    assert_eq!(waiting, [lost]);
+}
+
+#[tokio::test]
+async fn an_upload_whose_client_went_away_at_the_end_is_a_blob_all_the_same() {
+    let house = House::new().await;
+    let allowed = house.registry.allow_sign(&who("signer"), &repository()).unwrap();
+    let mut writer = house.registry.begin_upload(&allowed, Algorithm::Sha256).await.unwrap();
+    let id = writer.id();
+    writer.write(Bytes::from_static(b"sealed")).await.unwrap();
+    let digest = Digest::sha256(b"sealed");
+    let finish = writer.finish(&digest);
+    assert!(tokio::time::timeout(Duration::ZERO, finish).await.is_err(), "expected the client to leave early");
+    for _ in 0..200 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        if house.metadata.blob(&repository(), &digest).await.unwrap().is_some() {
+            assert!(house.metadata.upload(id).await.unwrap().is_none());
+            return;
+        }
+    }
+    panic!("expected the blob to be committed");
 }

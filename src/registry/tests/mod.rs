@@ -8,6 +8,8 @@ mod uploads;
 mod visibility;
 
 use std::fmt::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -133,6 +135,22 @@ impl House {
         let requirements = "[signed-release]\nsigned_by = \"release\"\n";
         let revision = load(files(&self.keys, &["release"], POLICY, requirements)).await;
         self.registry.swap(revision).await.unwrap();
+    }
+
+    /// Empties a blob's file behind the registry's back.
+    pub(super) fn lose(&self, blob: Digest) {
+        for file in self.files_of(blob) {
+            std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+            std::fs::write(file, b"").unwrap();
+        }
+    }
+
+    /// The files that hold a blob's bytes.
+    pub(super) fn files_of(&self, blob: Digest) -> Vec<PathBuf> {
+        let shard = self.folder.path().join("_cas/sha256").join(&blob.hex()[..2]);
+        let Ok(entries) = std::fs::read_dir(shard) else { return Vec::new() };
+        let files = entries.map(|entry| entry.unwrap().path());
+        files.filter(|file| file.file_stem().unwrap().to_string_lossy() == blob.hex()).collect()
     }
 
     pub(super) async fn upload(&self, name: &str, bytes: &[u8]) -> Result<Digest, Error> {

@@ -150,3 +150,52 @@ async fn uploads_under_sign_alone_are_capped() {
     }
     assert!(matches!(house.upload("signer", &[3]).await, Err(Error::Capped(_))));
 }
+
+#[tokio::test]
+async fn evidence_is_small_in_all_its_layers_together() {
+    let limits = Limits { evidence_blob_bytes: 2000, ..Limits::default() };
+    let house = House::with(POLICY, REQUIREMENTS, limits).await;
+    let subject = house.push_image("ci", "one", Some("v1")).await.unwrap();
+    let release = house.keys.release.clone();
+    let (mut signature, _) = house.signature("signer", &release, subject).await.unwrap();
+    let layer = signature["layers"][0].clone();
+    signature["layers"] = json!(vec![layer; 120]);
+    let put =
+        house.put("signer", &Reference::Digest(digest_of(&signature)), media_type::OCI_MANIFEST, &signature).await;
+    assert!(matches!(&put, Err(Error::Denied(why)) if why.contains("larger")), "{put:?}");
+    house.sign_release(subject).await;
+    assert_eq!(house.pull("deploy", &tag("v1")).await.unwrap(), subject);
+}
+
+#[tokio::test]
+async fn the_manifest_of_evidence_is_small_too() {
+    let house = House::new().await;
+    let subject = house.push_image("ci", "one", Some("v1")).await.unwrap();
+    let release = house.keys.release.clone();
+    let (mut signature, _) = house.signature("signer", &release, subject).await.unwrap();
+    signature["annotations"] = json!({"junk": "x".repeat(1 << 20)});
+    let put = house.put("signer", &sig_tag(subject), media_type::OCI_MANIFEST, &signature).await;
+    assert!(matches!(put, Err(Error::ManifestTooLarge { .. })), "{put:?}");
+    assert!(matches!(house.pull("ci", &sig_tag(subject)).await, Err(Error::ManifestUnknown(_))));
+}
+
+#[tokio::test]
+async fn an_upload_over_the_cap_leaves_neither_bytes_nor_a_session() {
+    let limits = Limits { sign_unheld_blobs: 1, ..Limits::default() };
+    let house = House::with(POLICY, REQUIREMENTS, limits).await;
+    house.upload("signer", b"one").await.unwrap();
+    assert_eq!(house.files_of(Digest::sha256(b"one")).len(), 1);
+    assert!(matches!(house.upload("signer", b"two").await, Err(Error::Capped(_))));
+    assert!(house.files_of(Digest::sha256(b"two")).is_empty());
+    assert_eq!(house.registry.totals().await.unwrap().uploads, 0);
+}
+
+#[tokio::test]
+async fn an_empty_index_is_a_list_about_nothing() {
+    let house = House::new().await;
+    let subject = house.push_image("ci", "one", Some("v1")).await.unwrap();
+    let reference = tag(&format!("sha256-{}", subject.hex()));
+    let put = house.put("signer", &reference, media_type::OCI_INDEX, &super::index(&[])).await;
+    assert!(matches!(put, Err(Error::Denied(_))), "{put:?}");
+    assert!(matches!(house.pull("ci", &reference).await, Err(Error::ManifestUnknown(_))));
+}

@@ -37,6 +37,19 @@ async fn evidence_is_as_visible_as_its_subject() {
 }
 
 #[tokio::test]
+async fn evidence_about_evidence_is_as_visible_as_what_that_is_about() {
+    let house = House::new().await;
+    let image = house.push_image("ci", "one", Some("v1")).await.unwrap();
+    let stranger = house.keys.stranger.clone();
+    let about_image = house.sign("signer", &stranger, image).await.unwrap();
+    let about_evidence = house.sign("signer", &stranger, about_image.digest).await.unwrap();
+    let reference = Reference::Digest(about_evidence.digest);
+    assert!(reason(house.pull("deploy", &reference).await).contains("signed by"));
+    house.sign_release(image).await;
+    assert_eq!(house.pull("deploy", &reference).await.unwrap(), about_evidence.digest);
+}
+
+#[tokio::test]
 async fn without_a_grant_a_repository_does_not_exist() {
     let house = House::new().await;
     house.push_image("ci", "one", Some("v1")).await.unwrap();
