@@ -136,13 +136,13 @@ impl House {
     pub(super) fn lose(&self, blob: Digest) {
         for file in self.files_of(blob) {
             std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
-            std::fs::write(file, b"").unwrap();
+            std::fs::File::options().write(true).truncate(true).open(file).unwrap();
         }
     }
 
     /// The files that hold a blob's bytes.
     pub(super) fn files_of(&self, blob: Digest) -> Vec<PathBuf> {
-        let shard = self.folder.path().join("_cas/sha256").join(&blob.hex()[..2]);
+        let shard = self.folder.path().join("_cas/sha256").join(blob.hex().chars().take(2).collect::<String>());
         let Ok(entries) = std::fs::read_dir(shard) else { return Vec::new() };
         let files = entries.map(|entry| entry.unwrap().path());
         files.filter(|file| file.file_stem().unwrap().to_string_lossy() == blob.hex()).collect()
