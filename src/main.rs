@@ -36,6 +36,7 @@ fn serve(args: &serve::Args) -> ExitCode {
             return ExitCode::from(1);
         }
     };
+    raise_descriptors();
     // Before anything speaks TLS. An error is a provider that is there already.
     drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -62,6 +63,16 @@ fn serve(args: &serve::Args) -> ExitCode {
             eprintln!("{failure}");
             ExitCode::from(1)
         }
+    }
+}
+
+/// Takes as many descriptors as the system grants: each connection and each open blob is one, and the usual 1,024
+/// are fewer than the connections that the configuration allows.
+fn raise_descriptors() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    if setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).is_err() {
+        // What was granted before has to do.
     }
 }
 

@@ -5,7 +5,13 @@
 mod answers;
 #[path = "wire/bad_input.rs"]
 mod bad_input;
+#[path = "wire/log.rs"]
+mod log;
 #[path = "wire/operate.rs"]
 mod operate;
 #[path = "wire/program.rs"]
 mod program;
+#[path = "wire/tls.rs"]
+mod tls;
+#[path = "wire/uploads.rs"]
+mod uploads;

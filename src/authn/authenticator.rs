@@ -68,8 +68,8 @@ pub struct Authenticator {
     users: ArcSwap<Users>,
     secret: Key,
     verified: Cache<Key, Verified>,
-    at_once: Semaphore,
-    waiting: Semaphore,
+    at_once: Arc<Semaphore>,
+    waiting: Arc<Semaphore>,
 }
 
 struct Users {
@@ -91,8 +91,8 @@ impl Authenticator {
             users: ArcSwap::from_pointee(Users { htpasswd, generation: 0 }),
             secret,
             verified: Cache::new(REMEMBERED),
-            at_once: Semaphore::new(AT_ONCE),
-            waiting: Semaphore::new(AT_ONCE.saturating_add(WAITING)),
+            at_once: Arc::new(Semaphore::new(AT_ONCE)),
+            waiting: Arc::new(Semaphore::new(AT_ONCE.saturating_add(WAITING))),
         }
     }
 
@@ -131,8 +131,8 @@ impl Authenticator {
 
     /// Verifies a credential, off the runtime's threads, and remembers it if it is good.
     pub async fn verify(&self, attempt: Attempt) -> Result<Who, Rejected> {
-        let _place = self.waiting.try_acquire().map_err(|_full| Rejected::Busy)?;
-        let _turn = self.at_once.acquire().await.map_err(|_closed| Rejected::Busy)?;
+        let place = Arc::clone(&self.waiting).try_acquire_owned().map_err(|_full| Rejected::Busy)?;
+        let turn = Arc::clone(&self.at_once).acquire_owned().await.map_err(|_closed| Rejected::Busy)?;
         let users = self.users.load_full();
         // The same credential may have been verified while this one waited.
         if let Some(who) = self.remembered(&attempt.key, users.generation) {
@@ -140,7 +140,12 @@ impl Authenticator {
         }
         let Attempt { key, user, password } = attempt;
         let generation = users.generation;
-        let checked = tokio::task::spawn_blocking(move || check(&users, &user, &password)).await;
+        let checked = tokio::task::spawn_blocking(move || {
+            // A client that leaves does not end the work: until that ends, its place is taken.
+            let _held = (place, turn);
+            check(&users, &user, &password)
+        })
+        .await;
         let who = checked.ok().flatten().ok_or(Rejected::Credentials)?;
         self.verified.insert(key, Verified { who: who.clone(), generation });
         Ok(who)
@@ -254,6 +259,17 @@ mod tests {
         let authenticator = authenticator("secret");
         let _all = authenticator.waiting.try_acquire_many(66).unwrap();
         assert_eq!(ask(&authenticator, &header("ci", "secret")).await, Err(Rejected::Busy));
+    }
+
+    #[tokio::test]
+    async fn who_leaves_gives_up_the_place_only_when_the_work_is_done() {
+        let dear = bcrypt::hash("secret", 12).unwrap();
+        let authenticator = Authenticator::new(Some(Htpasswd::parse("users", &format!("ci:{dear}")).unwrap()), [7; 32]);
+        let header = header("ci", "wrong");
+        let soon = std::time::Duration::from_millis(20);
+        assert!(tokio::time::timeout(soon, ask(&authenticator, &header)).await.is_err());
+        let left = authenticator.at_once.available_permits();
+        assert_eq!(left, AT_ONCE - 1);
     }
 
     #[test]

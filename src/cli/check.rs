@@ -79,6 +79,12 @@ pub async fn run(args: &Args, out: &mut dyn Write) -> Exit {
 async fn examine(config: &Config) -> Report {
     let mut report = Report { hostname: Some(config.hostname.clone()), ..Report::default() };
     let users = users(config).map_err(|mistakes| report.mistakes.extend(mistakes)).ok().flatten();
+    for path in config.tls.iter().flat_map(|tls| [&tls.certificate, &tls.key]) {
+        if let Err(error) = std::fs::File::open(path) {
+            let message = format!("expected a file that can be read, found: {error}");
+            report.mistakes.push(Mistake::new(path.display().to_string(), 0, message));
+        }
+    }
     let revision = match files::read(&config.policies, &config.trust) {
         Ok(files) => Revision::load(files, &config.hostname).await,
         Err(mistakes) => Err(mistakes),

@@ -105,8 +105,19 @@ fn replace(path: &Path, text: &str) -> io::Result<()> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".new");
     let beside = path.with_file_name(name);
-    let mut file = create_private(&beside)?;
-    let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
+    let mut file = create_private(&beside).map_err(|error| {
+        let shown = beside.display();
+        io::Error::new(
+            error.kind(),
+            format!("expected to write {shown}: {error}; if nobody else changes it, remove it"),
+        )
+    })?;
+    let allowed = match std::fs::metadata(path) {
+        // Who may read it now may read it then.
+        Ok(before) => file.set_permissions(before.permissions()),
+        Err(_absent) => Ok(()),
+    };
+    let written = allowed.and_then(|()| file.write_all(text.as_bytes())).and_then(|()| file.sync_all());
     if let Err(error) = written.and_then(|()| std::fs::rename(&beside, path)) {
         std::fs::remove_file(&beside)?;
         return Err(error);
@@ -172,6 +183,28 @@ mod tests {
         let (exit, printed) = run_with(&file, "a", "", true);
         assert_eq!((exit, printed.trim_end().len()), (Exit::Yes, 24));
         assert!(bcrypt::verify(printed.trim_end(), &hash_of(&file, "a")).unwrap());
+    }
+
+    #[test]
+    fn a_new_file_is_private_and_an_old_one_keeps_its_mode() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("users");
+        let mode = || std::fs::metadata(&file).unwrap().permissions().mode() & 0o777;
+        assert_eq!(run_with(&file, "a", "one\n", false).0, Exit::Yes);
+        assert_eq!(mode(), 0o600);
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o640)).unwrap();
+        assert_eq!(run_with(&file, "b", "two\n", false).0, Exit::Yes);
+        assert_eq!(mode(), 0o640);
+    }
+
+    #[test]
+    fn what_another_run_left_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("users");
+        create_private(&folder.path().join("users.new")).unwrap();
+        let (exit, told) = run_with(&file, "a", "one\n", false);
+        assert!(exit == Exit::CouldNotTell && told.contains("users.new"), "{told}");
     }
 
     #[test]

@@ -28,7 +28,7 @@ pub(super) async fn begin(call: &Call<'_>, body: &mut Incoming, name: &Repositor
         let digest: Digest = digest.parse()?;
         check_size(call, body)?;
         let upload = call.registry().begin_upload(&allowed, digest.algorithm()).await?;
-        return finish_with(body, upload, name, &digest).await;
+        return finish_with(body, upload.whole_or_nothing(), name, &digest).await;
     }
     let algorithm = match query::one(query, "digest-algorithm")? {
         Some(word) => word.parse()?,
@@ -55,7 +55,10 @@ pub(super) async fn write(
     let allowed = call.registry().allow_sign(call.who, name)?;
     check_size(call, body)?;
     let mut upload = resume(call, &allowed, body.length(), name, id).await?;
-    receive(body, &mut upload).await?;
+    if let Err(refusal) = receive(body, &mut upload).await {
+        upload.leave().await;
+        return Err(refusal);
+    }
     let offset = upload.pause().await.map_err(|error| at_upload(error, name, id))?;
     Ok(going_on(StatusCode::ACCEPTED, name, id, offset))
 }
@@ -131,7 +134,10 @@ async fn finish_with(
     digest: &Digest,
 ) -> Result<Response, Refusal> {
     let id = upload.id();
-    receive(body, &mut upload).await?;
+    if let Err(refusal) = receive(body, &mut upload).await {
+        upload.leave().await;
+        return Err(refusal);
+    }
     upload.finish(digest).await.map_err(|error| at_upload(error, name, id))?;
     Ok(created(name, digest))
 }

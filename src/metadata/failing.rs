@@ -34,7 +34,7 @@ impl<M: Metadata> Failing<M> {
 
     fn check(&self) -> Result<(), Unavailable> {
         if self.fails.load(Ordering::SeqCst) {
-            return Err(Unavailable("a test said so".to_owned()));
+            return Err(Unavailable::Broken("a test said so".to_owned()));
         }
         Ok(())
     }

@@ -22,9 +22,15 @@ pub use self::failing::Failing;
 pub use self::sqlite::Sqlite;
 
 /// Why the metadata could not answer: 503, never "absent".
-#[derive(Debug, thiserror::Error)]
-#[error("the metadata can't answer: {0}")]
-pub struct Unavailable(pub String);
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Unavailable {
+    /// The medium has no room for the change: 507. What is stored can be read.
+    #[error("no space is left for the metadata")]
+    Full,
+    /// Anything else.
+    #[error("the metadata can't answer: {0}")]
+    Broken(String),
+}
 
 /// What a stored manifest is to the gate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

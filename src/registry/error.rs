@@ -103,7 +103,10 @@ pub enum Error {
 
 impl From<Unavailable> for Error {
     fn from(error: Unavailable) -> Self {
-        Self::Unavailable(error.to_string())
+        match error {
+            Unavailable::Full => Self::Full,
+            Unavailable::Broken(_) => Self::Unavailable(error.to_string()),
+        }
     }
 }
 

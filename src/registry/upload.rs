@@ -41,8 +41,19 @@ impl Drop for Exclusive {
     }
 }
 
-/// A session that one request writes to. Dropped without [`UploadWriter::pause`] or [`UploadWriter::finish`], the
-/// session stays where it was last noted.
+/// What becomes of a session whose writer is dropped: its client left, its body broke off, or it was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    /// What came so far counts: the client may go on from there.
+    Note,
+    /// It stays where it was noted last.
+    Stay,
+    /// It can't become a blob, or nobody knows its name: its bytes are given back.
+    Forget,
+}
+
+/// A session that one request writes to. Dropped without [`UploadWriter::pause`] or [`UploadWriter::finish`], what
+/// came so far is noted, so that the client may go on from there; see [`UploadWriter::whole_or_nothing`].
 pub struct UploadWriter {
     registry: Arc<Registry>,
     upload: Upload,
@@ -52,7 +63,9 @@ pub struct UploadWriter {
     chunk: Option<u64>,
     began: u64,
     limit: Option<u64>,
-    exclusive: Exclusive,
+    /// None once it is handed on.
+    exclusive: Option<Exclusive>,
+    fate: Fate,
 }
 
 impl Registry {
@@ -77,8 +90,11 @@ impl Registry {
         let exclusive = self.busy.claim(id)?;
         self.store.begin(id).await?;
         let cap = upload.sign_only.then_some(self.limits.sign_uploads);
-        if !self.metadata.begin_upload(upload.clone(), cap).await? {
+        let begun = self.metadata.begin_upload(upload.clone(), cap).await;
+        if !matches!(begun, Ok(true)) {
             self.store.discard(id).await?;
+        }
+        if !begun? {
             return Err(Error::Capped(format!(
                 "expected at most {} open uploads under `sign` alone",
                 self.limits.sign_uploads
@@ -146,7 +162,8 @@ impl Registry {
             upload,
             chunk,
             limit,
-            exclusive,
+            exclusive: Some(exclusive),
+            fate: Fate::Note,
         }
     }
 
@@ -226,12 +243,52 @@ impl UploadWriter {
         self.written.saturating_add(u64::try_from(self.gathered.len()).unwrap_or(u64::MAX))
     }
 
+    /// The same for a session whose name nobody is told: if it does not become a blob now, it is forgotten.
+    #[must_use]
+    pub const fn whole_or_nothing(mut self) -> Self {
+        self.fate = Fate::Forget;
+        self
+    }
+
+    /// Ends without a blob: what became of the session is settled when this returns.
+    pub async fn leave(mut self) {
+        if let Some(leftover) = self.leftover() {
+            leftover.settle().await;
+        }
+    }
+
+    /// What is still to be done for the session, if anything is.
+    fn leftover(&mut self) -> Option<Leftover> {
+        let exclusive = self.exclusive.take()?;
+        let fate = match self.fate {
+            Fate::Note if self.offset() == self.upload.offset => Fate::Stay,
+            fate => fate,
+        };
+        (fate != Fate::Stay).then(|| Leftover {
+            registry: Arc::clone(&self.registry),
+            id: self.upload.id,
+            written: self.written,
+            gathered: self.gathered.split().freeze(),
+            hasher: self.hasher.take(),
+            forget: fate == Fate::Forget,
+            exclusive,
+        })
+    }
+
+    /// Keeps in mind that a session which ended in `error` is of no use.
+    fn failed(&mut self, error: Error) -> Error {
+        if matches!(error, Error::Full | Error::BlobTooLarge { .. } | Error::Capped(_)) {
+            self.fate = Fate::Forget;
+        }
+        error
+    }
+
     /// Takes in `bytes`.
     pub async fn write(&mut self, bytes: Bytes) -> Result<(), Error> {
         let incoming = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         let after = self.offset().saturating_add(incoming);
         if let Some(limit) = self.limit.filter(|limit| after > *limit) {
-            return Err(Error::BlobTooLarge { limit });
+            return Err(self.failed(Error::BlobTooLarge { limit }));
         }
         if self.gathered.is_empty() && bytes.len() >= GATHER {
             return self.append(bytes).await;
@@ -256,22 +313,27 @@ impl UploadWriter {
             return Err(Error::Unavailable("an earlier write of this upload failed".to_owned()));
         };
         let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-        self.hasher = Some(self.registry.store.append(self.upload.id, self.written, bytes, hasher).await?);
+        match self.registry.store.append(self.upload.id, self.written, bytes, hasher).await {
+            Ok(hasher) => self.hasher = Some(hasher),
+            Err(error) => return Err(self.failed(error.into())),
+        }
         self.written = self.written.saturating_add(length);
         Ok(())
     }
 
     /// Notes how far the session is, at the end of a chunk, and returns it.
     pub async fn pause(mut self) -> Result<u64, Error> {
+        let paused = self.try_pause().await;
+        self.leave().await;
+        paused
+    }
+
+    async fn try_pause(&mut self) -> Result<u64, Error> {
         self.flush().await?;
-        let found = self.written.saturating_sub(self.began);
-        if let Some(expected) = self.chunk.filter(|expected| *expected != found) {
-            return Err(Error::SizeMismatch { expected, found });
-        }
+        self.settle()?;
         let hash = self.hasher.as_ref().map(Hasher::save).unwrap_or_default();
         let now = self.registry.clock.now();
         let noted = self.registry.metadata.progress_upload(self.upload.id, self.written, hash, now).await?;
-        drop(self.exclusive);
         if noted { Ok(self.written) } else { Err(Error::UploadUnknown) }
     }
 
@@ -284,11 +346,17 @@ impl UploadWriter {
     }
 
     async fn finish_now(mut self, digest: &Digest) -> Result<(), Error> {
-        self.flush().await?;
-        let found = self.written.saturating_sub(self.began);
-        if let Some(expected) = self.chunk.filter(|expected| *expected != found) {
-            return Err(Error::SizeMismatch { expected, found });
+        let finished = self.try_finish(digest).await;
+        if finished.is_ok() {
+            self.fate = Fate::Stay;
         }
+        self.leave().await;
+        finished
+    }
+
+    async fn try_finish(&mut self, digest: &Digest) -> Result<(), Error> {
+        self.flush().await?;
+        self.settle()?;
         let Some(mut hasher) = self.hasher.take() else {
             return Err(Error::Unavailable("an earlier write of this upload failed".to_owned()));
         };
@@ -298,8 +366,7 @@ impl UploadWriter {
         }
         let found = hasher.finish();
         if found != *digest {
-            self.registry.metadata.cancel_upload(self.upload.id).await?;
-            self.registry.store.discard(self.upload.id).await?;
+            self.fate = Fate::Forget;
             return Err(Error::DigestMismatch { expected: *digest, found });
         }
         let blob = NewBlob {
@@ -310,6 +377,67 @@ impl UploadWriter {
             upload: Some(self.upload.id),
             sign_only: self.upload.sign_only,
         };
-        self.registry.commit_blob(blob).await
+        let committed = self.registry.commit_blob(blob).await;
+        committed.map_err(|error| self.failed(error))
+    }
+
+    /// The body is whole: from here on the session stays as it is noted, unless something else is said.
+    fn settle(&mut self) -> Result<(), Error> {
+        if self.fate == Fate::Note {
+            self.fate = Fate::Stay;
+        }
+        let found = self.written.saturating_sub(self.began);
+        match self.chunk.filter(|expected| *expected != found) {
+            Some(expected) => Err(Error::SizeMismatch { expected, found }),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for UploadWriter {
+    fn drop(&mut self) {
+        let Some(leftover) = self.leftover() else { return };
+        // Without a runtime the process ends: the session stays where it was noted last.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            drop(runtime.spawn(leftover.settle()));
+        }
+    }
+}
+
+/// A session whose writer is gone.
+struct Leftover {
+    registry: Arc<Registry>,
+    id: Uuid,
+    written: u64,
+    gathered: Bytes,
+    hasher: Option<Hasher>,
+    forget: bool,
+    /// Until this is done, nobody else writes.
+    exclusive: Exclusive,
+}
+
+impl Leftover {
+    async fn settle(self) {
+        let settled = if self.forget { self.forget().await } else { self.note().await };
+        // Nobody is left to tell; what could not be settled expires.
+        drop(settled);
+        drop(self.exclusive);
+    }
+
+    async fn forget(&self) -> Result<(), Error> {
+        // The bytes first: on a full disk the metadata has no room for the change until they are gone.
+        self.registry.store.discard(self.id).await?;
+        self.registry.metadata.cancel_upload(self.id).await?;
+        Ok(())
+    }
+
+    async fn note(&self) -> Result<(), Error> {
+        // Without the hash there is no telling what was written.
+        let Some(hasher) = self.hasher.clone() else { return Ok(()) };
+        let length = u64::try_from(self.gathered.len()).unwrap_or(u64::MAX);
+        let hasher = self.registry.store.append(self.id, self.written, self.gathered.clone(), hasher).await?;
+        let (offset, now) = (self.written.saturating_add(length), self.registry.clock.now());
+        self.registry.metadata.progress_upload(self.id, offset, hasher.save(), now).await?;
+        Ok(())
     }
 }

@@ -17,17 +17,27 @@ use crate::oci::{Digest, Hasher, RepositoryName};
 pub struct Failing<S> {
     store: S,
     switch: Arc<AtomicBool>,
+    full: AtomicBool,
 }
 
 impl<S: Store> Failing<S> {
     /// `store`, which works until [`Failing::fail`] says otherwise.
     pub fn new(store: S) -> Self {
-        Self { store, switch: Arc::default() }
+        Self { store, switch: Arc::default(), full: AtomicBool::default() }
     }
 
     /// Makes every call fail from now on, or work again.
     pub fn fail(&self, on: bool) {
         self.switch.store(on, Ordering::SeqCst);
+    }
+
+    /// Leaves no room for bytes of uploads from now on, or room again.
+    pub fn fill(&self, on: bool) {
+        self.full.store(on, Ordering::SeqCst);
+    }
+
+    fn with_room(&self) -> Result<&S, StoreError> {
+        if self.full.load(Ordering::SeqCst) { Err(StoreError::Full) } else { self.working() }
     }
 
     fn working(&self) -> Result<&S, StoreError> {
@@ -47,7 +57,7 @@ impl<S: Store> Store for Failing<S> {
     }
 
     async fn append(&self, upload: Uuid, offset: u64, bytes: Bytes, hasher: Hasher) -> Result<Hasher, StoreError> {
-        self.working()?.append(upload, offset, bytes, hasher).await
+        self.with_room()?.append(upload, offset, bytes, hasher).await
     }
 
     async fn rehash(&self, upload: Uuid, size: u64, hasher: Hasher) -> Result<Hasher, StoreError> {
@@ -55,7 +65,7 @@ impl<S: Store> Store for Failing<S> {
     }
 
     async fn seal(&self, upload: Uuid, size: u64, digest: &Digest, generation: u64) -> Result<ObjectKey, StoreError> {
-        self.working()?.seal(upload, size, digest, generation).await
+        self.with_room()?.seal(upload, size, digest, generation).await
     }
 
     async fn discard(&self, upload: Uuid) -> Result<(), StoreError> {

@@ -133,7 +133,7 @@ fn a_blob_over_the_limit_is_refused_at_the_door_and_while_it_streams() {
         format!("POST {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n1388\r\n");
     let answer = program.send_raw(&[head.as_bytes(), &content, b"\r\n0\r\n\r\n"].concat());
     assert_eq!((answer.status, answer.code().as_str()), (413, "SIZE_INVALID"));
-    assert_eq!(program.send("GET", &format!("/v2/open/app/blobs/{digest}")).status, 404);
+    assert_eq!(program.stored(), before);
 }
 
 #[test]
@@ -197,4 +197,66 @@ fn who_is_refused_a_large_upload_still_reads_why() {
         program.send_with("POST", &format!("/v2/closed/blobs/uploads/?digest={DIGEST}"), &[], &vec![0; 8 << 20]);
     assert_eq!((answer.status, answer.code().as_str()), (401, "UNAUTHORIZED"));
     assert_eq!(program.stored(), before);
+}
+
+#[test]
+fn a_manifest_with_too_many_descriptors_is_refused() {
+    let program = Program::start_with(&["--manifest-links", "2"]);
+    let (_, good) = program.push_image("open/app", "v1", b"layer");
+    let good = String::from_utf8(good).unwrap();
+    let (before, layers) = good.split_once(r#""layers":["#).unwrap();
+    let layer = layers.strip_suffix("]}").unwrap();
+    let three = format!(r#"{before}"layers":[{layer},{layer}]}}"#);
+    let headers: &[(&str, &str)] = &[("content-type", MANIFEST)];
+    let path = "/v2/open/app/manifests/v2".to_owned();
+    refused(&program, &[("PUT", path, headers, three.into_bytes(), 400, "MANIFEST_INVALID")]);
+}
+
+#[test]
+fn a_page_is_no_longer_than_the_limit_whatever_is_asked_for() {
+    let program = Program::start_with(&["--page-max", "2"]);
+    for tag in ["a", "b", "c"] {
+        program.push_image("open/app", tag, tag.as_bytes());
+        program.push_image(&format!("open/{tag}"), tag, tag.as_bytes());
+    }
+    for asked in ["", "?n=3", "?n=99999999999999999999999"] {
+        let tags = program.send("GET", &format!("/v2/open/app/tags/list{asked}"));
+        assert_eq!(tags.text(), r#"{"name":"open/app","tags":["a","b"]}"#, "{asked}");
+        assert_eq!(tags.header("link"), Some(r#"</v2/open/app/tags/list?n=2&last=b>; rel="next""#), "{asked}");
+        let catalog = program.send("GET", &format!("/v2/_catalog{asked}"));
+        assert_eq!(catalog.text(), r#"{"repositories":["open/a","open/app"]}"#, "{asked}");
+        assert_eq!(catalog.header("link"), Some(r#"</v2/_catalog?n=2&last=open/app>; rel="next""#), "{asked}");
+    }
+}
+
+#[test]
+fn who_comes_while_all_connections_are_taken_waits_for_one_to_end() {
+    let program = Program::start_with(&["--connections", "2", "--header-seconds", "2"]);
+    let _taken = [program.connect(), program.connect()];
+    let begin = std::time::Instant::now();
+    assert_eq!(program.send("GET", "/healthz").status, 200);
+    assert!(begin.elapsed() > std::time::Duration::from_millis(500), "{:?}", begin.elapsed());
+}
+
+#[test]
+fn under_sign_alone_uploads_are_bounded_in_size_and_number() {
+    let flags = ["--sign-blob-bytes", "10", "--sign-uploads", "2", "--sign-unheld-blobs", "1"];
+    let program = Program::start_with(&flags);
+    let policy = format!("{}p, anonymous, signed/**, sign, unverified, allow\n", crate::program::POLICY);
+    crate::program::put(program.folder(), "policies/policy.csv", &policy);
+    assert_eq!(program.send("POST", "/_hallmark/reload").status, 204);
+    program.push_blob("signed/app", b"one");
+    let whole = |content: &[u8]| format!("/v2/signed/app/blobs/uploads/?digest={}", Digest::sha256(content));
+    let (large, second) = (vec![7; 11], b"two".to_vec());
+    refused(
+        &program,
+        &[
+            ("POST", whole(&large), &[], large.clone(), 413, "SIZE_INVALID"),
+            ("POST", whole(&second), &[], second.clone(), 429, "TOOMANYREQUESTS"),
+        ],
+    );
+    for _ in 0..2 {
+        assert_eq!(program.send("POST", "/v2/signed/app/blobs/uploads/").status, 202);
+    }
+    refused(&program, &[("POST", "/v2/signed/app/blobs/uploads/".to_owned(), &[], vec![], 429, "TOOMANYREQUESTS")]);
 }

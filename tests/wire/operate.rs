@@ -56,3 +56,39 @@ fn a_signal_ends_it_cleanly_with_the_layout_up_to_date() {
     assert_eq!(program.wait(), Some(0));
     assert!(program.folder().join("data/open/app/index.json").exists());
 }
+
+#[test]
+fn metrics_are_prometheus_text() {
+    let program = Program::start();
+    program.push_image("open/app", "v1", b"layer");
+    let page = program.send("GET", "/metrics");
+    let (mut families, mut series) = (std::collections::BTreeSet::new(), std::collections::BTreeSet::new());
+    let (mut family, mut buckets) = (String::new(), (String::new(), 0.0));
+    for line in page.text().lines() {
+        if let Some(declared) = line.strip_prefix("# ") {
+            let name = declared.split(' ').nth(1).unwrap().to_owned();
+            assert!(families.insert(declared.split(' ').take(2).collect::<Vec<_>>().join(" ")), "{line} again");
+            family = name;
+            continue;
+        }
+        let (name, value) = line.rsplit_once(' ').unwrap();
+        let value: f64 = value.parse().unwrap();
+        assert!(series.insert(name.to_owned()), "{name} again");
+        assert!(name.starts_with(&family), "{line} below {family}");
+        if let Some((labels, _)) = name.split_once("le=\"") {
+            let before = if buckets.0 == labels { buckets.1 } else { 0.0 };
+            assert!(value >= before, "{line} after {before}");
+            buckets = (labels.to_owned(), value);
+        }
+    }
+    assert!(families.contains("HELP hallmark_request_seconds") && families.contains("TYPE hallmark_request_seconds"));
+}
+
+#[test]
+fn it_takes_as_many_descriptors_as_it_is_granted() {
+    let program = Program::start();
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", program.id())).unwrap();
+    let line = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
+    let numbers: Vec<&str> = line.split_whitespace().skip(3).take(2).collect();
+    assert_eq!(numbers[0], numbers[1], "{line}");
+}

@@ -54,7 +54,11 @@ impl Program {
     }
 
     pub(crate) fn start_with(flags: &[&str]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::start_in(tempfile::tempdir().unwrap(), flags)
+    }
+
+    /// Starts where files may be already.
+    pub(crate) fn start_in(folder: TempDir, flags: &[&str]) -> Self {
         put(folder.path(), "policies/policy.csv", POLICY);
         put(folder.path(), "policies/requirements.toml", "");
         put(folder.path(), "trust/signers.toml", "");
@@ -134,6 +138,11 @@ impl Program {
         stored
     }
 
+    /// What it has written to standard error.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.folder().join("log")).unwrap()
+    }
+
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
@@ -153,17 +162,20 @@ pub(crate) fn put(folder: &Path, name: &str, text: &str) {
 }
 
 fn spawn(folder: &Path, flags: &[&str]) -> (Child, String) {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_hallmark"))
-        .args(["serve", "--listen", "127.0.0.1:0", "--access-log", "off"])
+    // Few descriptors, as most systems grant them until more are asked for.
+    let mut child = Command::new("sh")
+        .args(["-c", "ulimit -Sn 256; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_hallmark")])
+        .args(["serve", "--listen", "127.0.0.1:0"])
         .args(flags)
         .current_dir(folder)
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
+        .stderr(std::fs::File::create(folder.join("log")).unwrap())
         .spawn()
         .unwrap();
     let mut line = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    let address = line.trim().strip_prefix("listening on http://").expect("a line that says where").to_owned();
+    let address = line.trim().strip_prefix("listening on ").and_then(|url| url.split_once("://"));
+    let address = address.expect("a line that says where").1.to_owned();
     (child, address)
 }
 

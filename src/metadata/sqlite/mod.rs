@@ -108,6 +108,9 @@ impl Sqlite {
 
 impl From<rusqlite::Error> for Unavailable {
     fn from(error: rusqlite::Error) -> Self {
-        Self(error.to_string())
+        match error.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::DiskFull) => Self::Full,
+            _ => Self::Broken(error.to_string()),
+        }
     }
 }

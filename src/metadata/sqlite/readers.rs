@@ -55,7 +55,7 @@ impl Readers {
 
     fn slot(&self) -> Result<MutexGuard<'_, Option<Connection>>, Unavailable> {
         let index = THREAD.get().checked_rem(self.slots.len()).unwrap_or_default();
-        let slot = self.slots.get(index).ok_or_else(|| Unavailable("no reader is left".to_owned()))?;
+        let slot = self.slots.get(index).ok_or_else(|| Unavailable::Broken("no reader is left".to_owned()))?;
         // A read that panicked left no transaction behind: statements reset themselves when they are dropped.
         Ok(slot.lock().unwrap_or_else(PoisonError::into_inner))
     }

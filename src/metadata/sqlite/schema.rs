@@ -14,7 +14,7 @@ const STEPS: [&str; 1] = [include_str!("schema.sql")];
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), Unavailable> {
     let found = usize::try_from(pragma(connection, "user_version")?).unwrap_or(usize::MAX);
     if found > STEPS.len() {
-        return Err(Unavailable(format!("expected schema version {} or older, found {found}", STEPS.len())));
+        return Err(Unavailable::Broken(format!("expected schema version {} or older, found {found}", STEPS.len())));
     }
     check_owner(connection, found)?;
     let transaction = connection.transaction()?;
@@ -35,7 +35,7 @@ fn check_owner(connection: &Connection, version: usize) -> Result<(), Unavailabl
     if ours || (version == 0 && tables == 0) {
         return Ok(());
     }
-    Err(Unavailable("expected a database of Hallmark, found another".to_owned()))
+    Err(Unavailable::Broken("expected a database of Hallmark, found another".to_owned()))
 }
 
 fn pragma(connection: &Connection, name: &str) -> rusqlite::Result<i64> {

@@ -69,7 +69,7 @@ impl Writer {
         let thread = std::thread::Builder::new()
             .name("metadata-writer".to_owned())
             .spawn(move || serve(&connection, &waiting))
-            .map_err(|error| Unavailable(format!("the writer's thread can't start: {error}")))?;
+            .map_err(|error| Unavailable::Broken(format!("the writer's thread can't start: {error}")))?;
         Ok(Self { queue: Some(queue), thread: Some(thread) })
     }
 
@@ -104,7 +104,7 @@ impl Writer {
     fn send(&self, message: Message) -> Result<(), Unavailable> {
         // The queue is full only when the disk stalls: then refusing is right, and blocking would stall the runtime.
         let queue = self.queue.as_ref().ok_or_else(gone)?;
-        queue.try_send(message).map_err(|error| Unavailable(format!("the writer takes no more work: {error}")))
+        queue.try_send(message).map_err(|error| Unavailable::Broken(format!("the writer takes no more work: {error}")))
     }
 }
 
@@ -119,7 +119,7 @@ impl Drop for Writer {
 }
 
 fn gone() -> Unavailable {
-    Unavailable("the writer gave up the change".to_owned())
+    Unavailable::Broken("the writer gave up the change".to_owned())
 }
 
 fn serve(connection: &Connection, waiting: &Receiver<Message>) {
@@ -158,9 +158,9 @@ fn commit(connection: &Connection, group: Vec<Job>, current: &mut Option<Durabil
         // Nothing more can be done about a rollback that fails: the next BEGIN fails too, and says so.
         drop(connection.execute_batch("ROLLBACK"));
     }
-    let why = committed.err().map(|error| error.to_string());
+    let why = committed.err().map(Unavailable::from);
     for answer in answers {
-        answer(why.clone().map_or(Ok(()), |why| Err(Unavailable(why))));
+        answer(why.clone().map_or(Ok(()), Err));
     }
 }
 
@@ -180,11 +180,11 @@ fn transact(
         execute(connection, "SAVEPOINT job")?;
         // A panic is a defect in one operation; it must not end the writer, and its caller is told by the dropped sender.
         let done = catch_unwind(AssertUnwindSafe(|| (job.run)(connection)));
-        if !done.as_ref().is_ok_and(|done| done.kept) {
+        let kept = done.as_ref().is_ok_and(|done| done.kept);
+        // Before anything else can fail: a full medium ends the whole transaction, and its caller is told why.
+        answers.extend(done.ok().map(|done| done.answer));
+        if !kept {
             execute(connection, "ROLLBACK TO job")?;
-        }
-        if let Ok(done) = done {
-            answers.push(done.answer);
         }
         execute(connection, "RELEASE job")?;
     }
@@ -233,6 +233,16 @@ mod tests {
         });
         assert!(panics.await.is_err());
         assert_eq!(notes(&writer).await, 0);
+    }
+
+    #[tokio::test]
+    async fn a_full_medium_is_told_as_such() {
+        let writer = writer();
+        let fill = |c: &Connection| c.execute_batch("PRAGMA max_page_count = 3");
+        writer.run(Durability::Power, fill).await.unwrap();
+        let large = "x".repeat(1 << 20);
+        let full = writer.run(Durability::Power, move |c| note(c, &large)).await;
+        assert!(matches!(full, Err(Unavailable::Full)), "{full:?}");
     }
 
     #[tokio::test]
