@@ -56,7 +56,8 @@
 //! | under `sha256-<hex>.sbom`, or with `subject`, a listed type, the config `{}` and layers of text | data, if the layers are text of their kind and no object holds them |
 //! | everything else | an object |
 //!
-//! A layer that is larger than `evidence_blob_bytes` makes an object of it, which whoever may only `sign` can't push.
+//! A layer that is larger than `evidence_blob_bytes`, or layers that are larger than eight times as much together, make
+//! an object of it, which whoever may only `sign` can't push. The manifest of evidence and data is bounded alike.
 //! A digest that was stored as an object stays one.
 //!
 //! # Deleting
