@@ -140,7 +140,7 @@ impl Reloader {
     }
 
     /// Takes each part anew that can be taken; what can't keeps its last good state.
-    async fn reload(&self, why: &'static str) -> Result<(), String> {
+    async fn reload(&mut self, why: &'static str) -> Result<(), String> {
         let mut mistakes = Vec::new();
         match read_htpasswd(&self.config) {
             Ok(users) => self.http.authenticator.replace(users.as_ref()),
@@ -150,7 +150,14 @@ impl Reloader {
             mistakes.push(error.to_string());
         }
         if let Err(found) = self.swap().await {
-            mistakes.push(found);
+            mistakes.push(match found {
+                NotSwapped::Refused(mistakes) => mistakes,
+                NotSwapped::Unavailable(why) => {
+                    // The files may be good: the next look takes them again.
+                    self.seen = None;
+                    why
+                }
+            });
         }
         let refused = (!mistakes.is_empty()).then(|| mistakes.join("\n"));
         if refused.is_none() {
@@ -160,10 +167,19 @@ impl Reloader {
         refused.map_or(Ok(()), Err)
     }
 
-    async fn swap(&self) -> Result<(), String> {
-        let revision = revision(&self.config).await.map_err(|mistakes| told(&mistakes))?;
-        self.http.registry.swap(revision).await.map_err(|error| error.to_string())
+    async fn swap(&self) -> Result<(), NotSwapped> {
+        let revision = revision(&self.config).await.map_err(|mistakes| NotSwapped::Refused(told(&mistakes)))?;
+        let swapped = self.http.registry.swap(revision).await;
+        swapped.map_err(|error| NotSwapped::Unavailable(error.to_string()))
     }
+}
+
+/// Why the revision before stays in force.
+enum NotSwapped {
+    /// The files can't be taken as they are.
+    Refused(String),
+    /// They could not be judged or kept now.
+    Unavailable(String),
 }
 
 async fn next_signal(signal: Option<&mut Signal>) {

@@ -13,6 +13,7 @@ use super::error::Refusal;
 use crate::clock::Timestamp;
 use crate::gate::Who;
 use crate::oci::RepositoryName;
+use crate::registry::Lenience;
 
 /// How log lines are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -75,6 +76,8 @@ pub struct Entry {
     pub repository: Option<RepositoryName>,
     /// Why it was refused: the reason's word and the sentence.
     pub refusal: Option<(&'static str, String)>,
+    /// Why it would have been refused if its requirement were enforced.
+    pub lenience: Option<Lenience>,
     /// The answer's status.
     pub status: StatusCode,
 }
@@ -90,6 +93,7 @@ impl Entry {
             kind: Kind::None,
             repository: None,
             refusal: None,
+            lenience: None,
             status: StatusCode::OK,
         }
     }
@@ -158,6 +162,10 @@ impl Entry {
             write!(line, ",\"refusal\":\"{reason}\",\"reason\":")?;
             quote(line, text.as_bytes(), 1024);
         }
+        if let Some(lenience) = &self.lenience {
+            line.push_str(",\"unmet\":");
+            quote(line, lenience.reason.as_bytes(), 1024);
+        }
         line.push('}');
         Ok(())
     }
@@ -185,6 +193,10 @@ impl Entry {
         if let Some((reason, text)) = &self.refusal {
             write!(line, " {reason}: ")?;
             escape(line, text.as_bytes(), 1024);
+        }
+        if let Some(lenience) = &self.lenience {
+            line.push_str(" unmet: ");
+            escape(line, lenience.reason.as_bytes(), 1024);
         }
         Ok(())
     }

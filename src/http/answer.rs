@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::error::Refusal;
 use crate::oci::{Digest, media_type};
+use crate::registry::Lenience;
 
 /// `Docker-Content-Digest`
 pub(super) const CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
@@ -52,6 +53,14 @@ pub(super) fn json(head: bool, value: &impl Serialize) -> Result<Response, Refus
 /// 200 with text.
 pub(super) fn text(head: bool, content_type: &'static str, text: String) -> Response {
     content(head, HeaderValue::from_static(content_type), text.into())
+}
+
+/// Notes why content was served though its requirement is unmet: for the client if it is to be warned, and for the log.
+pub(super) fn be_lenient(response: &mut Response, lenience: &Lenience) {
+    if lenience.warns {
+        warn(response.headers_mut(), &lenience.reason);
+    }
+    response.extensions_mut().insert(lenience.clone());
 }
 
 /// A header value of what our own types display; a value that can't be one is left out by its callers.

@@ -19,7 +19,7 @@ pub(super) async fn read(call: &Call<'_>, name: &RepositoryName, digest: &Digest
     let allowed = call.registry().allow_pull(call.who, name)?;
     let blob = call.registry().blob(&allowed, digest).await?;
     let tagged = Tagged::new(&blob.digest).ok_or_else(|| Refusal::unavailable("a digest is no header value"))?;
-    let warning = blob.warning().map(str::to_owned);
+    let lenience = blob.lenience().cloned();
     let mut response = if tagged.is_had(call.headers()) {
         answer::empty(StatusCode::NOT_MODIFIED)
     } else {
@@ -28,8 +28,8 @@ pub(super) async fn read(call: &Call<'_>, name: &RepositoryName, digest: &Digest
     };
     let headers = response.headers_mut();
     tagged.insert(headers);
-    if let Some(warning) = warning {
-        answer::warn(headers, &warning);
+    if let Some(lenience) = lenience {
+        answer::be_lenient(&mut response, &lenience);
     }
     Ok(response)
 }

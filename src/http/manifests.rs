@@ -26,8 +26,8 @@ pub(super) async fn read(call: &Call<'_>, name: &RepositoryName, reference: &Ref
     };
     let headers = response.headers_mut();
     tagged.insert(headers);
-    if let Some(warning) = manifest.warning() {
-        answer::warn(headers, warning);
+    if let Some(lenience) = manifest.lenience() {
+        answer::be_lenient(&mut response, lenience);
     }
     Ok(response)
 }

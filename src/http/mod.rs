@@ -123,7 +123,10 @@ async fn handle(State(http): State<Arc<Http>>, request: Request<Body>) -> Respon
     let id = http.ids.of(&parts.headers);
     let mut entry = Entry::new(parts, id);
     let mut response = match http.answer(&mut entry, &mut body).await {
-        Ok(response) => response,
+        Ok(mut response) => {
+            entry.lenience = response.extensions_mut().remove();
+            response
+        }
         Err(refusal) => {
             http.metrics.refused(refusal.reason());
             entry.refuse(&refusal);

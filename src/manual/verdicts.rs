@@ -41,7 +41,8 @@
 //! A tag keeps its newest pushes (`tag_history`). Whoever may pull `unverified` sees the newest; so does `sign` alone.
 //! Under an enforced requirement a pull resolves to the newest push that meets one of the caller's requirements, and
 //! skips those that have not met one *yet*. With `tag_fallback = "deny"` that requirement skips nothing. Modes `warn`
-//! and `audit` look at the newest push alone, and serve it with or without a `Warning`.
+//! and `audit` look at the newest push alone, and serve it with or without a `Warning`; the log line of such an answer says
+//! in `unmet` what was not met.
 //!
 //! # Met and lost
 //!
@@ -54,7 +55,8 @@
 //!   the new revision; what is not touched is remembered. A swap that can't judge is refused, and the old revision stays
 //!   in force.
 //!
-//! It is noted by the requirement's name, and forgotten with the manifest.
+//! It is noted by the requirement's name, and forgotten with the manifest. A requirement that no line names in the
+//! repository any more was replaced by what is asked for now: having met it counts as having met that.
 //!
 //! # Which requirement is judged
 //!

@@ -145,7 +145,8 @@ pub struct PutManifest {
     pub tags: Vec<Tag>,
     /// How many pushes a tag keeps.
     pub tag_history: usize,
-    /// At most this many pieces of evidence and data of this person about this subject; none is without limit.
+    /// At most this many pieces of evidence and data of this person about this subject, and ten times as many in the
+    /// repository about subjects that are not there; none is without limit.
     pub evidence_cap: Option<u64>,
     /// When evidence whose subject never comes expires.
     pub orphan_lease: Timestamp,

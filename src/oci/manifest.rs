@@ -179,15 +179,22 @@ impl Manifest {
     /// How deep the JSON may nest.
     pub const MAX_DEPTH: usize = 32;
 
-    /// Parses `bytes` as the manifest that `content_type` says it is (parameters after `;` are ignored),
-    /// naming at most `max_links` descriptors.
+    /// Parses `bytes` as the manifest that `content_type` says it is (parameters after `;` are ignored; empty leaves it to
+    /// `mediaType`), naming at most `max_links` descriptors.
     pub fn parse(bytes: &[u8], content_type: &str, max_links: usize) -> Result<Self, ManifestError> {
-        let content_type = content_type.split_once(';').map_or(content_type, |(essence, _)| essence).trim();
-        if !media_type::is_manifest(content_type) {
-            return Err(ManifestError::MediaType(content_type.to_owned()));
+        let said = content_type.split_once(';').map_or(content_type, |(essence, _)| essence).trim();
+        if !said.is_empty() && !media_type::is_manifest(said) {
+            return Err(ManifestError::MediaType(said.to_owned()));
         }
         let value = json::parse(bytes, Self::MAX_DEPTH)?;
         check_spelling(&value)?;
+        // Clients should send a Content-Type; what they store may say it for them.
+        let content_type = if said.is_empty() { value.get("mediaType").and_then(Value::as_str) } else { Some(said) };
+        let content_type = content_type.unwrap_or_default().to_owned();
+        let content_type = content_type.as_str();
+        if !media_type::is_manifest(content_type) {
+            return Err(ManifestError::MediaType(content_type.to_owned()));
+        }
         let document: Document = serde_json::from_value(value).map_err(|error| JsonError::Syntax(error.to_string()))?;
         if document.schema_version != 2 {
             return Err(ManifestError::SchemaVersion);
@@ -291,6 +298,13 @@ mod tests {
         assert!(
             Manifest::parse(image(r#", "annotations": {"Layers": "x"}, "x": 1"#).as_bytes(), OCI_MANIFEST, 9).is_ok()
         );
+    }
+
+    #[test]
+    fn without_a_content_type_the_media_type_says_it() {
+        let typed = image(&format!(r#", "mediaType": "{OCI_MANIFEST}""#));
+        assert_eq!(Manifest::parse(typed.as_bytes(), "", 9).unwrap().media_type, OCI_MANIFEST);
+        assert_eq!(Manifest::parse(image("").as_bytes(), "", 9), Err(ManifestError::MediaType(String::new())));
     }
 
     #[test]

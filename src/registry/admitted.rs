@@ -13,29 +13,38 @@ use crate::store::Object;
 /// ```compile_fail
 /// use hallmark::registry::{Admitted, ManifestContent};
 /// fn forge(content: ManifestContent) -> Admitted<ManifestContent> {
-///     Admitted { content: content.into(), warning: None }
+///     Admitted { content: content.into(), lenience: None }
 /// }
 /// ```
 #[derive(Debug)]
 pub struct Admitted<T> {
     content: Arc<T>,
-    warning: Option<Arc<str>>,
+    lenience: Option<Lenience>,
+}
+
+/// Why content would be withheld if the mode of its requirement were `enforce`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lenience {
+    /// What is not met.
+    pub reason: Arc<str>,
+    /// Whether the client is told, in a `Warning`: mode `warn`. Else, in mode `audit`, only the log is.
+    pub warns: bool,
 }
 
 impl<T> Admitted<T> {
-    pub(super) fn new(content: T, warning: Option<String>) -> Self {
-        Self { content: Arc::new(content), warning: warning.map(Into::into) }
+    pub(super) fn new(content: T, lenience: Option<Lenience>) -> Self {
+        Self { content: Arc::new(content), lenience }
     }
 
     /// Why it would be withheld if its requirement were enforced.
-    pub fn warning(&self) -> Option<&str> {
-        self.warning.as_deref()
+    pub const fn lenience(&self) -> Option<&Lenience> {
+        self.lenience.as_ref()
     }
 }
 
 impl<T> Clone for Admitted<T> {
     fn clone(&self) -> Self {
-        Self { content: Arc::clone(&self.content), warning: self.warning.clone() }
+        Self { content: Arc::clone(&self.content), lenience: self.lenience.clone() }
     }
 }
 

@@ -43,7 +43,7 @@ use crate::oci::{Digest, Reference, RepositoryName};
 use crate::store::Store;
 use crate::verify::Verifier;
 
-pub use admitted::{Admitted, BlobContent, ManifestContent, Page};
+pub use admitted::{Admitted, BlobContent, Lenience, ManifestContent, Page};
 pub use allowed::{Administrator, Allowed};
 pub use counters::{Counters, Waits};
 pub use error::{Error, Withheld};

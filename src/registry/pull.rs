@@ -9,7 +9,7 @@ use crate::oci::{Digest, EMPTY_CONFIG, Reference, RepositoryName};
 use crate::store::{ObjectKey, StoreError};
 
 use super::resolve::Decision;
-use super::{Admitted, Allowed, BlobContent, Error, ManifestContent, Registry};
+use super::{Admitted, Allowed, BlobContent, Error, Lenience, ManifestContent, Registry};
 
 /// How many of the objects that once met a requirement are tried before the others.
 const LIKELY: usize = 16;
@@ -35,7 +35,7 @@ pub(super) struct Answer<T> {
 #[derive(Clone, Debug)]
 pub(super) struct BlobTicket {
     key: ObjectKey,
-    warning: Option<String>,
+    lenience: Option<Lenience>,
 }
 
 impl Answer<Admitted<ManifestContent>> {
@@ -72,7 +72,7 @@ impl Registry {
             return Err(Error::Unavailable(format!("stored manifest {} does not hash to its name", stored.digest)));
         }
         let content = ManifestContent { bytes: stored.bytes, media_type: stored.media_type, digest: resolved.digest };
-        let admitted = Admitted::new(content, resolved.warning);
+        let admitted = Admitted::new(content, resolved.lenience);
         let answer =
             Answer { admitted: admitted.clone(), serial: allowed.current().serial, epoch, until: resolved.until };
         self.manifests.insert(question, Arc::new(answer));
@@ -94,10 +94,10 @@ impl Registry {
         let Some(blob) = self.metadata.blob(allowed.repository(), digest).await? else {
             return Err(Error::BlobUnknown(*digest));
         };
-        let Decision::Admitted { warning, until } = self.decide_blob(allowed, digest).await? else {
+        let Decision::Admitted { lenience, until } = self.decide_blob(allowed, digest).await? else {
             return Err(Error::BlobUnknown(*digest));
         };
-        let ticket = BlobTicket { key: ObjectKey(blob.key), warning };
+        let ticket = BlobTicket { key: ObjectKey(blob.key), lenience };
         let opened = self.open_blob(digest, &ticket).await?;
         if self.metadata.holders(allowed.repository(), digest, 1).await?.is_empty() {
             let now = self.clock.now();
@@ -111,7 +111,7 @@ impl Registry {
 
     async fn open_blob(&self, digest: &Digest, ticket: &BlobTicket) -> Result<Admitted<BlobContent>, Error> {
         match self.store.open(&ticket.key).await {
-            Ok(object) => Ok(Admitted::new(BlobContent { digest: *digest, object }, ticket.warning.clone())),
+            Ok(object) => Ok(Admitted::new(BlobContent { digest: *digest, object }, ticket.lenience.clone())),
             // It was collected since the metadata was read.
             Err(StoreError::Absent(_)) => Err(Error::BlobUnknown(*digest)),
             Err(error) => Err(error.into()),
@@ -121,7 +121,7 @@ impl Registry {
     /// A blob that any object holds is judged only as an object's; else it is as visible as the subject of the
     /// evidence or data that holds it. `{}` is nobody's secret: evidence and objects share it.
     pub(super) async fn decide_blob(&self, allowed: &Allowed<Pull>, digest: &Digest) -> Result<Decision, Error> {
-        let admitted = Decision::Admitted { warning: None, until: None };
+        let admitted = Decision::Admitted { lenience: None, until: None };
         let withheld = Decision::Withheld { unmet: Vec::new(), until: None };
         let shared = digest.to_string() == EMPTY_CONFIG;
         match allowed.access().terms() {

@@ -9,14 +9,14 @@ use crate::metadata::{Kind, Push};
 use crate::oci::{Digest, Reference, Tag};
 use crate::requirements::TagFallback;
 
-use super::{Allowed, Error, Registry, Withheld};
+use super::{Allowed, Error, Lenience, Registry, Withheld};
 
 /// A digest that may be served to the caller.
 #[derive(Debug)]
 pub(super) struct Resolved {
     pub(super) digest: Digest,
     /// Why it would be withheld if its requirement were enforced.
-    pub(super) warning: Option<String>,
+    pub(super) lenience: Option<Lenience>,
     /// When the answer may change by time alone.
     pub(super) until: Option<Timestamp>,
 }
@@ -24,7 +24,7 @@ pub(super) struct Resolved {
 /// Whether a digest is admitted under one of several requirements.
 #[derive(Debug)]
 pub(super) enum Decision {
-    Admitted { warning: Option<String>, until: Option<Timestamp> },
+    Admitted { lenience: Option<Lenience>, until: Option<Timestamp> },
     Withheld { unmet: Vec<Unmet>, until: Option<Timestamp> },
 }
 
@@ -50,7 +50,7 @@ impl Registry {
             return Err(self.unknown(allowed, Reference::Digest(*digest)).await?);
         }
         match self.decide(allowed, digest).await? {
-            Decision::Admitted { warning, until } => Ok(Resolved { digest: *digest, warning, until }),
+            Decision::Admitted { lenience, until } => Ok(Resolved { digest: *digest, lenience, until }),
             Decision::Withheld { unmet, .. } => Err(self.withheld(allowed, unmet, None).await?),
         }
     }
@@ -62,7 +62,7 @@ impl Registry {
         };
         match allowed.access().terms() {
             PullTerms::Everything | PullTerms::Signing => {
-                Ok(Resolved { digest: newest.digest, warning: None, until: None })
+                Ok(Resolved { digest: newest.digest, lenience: None, until: None })
             }
             PullTerms::Conditional { requirements, mode: Mode::Enforce } => {
                 self.resolve_enforced(allowed, &pushes, requirements).await
@@ -86,7 +86,7 @@ impl Registry {
             let target = self.judged_digest(allowed, &push.digest).await?;
             let unmet = match self.decide_under(allowed, &target, &alive).await? {
                 Decision::Admitted { until: ends, .. } => {
-                    return Ok(Resolved { digest: push.digest, warning: None, until: earlier(until, ends) });
+                    return Ok(Resolved { digest: push.digest, lenience: None, until: earlier(until, ends) });
                 }
                 Decision::Withheld { unmet, until: again } => {
                     until = earlier(until, again);
@@ -97,7 +97,9 @@ impl Registry {
                 newest = unmet;
             }
             let ever = self.metadata.met(allowed.repository(), &target).await?;
-            if let Some(lost) = ever.iter().find(|met| requirements.contains(met)) {
+            // A requirement that no line names here any more was replaced by what is asked for now.
+            let asked = allowed.current().revision.requirements_for(allowed.repository());
+            if let Some(lost) = ever.iter().find(|met| requirements.contains(met) || !asked.contains(met)) {
                 let why = format!("{} met {lost} and no longer does, so no older push is served", push.digest);
                 return Err(self.withheld(allowed, newest, Some(why)).await?);
             }
@@ -113,20 +115,17 @@ impl Registry {
     pub(super) async fn decide(&self, allowed: &Allowed<Pull>, digest: &Digest) -> Result<Decision, Error> {
         let (requirements, mode) = match allowed.access().terms() {
             PullTerms::Everything | PullTerms::Signing => {
-                return Ok(Decision::Admitted { warning: None, until: None });
+                return Ok(Decision::Admitted { lenience: None, until: None });
             }
             PullTerms::Nothing => return Ok(Decision::Withheld { unmet: Vec::new(), until: None }),
             PullTerms::Conditional { requirements, mode } => (requirements, *mode),
         };
         let target = self.judged_digest(allowed, digest).await?;
         match (self.decide_under(allowed, &target, requirements).await?, mode) {
-            (Decision::Withheld { unmet, until }, Mode::Warn) => {
+            (Decision::Withheld { unmet, until }, Mode::Warn | Mode::Audit) => {
                 self.counters.count_lenient();
-                Ok(Decision::Admitted { warning: Some(reason_of(&unmet)), until })
-            }
-            (Decision::Withheld { until, .. }, Mode::Audit) => {
-                self.counters.count_lenient();
-                Ok(Decision::Admitted { warning: None, until })
+                let lenience = Lenience { reason: reason_of(&unmet).into(), warns: mode == Mode::Warn };
+                Ok(Decision::Admitted { lenience: Some(lenience), until })
             }
             (decision, _) => Ok(decision),
         }
@@ -144,7 +143,7 @@ impl Registry {
         for name in requirements {
             let judged = self.verdict(allowed.current(), allowed.repository(), target, name).await?;
             match judged.verdict() {
-                Verdict::Met { until, .. } => return Ok(Decision::Admitted { warning: None, until: *until }),
+                Verdict::Met { until, .. } => return Ok(Decision::Admitted { lenience: None, until: *until }),
                 Verdict::Unmet(unmet) => refusals.push((**unmet).clone()),
             }
             until = earlier(until, judged.until());

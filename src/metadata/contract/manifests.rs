@@ -145,6 +145,21 @@ async fn the_cap_on_evidence_refuses_and_changes_nothing() {
 }
 
 #[tokio::test]
+async fn evidence_about_what_is_not_there_is_capped_over_all_subjects() {
+    each(async |m| {
+        let capped = |name: &str, subject: &str| PutManifest { evidence_cap: Some(1), ..bundle(name, subject) };
+        for n in 0..10 {
+            store(m, capped(&format!("e{n}"), &format!("absent{n}"))).await;
+        }
+        assert_eq!(m.put_manifest(capped("one more", "absent")).await.unwrap(), Put::Capped);
+        assert!(m.manifest(&repo("r"), &digest("one more")).await.unwrap().is_none());
+        store(m, object("i")).await;
+        store(m, capped("about what is there", "i")).await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn the_cap_counts_neither_what_is_stored_already_nor_others_nor_other_subjects() {
     each(async |m| {
         let capped = |put| PutManifest { evidence_cap: Some(1), ..put };

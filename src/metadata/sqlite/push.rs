@@ -9,6 +9,9 @@ use super::{blobs, counters, judgements, links, manifests, view};
 use crate::metadata::{Kind, Put, PutLink, PutManifest};
 use crate::oci::{Digest, LinkKind};
 
+/// How many times the cap of one subject all orphans of one person may be.
+const ORPHANS_FOR_ONE: u64 = 10;
+
 /// What is stored of a manifest that is pushed again.
 struct Known {
     row: i64,
@@ -97,7 +100,27 @@ fn is_capped(
         None => Count(0),
         Some(repository) => statement.query_row(params![repository, subject, manifest.who], |row| row.get(0))?,
     };
-    Ok(count >= cap)
+    Ok(count >= cap || orphans_are_capped(connection, repository, manifest, subject, cap)?)
+}
+
+/// Whether this person has as much evidence and data as is allowed about subjects that are not there: there is no end
+/// of digests that it may be about.
+fn orphans_are_capped(
+    connection: &Connection,
+    repository: Option<RepositoryId>,
+    manifest: &PutManifest,
+    subject: &Digest,
+    cap: u64,
+) -> rusqlite::Result<bool> {
+    let Some(repository) = repository else { return Ok(false) };
+    if manifests::row_of(connection, repository, subject)?.is_some() {
+        return Ok(false);
+    }
+    let mut statement = connection.prepare_cached(
+        "SELECT count(*) FROM manifests WHERE repository = ?1 AND who = ?2 AND orphan_lease IS NOT NULL",
+    )?;
+    let Count(count) = statement.query_row(params![repository, manifest.who], |row| row.get(0))?;
+    Ok(count >= cap.saturating_mul(ORPHANS_FOR_ONE))
 }
 
 fn insert(

@@ -70,6 +70,7 @@ CREATE INDEX manifests_subject ON manifests (repository, subject) WHERE subject 
 CREATE INDEX manifests_evidence ON manifests (repository, subject, verified DESC, id DESC)
   WHERE kind NOT IN ('object', 'data', 'referrers-list');
 CREATE INDEX manifests_orphan ON manifests (orphan_lease) WHERE orphan_lease IS NOT NULL;
+CREATE INDEX manifests_orphan_who ON manifests (repository, who) WHERE orphan_lease IS NOT NULL;
 
 -- What manifests hold, present or not. `rank` is 0 for what an object holds, else 1; `via` is 0 for `manifests`, 1 for
 -- `config`, 2 for `layers`. In this order holders and parents are read without sorting.

@@ -132,8 +132,12 @@ impl House {
 
     /// Puts a revision in force that trusts only `release`, under a requirement that names it alone.
     pub(super) async fn distrust_second(&self) {
-        let requirements = "[signed-release]\nsigned_by = \"release\"\n";
-        let revision = load(files(&self.keys, &["release"], POLICY, requirements)).await;
+        self.revise(&["release"], POLICY, "[signed-release]\nsigned_by = \"release\"\n").await;
+    }
+
+    /// Puts another revision in force.
+    pub(super) async fn revise(&self, signers: &[&str], policy: &str, requirements: &str) {
+        let revision = load(files(&self.keys, signers, policy, requirements)).await;
         self.registry.swap(revision).await.unwrap();
     }
 

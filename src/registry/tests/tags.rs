@@ -148,3 +148,33 @@ async fn a_push_without_evidence_waits_until_it_is_signed() {
     house.registry.judge_tags(&house.registry.current()).await.unwrap();
     assert_eq!(house.registry.waits().pushes, 0);
 }
+
+#[tokio::test]
+async fn a_push_that_met_what_no_line_asks_for_any_more_is_not_skipped_either() {
+    let house = House::new().await;
+    let first = house.push_image("ci", "one", Some("v1")).await.unwrap();
+    house.sign_release(first).await;
+    let second = house.push_image("ci", "two", Some("v1")).await.unwrap();
+    house.sign_second(second).await;
+    // The same table, under another name, which the second push does not meet.
+    let policy = super::POLICY.replace("signed-release", "signed-by-release");
+    house.revise(&["release", "second"], &policy, "[signed-by-release]\nsigned_by = \"release\"\n").await;
+    assert!(reason(house.pull("deploy", &tag("v1")).await).contains("no older push is served"));
+}
+
+#[tokio::test]
+async fn what_only_warns_or_is_audited_is_served_and_says_what_is_unmet() {
+    for (mode, warns) in [("warn", true), ("audit", false)] {
+        let requirements = format!("[signed-release]\nsigned_by = \"release\"\nmode = \"{mode}\"\n");
+        let house = House::with(super::POLICY, &requirements, Limits::default()).await;
+        let digest = house.push_image("ci", "one", Some("v1")).await.unwrap();
+        let allowed = house.pulls("deploy").unwrap();
+        let admitted = house.registry.manifest(&allowed, &tag("v1")).await.unwrap();
+        let lenience = admitted.lenience().unwrap();
+        assert_eq!(lenience.warns, warns);
+        assert!(lenience.reason.contains("no signature was found"), "{mode}: {}", lenience.reason);
+        house.sign_release(digest).await;
+        let admitted = house.registry.manifest(&house.pulls("deploy").unwrap(), &tag("v1")).await.unwrap();
+        assert_eq!(admitted.lenience(), None, "{mode}");
+    }
+}
