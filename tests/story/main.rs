@@ -11,6 +11,7 @@ mod conformance;
 mod forgeries;
 mod index;
 mod layout;
+mod modes;
 mod operations;
 mod policy;
 mod signer;
