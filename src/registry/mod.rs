@@ -5,6 +5,7 @@
 mod admission;
 mod admitted;
 mod allowed;
+mod blob;
 mod cases;
 mod classify;
 mod commit;
@@ -27,6 +28,7 @@ mod tests;
 mod upload;
 mod view;
 mod warnings;
+mod writer;
 
 use std::sync::Arc;
 
@@ -51,7 +53,7 @@ pub use judge::Overdue;
 pub use push::{ManifestPut, ManifestStored};
 pub use revision::Revision;
 pub use tend::Notice;
-pub use upload::UploadWriter;
+pub use writer::UploadWriter;
 
 use admission::{Judged, VerdictKey};
 use current::Current;

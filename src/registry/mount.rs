@@ -3,8 +3,8 @@
 use crate::authz::{Pull, Sign};
 use crate::oci::{Digest, RepositoryName};
 
+use super::blob::NewBlob;
 use super::resolve::Decision;
-use super::upload::NewBlob;
 use super::{Allowed, Error, Registry};
 
 /// In how many repositories a blob is looked for when the client names none.
