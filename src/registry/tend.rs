@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, interval, sleep, timeout};
+use tokio::time::{Instant, interval, sleep, sleep_until, timeout};
 
 use super::{Error, Overdue, Registry};
 
@@ -62,7 +62,7 @@ impl Registry {
 
     async fn tend_judgements(&self, report: &(impl Fn(Notice<'_>) + Sync)) {
         let mut judge = interval(JUDGE_EVERY);
-        let mut look = interval(LOOK_AT_TAGS_EVERY);
+        let mut next_look = Instant::now();
         loop {
             tokio::select! {
                 _ = judge.tick() => {
@@ -70,13 +70,17 @@ impl Registry {
                         report(Notice::Failed("judge what came", &error));
                     }
                 }
-                _ = look.tick() => {
+                () = sleep_until(next_look) => {
+                    let began = Instant::now();
                     if let Err(error) = self.judge_tags(&self.current()).await {
                         report(Notice::Failed("look at waiting pushes", &error));
                     }
                     for overdue in self.overdue() {
                         report(Notice::Waiting(&overdue));
                     }
+                    // Many tags take long to look at: that is no reason to do nothing else.
+                    let ended = Instant::now();
+                    next_look = ended + (ended - began).saturating_mul(REST).max(LOOK_AT_TAGS_EVERY);
                 }
             }
         }
