@@ -239,19 +239,31 @@ fn ghsa_fx35_mq7g_6g98_a_public_key_in_the_place_of_the_certificate_is_not_trust
     assert_eq!(found(&findings), "a keyless signature, which is not judged yet");
 }
 
-#[test]
-fn cve_2022_36056_a_log_entry_of_another_signature_counts_for_nothing() {
-    let body = |signature: &str| {
-        json!({"kind": "dsse", "apiVersion": "0.0.1", "spec": {
-            "payloadHash": {"algorithm": "sha256", "value": "0".repeat(64)}, "signatures": [{"signature": signature}]}})
-    };
+/// A bundle whose log entry is about the payload with this SHA-256, and about the bundle's own signature.
+fn logged(payload_hash: impl Fn(&[u8]) -> String) -> Case {
+    let base64 = base64::engine::general_purpose::STANDARD;
     let mut case = Case::read("bundle-release");
     case.edit(0, |bundle| {
-        let signature = bundle["dsseEnvelope"]["signatures"][0]["sig"].as_str().unwrap();
-        let body = base64::engine::general_purpose::STANDARD.encode(body(signature).to_string());
-        bundle["verificationMaterial"]["tlogEntries"] = json!([{"canonicalizedBody": body}]);
+        let payload = base64.decode(bundle["dsseEnvelope"]["payload"].as_str().unwrap()).unwrap();
+        let signature = bundle["dsseEnvelope"]["signatures"][0]["sig"].clone();
+        let body = json!({"kind": "dsse", "apiVersion": "0.0.1", "spec": {
+            "payloadHash": {"algorithm": "sha256", "value": payload_hash(&payload)},
+            "signatures": [{"signature": signature}]}});
+        bundle["verificationMaterial"]["tlogEntries"] = json!([{"canonicalizedBody": base64.encode(body.to_string())}]);
     });
+    case
+}
+
+#[test]
+fn a_bundle_with_the_log_entry_of_its_own_signature_counts() {
+    let case = logged(|payload| Digest::sha256(payload).hex());
     let findings = case.judge(Shape::SigstoreBundle, image(), &trust(&["release"]));
+    assert_eq!(signers(&findings), [["release"]], "{findings:?}");
+}
+
+#[test]
+fn cve_2022_36056_a_log_entry_of_another_signature_counts_for_nothing() {
+    let findings = logged(|_| "0".repeat(64)).judge(Shape::SigstoreBundle, image(), &trust(&["release"]));
     assert_eq!(found(&findings), "a log entry of another signature");
 }
 

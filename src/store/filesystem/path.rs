@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     fn root() -> Root {
-        Root::new("/root".into())
+        Root::new("/data".into())
     }
 
     #[test]
@@ -94,7 +94,7 @@ mod tests {
         let digest = Digest::sha256(b"");
         let key = object_key(&digest, 7);
         let hex = digest.hex();
-        assert_eq!(root().object(&key), Some(format!("/root/_cas/sha256/e3/{hex}.7").into()));
+        assert_eq!(root().object(&key), Some(format!("/data/_cas/sha256/e3/{hex}.7").into()));
     }
 
     #[test]
