@@ -199,3 +199,28 @@ async fn an_empty_index_is_a_list_about_nothing() {
     assert!(matches!(put, Err(Error::Denied(_))), "{put:?}");
     assert!(matches!(house.pull("ci", &reference).await, Err(Error::ManifestUnknown(_))));
 }
+
+#[tokio::test]
+async fn evidence_with_a_layer_over_the_limit_is_an_object() {
+    let limits = Limits { evidence_blob_bytes: 100, ..Limits::default() };
+    let house = House::with(POLICY, REQUIREMENTS, limits).await;
+    let subject = house.push_image("ci", "one", Some("v1")).await.unwrap();
+    let release = house.keys.release.clone();
+    let (signature, _) = house.signature("signer", &release, subject).await.unwrap();
+    let reference = Reference::Digest(digest_of(&signature));
+    let put = house.put("signer", &reference, media_type::OCI_MANIFEST, &signature).await;
+    assert!(matches!(put, Err(Error::Denied(_))), "{put:?}");
+    assert!(matches!(house.pull("ci", &reference).await, Err(Error::ManifestUnknown(_))));
+}
+
+#[tokio::test]
+async fn evidence_whose_subject_never_comes_expires() {
+    let house = House::new().await;
+    let subject = digest_of(&image(Digest::sha256(b"{\"config of\": \"one\"}"), Digest::sha256(b"one")));
+    house.sign_release(subject).await;
+    house.clock.advance(Limits::default().orphan_evidence + std::time::Duration::from_secs(1));
+    house.registry.sweep().await.unwrap();
+    assert!(matches!(house.pull("ci", &sig_tag(subject)).await, Err(Error::ManifestUnknown(_))));
+    house.push_image("ci", "one", Some("v1")).await.unwrap();
+    assert!(super::reason(house.pull("deploy", &tag("v1")).await).contains("no signature was found"));
+}

@@ -178,3 +178,15 @@ async fn what_only_warns_or_is_audited_is_served_and_says_what_is_unmet() {
         assert_eq!(admitted.lenience(), None, "{mode}");
     }
 }
+
+#[tokio::test]
+async fn a_signed_index_admits_only_as_deep_as_the_limit() {
+    let limits = Limits { reach_depth: 1, ..Limits::default() };
+    let house = House::with(super::POLICY, super::REQUIREMENTS, limits).await;
+    let child = house.push_image("ci", "one", None).await.unwrap();
+    let inner = house.put("ci", &tag("inner"), media_type::OCI_INDEX, &index(&[child])).await.unwrap().digest;
+    let outer = house.put("ci", &tag("outer"), media_type::OCI_INDEX, &index(&[inner])).await.unwrap().digest;
+    house.sign_release(outer).await;
+    assert_eq!(house.pull("deploy", &Reference::Digest(inner)).await.unwrap(), inner);
+    assert!(reason(house.pull("deploy", &Reference::Digest(child)).await).contains("no signature was found"));
+}
