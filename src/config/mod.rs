@@ -183,11 +183,6 @@ impl Config {
         };
         if mistakes.is_empty() { Ok(config) } else { Err(mistakes) }
     }
-
-    /// How references and scopes may name this registry: the hostname and its aliases.
-    pub fn hostnames(&self) -> impl Iterator<Item = &str> {
-        std::iter::once(self.hostname.as_str()).chain(self.aliases.iter().map(String::as_str))
-    }
 }
 
 fn is_host(text: &str) -> bool {

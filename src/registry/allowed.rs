@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::authz::{Access, Admin, Delete, Grant, InRepository, Pull, Push, Sign};
+use crate::authz::{Access, Admin, Delete, Grant, InRepository, Pull, Sign};
 use crate::gate::{Action, Who};
 use crate::oci::RepositoryName;
 
@@ -61,11 +61,6 @@ impl Registry {
     /// The grant to pull.
     pub fn allow_pull(&self, who: &Who, repository: &RepositoryName) -> Result<Allowed<Pull>, Error> {
         self.allow(who, repository, Action::Pull, Access::pull)
-    }
-
-    /// The grant to push objects and tags.
-    pub fn allow_push(&self, who: &Who, repository: &RepositoryName) -> Result<Allowed<Push>, Error> {
-        self.allow(who, repository, Action::Push, Access::push)
     }
 
     /// The grant to upload, which both `push` and `sign` give.

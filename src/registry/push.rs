@@ -1,9 +1,11 @@
 //! Push of a manifest: cap → hash → parse → classify → judge the tag → one commit.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use crate::authz::{Push, Sign};
-use crate::gate::{Outcome, Shape};
+use crate::gate::{Outcome, RequirementName, Shape};
 use crate::metadata::{Kind, Metadata, Put, PutLink, PutManifest};
 use crate::oci::{Digest, EvidenceTag, Link, LinkKind, Manifest, Reference, Tag, media_type};
 
@@ -82,7 +84,7 @@ impl Registry {
     /// A tag is judged when it is set, on the digest that it will name. What is not enforced never admits a tag.
     async fn check_push_requirement(&self, push: &Allowed<Push>, digest: &Digest, tags: &[Tag]) -> Result<(), Error> {
         let requirements = push.grant().requirements();
-        if tags.is_empty() || requirements.iter().any(crate::gate::RequirementName::is_unverified) {
+        if tags.is_empty() || requirements.iter().any(RequirementName::is_unverified) {
             return Ok(());
         }
         if requirements.is_empty() {
@@ -128,7 +130,7 @@ impl Registry {
             who: allowed.who().clone(),
             at: now,
         };
-        let change = |metadata: std::sync::Arc<dyn Metadata>| async move { metadata.put_manifest(put).await };
+        let change = |metadata: Arc<dyn Metadata>| async move { metadata.put_manifest(put).await };
         let stored = self.commit(allowed.repository(), change).await?;
         match stored {
             Put::Stored { .. } => {
@@ -204,7 +206,9 @@ fn only_evidence_tag(tags: &[Tag]) -> Result<Option<EvidenceTag>, Error> {
 
 /// Evidence and data are tagged only as what they are, about the digest in the tag; nothing else resolves to them.
 fn check_tags(classified: &Classified, tag: Option<&EvidenceTag>, tags: &[Tag]) -> Result<(), Error> {
-    if tags.is_empty() || (classified.kind == Kind::Object && !matches!(tag, Some(kept) if !is_list(kept))) {
+    // An index under `sha256-<hex>` that is no list of referrers is an object like any other.
+    let may_be_object = tag.is_none_or(|kept| matches!(kept, EvidenceTag::Referrers(_)));
+    if tags.is_empty() || (classified.kind == Kind::Object && may_be_object) {
         return Ok(());
     }
     let fits = match (classified.kind, tag) {
@@ -225,10 +229,6 @@ fn check_tags(classified: &Classified, tag: Option<&EvidenceTag>, tags: &[Tag]) 
     Err(Error::ManifestInvalid(format!(
         "expected evidence and data under no tag but their own (sha256-<hex>.sig, .att, .sbom of their subject), and nothing else there; found {found}"
     )))
-}
-
-const fn is_list(tag: &EvidenceTag) -> bool {
-    matches!(tag, EvidenceTag::Referrers(_))
 }
 
 fn not_evidence(classified: &Classified) -> Error {

@@ -100,7 +100,9 @@ impl Registry {
             // A requirement that no line names here any more was replaced by what is asked for now.
             let asked = allowed.current().revision.requirements_for(allowed.repository());
             if let Some(lost) = ever.iter().find(|met| requirements.contains(met) || !asked.contains(met)) {
-                let why = format!("{} met {lost} and no longer does, so no older push is served", push.digest);
+                let lost_it = alive.contains(lost) || !asked.contains(lost);
+                let how = if lost_it { " and no longer does" } else { ", which skips no newer push" };
+                let why = format!("{} met {lost}{how}, so no older push is served", push.digest);
                 return Err(self.withheld(allowed, newest, Some(why)).await?);
             }
             alive.retain(|name| falls_back(allowed, name));

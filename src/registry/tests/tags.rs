@@ -190,3 +190,18 @@ async fn a_signed_index_admits_only_as_deep_as_the_limit() {
     assert_eq!(house.pull("deploy", &Reference::Digest(inner)).await.unwrap(), inner);
     assert!(reason(house.pull("deploy", &Reference::Digest(child)).await).contains("no signature was found"));
 }
+
+#[tokio::test]
+async fn a_push_that_meets_what_skips_nothing_is_not_stepped_over_for_another_requirement() {
+    let requirements =
+        "[signed-release]\nsigned_by = \"second\"\ntag_fallback = \"deny\"\n[older]\nsigned_by = \"release\"\n";
+    let policy = format!("{}p, role:cluster, prod/**, pull, older, allow\n", super::POLICY);
+    let house = House::with(&policy, requirements, Limits::default()).await;
+    let first = house.push_image("ci", "one", Some("v1")).await.unwrap();
+    house.sign_release(first).await;
+    let second = house.push_image("ci", "two", Some("v1")).await.unwrap();
+    house.sign_second(second).await;
+    assert_eq!(house.pull("deploy", &tag("v1")).await.unwrap(), second);
+    house.push_image("ci", "three", Some("v1")).await.unwrap();
+    assert!(reason(house.pull("deploy", &tag("v1")).await).contains("met signed-release, which skips no newer push"));
+}
