@@ -36,7 +36,7 @@ pub(super) async fn first_revision(config: &Config, metadata: &dyn Metadata) -> 
     let accepted =
         metadata.accepted_revision().await.map_err(|error| Failure::open("the last good revision", error))?;
     let Some(accepted) = accepted else { return Err(Failure::Mistakes(mistakes)) };
-    match Revision::load(accepted.files, &config.hostname).await {
+    match Revision::load(accepted.files, &config.hostnames()).await {
         Ok(revision) => Ok(First { revision, refused: Some(mistakes) }),
         Err(also) => Err(Failure::Mistakes(format!("{mistakes}\nand of the last good revision:\n{}", told(&also)))),
     }
@@ -46,7 +46,7 @@ async fn revision(config: &Config) -> Result<Revision, Vec<Mistake>> {
     let (policies, trust) = (config.policies.clone(), config.trust.clone());
     let read = off_the_runtime(move || files::read(&policies, &trust)).await;
     let read = read.ok_or_else(|| vec![Mistake::new("policies", 0, "expected to read it, which broke off")])??;
-    Revision::load(read, &config.hostname).await
+    Revision::load(read, &config.hostnames()).await
 }
 
 /// Waits for disks without holding up requests; nothing if `work` did not end.

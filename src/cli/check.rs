@@ -86,7 +86,7 @@ async fn examine(config: &Config) -> Report {
         }
     }
     let revision = match files::read(&config.policies, &config.trust) {
-        Ok(files) => Revision::load(files, &config.hostname).await,
+        Ok(files) => Revision::load(files, &config.hostnames()).await,
         Err(mistakes) => Err(mistakes),
     };
     match revision {

@@ -127,6 +127,11 @@ impl Config {
         Self::check(Some(file), &written, &text, flags)
     }
 
+    /// What references name: the hostname, then its aliases.
+    pub fn hostnames(&self) -> Vec<String> {
+        std::iter::once(&self.hostname).chain(&self.aliases).cloned().collect()
+    }
+
     fn check(file: Option<&Path>, written: &Written, text: &str, flags: &Flags) -> Result<Self, Vec<Mistake>> {
         let name = file.map_or_else(|| DEFAULT_FILE.to_owned(), |file| file.display().to_string());
         let mut mistakes = Vec::new();

@@ -56,7 +56,7 @@ impl fmt::Display for Shape {
     }
 }
 
-/// What a threshold counts once: a key by its `SubjectPublicKeyInfo`, later an issuer with a subject, or a root with a distinguished name.
+/// What a threshold counts once: a key by its `SubjectPublicKeyInfo`, or a root with a distinguished name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Identity(pub String);
 
@@ -90,5 +90,23 @@ pub enum Outcome {
         expected: String,
         /// What is there.
         found: String,
+        /// When it may begin to count by time alone, if so: a certificate that is not valid yet.
+        #[serde(skip)]
+        again_at: Option<Timestamp>,
     },
+}
+
+impl Outcome {
+    /// Something that counts for nothing, whatever the time.
+    pub fn nothing(expected: impl Into<String>, found: impl Into<String>) -> Self {
+        Self::Nothing { expected: expected.into(), found: found.into(), again_at: None }
+    }
+
+    /// When what came of it may change by time alone.
+    pub const fn changes_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Verified { until, .. } => *until,
+            Self::Nothing { again_at, .. } => *again_at,
+        }
+    }
 }

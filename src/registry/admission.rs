@@ -8,13 +8,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bytes::Bytes;
 
 use crate::clock::Timestamp;
-use crate::gate::{Finding, Outcome, RequirementName, Unmet, Verdict};
+use crate::gate::{Finding, RequirementName, Unmet, Verdict};
 use crate::metadata::{Kind, StoredManifest};
 use crate::oci::{Digest, Manifest, RepositoryName};
 use crate::requirements::Requirement;
 use crate::verify::Evidence;
 
 use super::current::Current;
+use super::resolve::earlier;
 use super::{Error, Registry};
 
 /// Whose verdict: a digest of a repository under a requirement.
@@ -139,15 +140,16 @@ impl Registry {
         requirement: &Requirement,
     ) -> Result<Verdict, Error> {
         let findings = self.findings(current, repository, digest).await?;
-        let unmet = match requirement.evaluate(digest, digest, &findings) {
+        let mut unmet = match requirement.evaluate(digest, digest, &findings) {
             met @ Verdict::Met { .. } => return Ok(met),
             Verdict::Unmet(unmet) => unmet,
         };
         let (depth, limit) = (self.limits.reach_depth, self.limits.reach_objects);
         for ancestor in self.metadata.ancestors(repository, digest, depth, limit).await? {
             let findings = self.findings(current, repository, &ancestor).await?;
-            if let met @ Verdict::Met { .. } = requirement.evaluate(digest, &ancestor, &findings) {
-                return Ok(met);
+            match requirement.evaluate(digest, &ancestor, &findings) {
+                met @ Verdict::Met { .. } => return Ok(met),
+                Verdict::Unmet(of_ancestor) => unmet.again_at = earlier(unmet.again_at, of_ancestor.again_at),
             }
         }
         Ok(Verdict::Unmet(unmet))
@@ -219,7 +221,7 @@ impl Registry {
         let key = (repository.clone(), stored.digest, current.trust);
         let now = self.clock.now();
         if let Some(findings) = self.findings.get(&key)
-            && !findings.iter().any(|finding| has_ended(finding, now))
+            && !findings.iter().any(|finding| may_have_changed(finding, now))
         {
             return Ok(findings);
         }
@@ -293,6 +295,6 @@ impl Registry {
     }
 }
 
-fn has_ended(finding: &Finding, now: Timestamp) -> bool {
-    matches!(&finding.outcome, Outcome::Verified { until: Some(until), .. } if now >= *until)
+fn may_have_changed(finding: &Finding, now: Timestamp) -> bool {
+    finding.outcome.changes_at().is_some_and(|moment| now >= moment)
 }

@@ -168,7 +168,7 @@ impl Registry {
         Ok(own
             .filter_map(|finding| match finding.outcome {
                 Outcome::Verified { .. } => None,
-                Outcome::Nothing { expected, found } => {
+                Outcome::Nothing { expected, found, .. } => {
                     Some(format!("kept, but counts for nothing now: expected {expected}, found {found}"))
                 }
             })

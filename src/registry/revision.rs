@@ -24,7 +24,6 @@ pub(super) const MODEL: &str = "policies/model.conf";
 /// One snapshot of all that decides: nothing of it ever changes.
 pub struct Revision {
     id: Digest,
-    hostname: String,
     files: Files,
     trust: Trust,
     requirements: Requirements,
@@ -36,11 +35,12 @@ pub struct Revision {
 
 impl Revision {
     /// Loads everything or nothing: trust, requirements, the policy with its guard rails, and its own tests.
-    /// As many mistakes as can be seen are told at once. `hostname` is what references name.
-    pub async fn load(files: Files, hostname: &str) -> Result<Self, Vec<Mistake>> {
+    /// As many mistakes as can be seen are told at once. `hostnames` are what
+    /// references name: the hostname, then its aliases.
+    pub async fn load(files: Files, hostnames: &[String]) -> Result<Self, Vec<Mistake>> {
         let mut mistakes = Vec::new();
         let policy = note(&mut mistakes, Policy::parse(&files));
-        let trust = note(&mut mistakes, Trust::parse(&files));
+        let trust = note(&mut mistakes, Trust::parse(&files, hostnames));
         let requirements = trust.as_ref().and_then(|trust| note(&mut mistakes, Requirements::parse(&files, trust)));
         let (Some(policy), Some(trust), Some(requirements)) = (policy, trust, requirements) else {
             return Err(mistakes);
@@ -55,18 +55,13 @@ impl Revision {
             _ => return Err(mistakes),
         };
         cases::check(&files, authorizer.as_ref())?;
-        let (id, hostname, decided) = (id(&files), hostname.to_owned(), Cache::new(REMEMBERED));
-        Ok(Self { id, hostname, files, trust, requirements, policy, modes, authorizer, decided })
+        let (id, decided) = (id(&files), Cache::new(REMEMBERED));
+        Ok(Self { id, files, trust, requirements, policy, modes, authorizer, decided })
     }
 
     /// The SHA-256 over all files, with their names.
     pub fn id(&self) -> &Digest {
         &self.id
-    }
-
-    /// What references name: the scopes of notation's trust policy begin with it.
-    pub fn hostname(&self) -> &str {
-        &self.hostname
     }
 
     /// The files that it was loaded from, so that it can be stored and loaded again.
@@ -188,7 +183,7 @@ mod tests {
     }
 
     async fn load(changes: &[(&str, &str)]) -> Result<Revision, Vec<Mistake>> {
-        Revision::load(files(changes), "localhost:5000").await
+        Revision::load(files(changes), &["localhost:5000".to_owned()]).await
     }
 
     async fn refused(changes: &[(&str, &str)], place: &str, clause: &str) {
@@ -201,7 +196,7 @@ mod tests {
     async fn what_is_in_the_repository_loads() {
         let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
         let files = crate::config::files::read(&root.join("policies"), &root.join("trust")).unwrap();
-        let revision = Revision::load(files, "localhost:5000").await.unwrap();
+        let revision = Revision::load(files, &["localhost:5000".to_owned()]).await.unwrap();
         assert!(!revision.access(&Who::Anonymous, &"sandbox/a".parse().unwrap()).unwrap().is_empty());
     }
 

@@ -11,8 +11,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use condition::{Clause, Facts};
 
+use crate::clock::Timestamp;
 use crate::files::Files;
-use crate::gate::{Finding, Mode, RequirementName, SignerName, Unmet, Verdict};
+use crate::gate::{Finding, Mode, Outcome, RequirementName, SignerName, Unmet, Verdict};
 use crate::mistake::Mistake;
 use crate::oci::Digest;
 use crate::trust::Trust;
@@ -100,7 +101,7 @@ impl Requirement {
             conditions: self.clause.explain(&facts),
             evidence: findings.iter().take(FINDINGS_TOLD).cloned().collect(),
             hint: None,
-            again_at: None,
+            again_at: findings.iter().filter_map(|finding| again_at(&finding.outcome)).min(),
         }))
     }
 
@@ -117,6 +118,13 @@ impl Requirement {
     /// Whether whatever meets this surely meets `other`; when in doubt, no. One that is not enforced implies nothing.
     pub fn implies(&self, other: &Self) -> bool {
         self.mode == Mode::Enforce && implication::implies(&self.clause, &other.clause)
+    }
+}
+
+fn again_at(outcome: &Outcome) -> Option<Timestamp> {
+    match outcome {
+        Outcome::Nothing { again_at, .. } => *again_at,
+        Outcome::Verified { .. } => None,
     }
 }
 

@@ -19,7 +19,7 @@ fn trust() -> Trust {
     text += "[kl]\ntrusted_root = \"r.json\"\ncertificate_oidc_issuer = \"i\"\ncertificate_identity = \"x\"\n";
     files.insert("trust/r.json".to_owned(), Vec::new());
     files.insert(Trust::FILE.to_owned(), text.into_bytes());
-    Trust::parse(&files).unwrap()
+    Trust::parse(&files, &[]).unwrap()
 }
 
 fn parse(text: &str) -> Result<Requirements, Vec<Mistake>> {
@@ -55,7 +55,7 @@ fn signed(signers: &[&str], identity: &str, until: Option<i64>) -> Finding {
 }
 
 fn nothing(evidence: &str) -> Finding {
-    let outcome = Outcome::Nothing { expected: "x".to_owned(), found: "y".to_owned() };
+    let outcome = Outcome::nothing("x", "y");
     Finding { evidence: Digest::sha256(evidence.as_bytes()), shape: Shape::CosignSignature, outcome }
 }
 

@@ -25,7 +25,9 @@ impl Trust {
     pub const FILE: &'static str = "trust/signers.toml";
 
     /// Reads `trust/signers.toml` and the keys that it names; every mistake is told at once.
-    pub fn parse(files: &Files) -> Result<Self, Vec<Mistake>> {
+    ///
+    /// `hostnames` are the names of this registry, the first its own: notation's scopes begin with one of them.
+    pub fn parse(files: &Files, _hostnames: &[String]) -> Result<Self, Vec<Mistake>> {
         signer::parse(files).map(|signers| Self { signers })
     }
 

@@ -22,7 +22,7 @@ fn files(signers: &str) -> Files {
 
 /// The one mistake in `signers`, with its line.
 fn mistake(signers: &str) -> String {
-    let mistakes = Trust::parse(&files(signers)).unwrap_err();
+    let mistakes = Trust::parse(&files(signers), &[]).unwrap_err();
     assert_eq!(mistakes.len(), 1, "{mistakes:?}");
     mistakes[0].to_string()
 }
@@ -39,7 +39,7 @@ fn signers_are_read_by_name() {
         [acme]
         notation_policy = "acme-images"
     "#;
-    let trust = Trust::parse(&files(text)).unwrap();
+    let trust = Trust::parse(&files(text), &[]).unwrap();
     let names: Vec<_> = trust.signers().map(|signer| signer.name().as_str()).collect();
     assert_eq!(names, ["acme", "keyless", "release"]);
     let kind = |name: &str| trust.signer(&name.parse().unwrap()).unwrap().kind();
@@ -50,13 +50,13 @@ fn signers_are_read_by_name() {
 
 #[test]
 fn an_absent_file_is_a_mistake() {
-    assert_eq!(Trust::parse(&Files::new()).unwrap_err()[0].file, "trust/signers.toml");
+    assert_eq!(Trust::parse(&Files::new(), &[]).unwrap_err()[0].file, "trust/signers.toml");
 }
 
 #[test]
 fn every_mistake_is_told_with_its_line() {
     let text = "[Release]\ncosign_key = \"cosign/release.pub\"\n[a]\n[b]\ncosign_key = \"cosign/absent.pub\"\nx = 1\n";
-    let lines: Vec<_> = Trust::parse(&files(text)).unwrap_err().iter().map(|mistake| mistake.line).collect();
+    let lines: Vec<_> = Trust::parse(&files(text), &[]).unwrap_err().iter().map(|mistake| mistake.line).collect();
     assert_eq!(lines, [1, 3, 5, 6]);
 }
 
@@ -107,7 +107,7 @@ fn a_bad_glob_is_refused() {
 fn repositories_match_as_casbin_matches() {
     let trust = |glob: &str| {
         let text = format!("[a]\ncosign_key = \"cosign/release.pub\"\nrepositories = [\"{glob}\"]\n");
-        Trust::parse(&files(&text)).unwrap()
+        Trust::parse(&files(&text), &[]).unwrap()
     };
     for glob in ["prod/**", "prod/*", "**", "*", "prod", "p?od/{a,b}"] {
         let trust = trust(glob);

@@ -96,7 +96,7 @@ pub(crate) fn trust_of(keys: &[(&str, Vec<u8>)]) -> Trust {
         files.insert(format!("trust/cosign/{name}.pub"), pem.clone());
     }
     files.insert(Trust::FILE.to_owned(), signers.into_bytes());
-    Trust::parse(&files).expect("a trust store")
+    Trust::parse(&files, &[]).expect("a trust store")
 }
 
 /// The signers of each finding; none for one that counts for nothing.

@@ -65,13 +65,15 @@ impl Verifier for SignatureVerifier {
 
 fn told_in_brief(outcome: Outcome) -> Outcome {
     match outcome {
-        Outcome::Nothing { expected, found } => Outcome::Nothing { expected: brief(expected), found: brief(found) },
+        Outcome::Nothing { expected, found, again_at } => {
+            Outcome::Nothing { expected: brief(expected), found: brief(found), again_at }
+        }
         verified @ Outcome::Verified { .. } => verified,
     }
 }
 
 fn nothing(keys: &Keys<'_>, found: impl Into<String>) -> Outcome {
-    Outcome::Nothing { expected: keys.expected(), found: found.into() }
+    Outcome::nothing(keys.expected(), found)
 }
 
 /// Each layer is a signature of its own: one that is junk hides no other.
@@ -80,7 +82,7 @@ fn signatures(evidence: &Evidence<'_>, keys: &Keys<'_>) -> Vec<Outcome> {
     let outcomes: Vec<_> = layers
         .map(|(layer, bytes)| match simple_signing::parse(layer, bytes) {
             Ok(signature) => simple_signature(evidence, keys, bytes, &signature),
-            Err(falsehood) => Outcome::Nothing { expected: falsehood.expected, found: falsehood.found },
+            Err(falsehood) => Outcome::nothing(falsehood.expected, falsehood.found),
         })
         .collect();
     if outcomes.is_empty() { vec![nothing(keys, "no layer")] } else { outcomes }
@@ -93,10 +95,8 @@ fn simple_signature(
     signature: &simple_signing::SignedPayload<'_>,
 ) -> Outcome {
     if signature.subject != evidence.subject {
-        return Outcome::Nothing {
-            expected: format!("a signature of {}", evidence.subject),
-            found: format!("a signature of {}", signature.subject),
-        };
+        let expected = format!("a signature of {}", evidence.subject);
+        return Outcome::nothing(expected, format!("a signature of {}", signature.subject));
     }
     let logged = Logged { message: payload, payload: None, signature: &signature.signature };
     // A log entry that does not parse is as foreign as one about something else.
@@ -120,7 +120,7 @@ fn bundle(evidence: &Evidence<'_>, keys: &Keys<'_>) -> Outcome {
     match Bundle::parse(bytes) {
         Ok(Bundle::Known(known)) => known_bundle(evidence, keys, &known),
         Ok(Bundle::Newer(version)) => nothing(keys, format!("a bundle of a version that is not read: {version:?}")),
-        Err(falsehood) => Outcome::Nothing { expected: falsehood.expected, found: falsehood.found },
+        Err(falsehood) => Outcome::nothing(falsehood.expected, falsehood.found),
     }
 }
 
@@ -130,15 +130,15 @@ fn known_bundle(evidence: &Evidence<'_>, keys: &Keys<'_>, known: &Known) -> Outc
     };
     let statement = match envelope.statement() {
         Ok(statement) => statement,
-        Err(falsehood) => return Outcome::Nothing { expected: falsehood.expected, found: falsehood.found },
+        Err(falsehood) => return Outcome::nothing(falsehood.expected, falsehood.found),
     };
     if !statement.names(&evidence.subject) {
         let expected = format!("a statement about {}", evidence.subject);
-        return Outcome::Nothing { expected, found: "a statement about something else".to_owned() };
+        return Outcome::nothing(expected, "a statement about something else");
     }
     if statement.predicate_type() != SIGNATURE_PREDICATE {
         let found = format!("an attestation of type {}", statement.predicate_type());
-        return Outcome::Nothing { expected: "a signature".to_owned(), found };
+        return Outcome::nothing("a signature", found);
     }
     if known.material == Material::Certificate {
         return nothing(keys, "a keyless signature, which is not judged yet");

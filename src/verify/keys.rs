@@ -53,7 +53,7 @@ impl<'a> Keys<'a> {
             }
             None => "a signature by none of the keys in the trust store".to_owned(),
         };
-        Outcome::Nothing { expected: self.expected(), found }
+        Outcome::nothing(self.expected(), found)
     }
 
     /// What would have counted here.

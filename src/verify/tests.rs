@@ -83,7 +83,7 @@ fn a_signer_counts_only_in_its_repositories() {
     files.insert("trust/release.pub".to_owned(), read("release.pub"));
     let text = b"[release]\ncosign_key = \"release.pub\"\nrepositories = [\"prod/**\"]\n";
     files.insert("trust/signers.toml".to_owned(), text.to_vec());
-    let trust = crate::trust::Trust::parse(&files).unwrap();
+    let trust = crate::trust::Trust::parse(&files, &[]).unwrap();
     let case = Case::read("sig-release");
     let within = case.judge_in("prod/a/b", Shape::CosignSignature, image(), &trust);
     assert_eq!(signers(&within), [["release"]]);

@@ -257,7 +257,7 @@ impl House {
 }
 
 async fn load(files: Files) -> Revision {
-    match Revision::load(files, "registry.example.org").await {
+    match Revision::load(files, &["registry.example.org".to_owned()]).await {
         Ok(revision) => revision,
         Err(mistakes) => panic!("{mistakes:?}"),
     }
