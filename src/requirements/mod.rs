@@ -1,6 +1,7 @@
 //! Requirements: named conditions over signers and attestations.
 
 mod condition;
+mod hint;
 mod implication;
 mod matching;
 mod parse;
@@ -42,6 +43,8 @@ pub struct Requirement {
     except: Vec<String>,
     tag_fallback: TagFallback,
     signers: BTreeSet<SignerName>,
+    /// How each signer is known, in words.
+    known: BTreeMap<SignerName, String>,
     line: usize,
 }
 
@@ -124,14 +127,15 @@ impl Requirement {
     }
 
     fn unmet(&self, digest: &Digest, facts: &Facts<'_>, findings: &[Finding]) -> Unmet {
+        let again_at = findings.iter().filter_map(|finding| again_at(&finding.outcome)).min();
         Unmet {
             requirement: self.name.clone(),
             digest: *digest,
             reason: self.reason(facts, findings),
             conditions: self.clause.explain(facts),
             evidence: told(findings),
-            hint: None,
-            again_at: findings.iter().filter_map(|finding| again_at(&finding.outcome)).min(),
+            hint: Some(hint::words(&self.clause, digest, facts, &self.known, again_at)),
+            again_at,
         }
     }
 
