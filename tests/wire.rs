@@ -11,7 +11,15 @@ mod log;
 mod operate;
 #[path = "wire/program.rs"]
 mod program;
+#[path = "wire/tiny.rs"]
+mod tiny;
 #[path = "wire/tls.rs"]
 mod tls;
 #[path = "wire/uploads.rs"]
 mod uploads;
+#[path = "wire/verifier.rs"]
+mod verifier;
+#[path = "wire/verify.rs"]
+mod verify;
+#[path = "wire/verify_hostile.rs"]
+mod verify_hostile;

@@ -7,6 +7,7 @@ pub mod explanation;
 pub mod htpasswd;
 pub mod init;
 pub mod serve;
+pub mod verify;
 
 use std::process::ExitCode;
 
@@ -28,6 +29,8 @@ pub enum Command {
     Serve(serve::Args),
     /// Tells what would be enforced, every mistake with file and line, and what is likely not meant
     Check(check::Args),
+    /// Judges a manifest of any registry, or of a layout on disk, as the gate would
+    Verify(verify::Args),
     /// Writes a commented tree to start from, with three users
     Init(init::Args),
     /// Sets the password of a user
