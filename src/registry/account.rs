@@ -2,9 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::authz::{Effect, Line, Policy, PullTerms};
 use crate::clock::Timestamp;
 use crate::gate::{Action, Explanation, Mode, RequirementName};
-use crate::oci::Digest;
+use crate::oci::{Digest, Reference};
+use crate::requirements::Requirement;
+
+use super::current::Current;
+use super::{Error, Insight, Withheld};
 
 /// Whether someone may do something now, and all that it rests on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,4 +84,110 @@ pub struct Passed {
     pub at: Option<Timestamp>,
     /// Why it is not served.
     pub reason: String,
+}
+
+/// Who asks for what, and what is granted.
+pub(super) fn account(insight: &Insight, action: Action, reference: Option<&Reference>) -> Result<Account, Error> {
+    let (revision, access) = (&insight.current().revision, insight.access());
+    let (who, repository) = (access.who(), access.repository());
+    let names = revision.granted(who, repository, action)?;
+    let mode = |name: &RequirementName| revision.requirements().by_name(name).map(Requirement::mode);
+    let strictest = names.iter().filter_map(mode).max();
+    let everything = names.iter().any(RequirementName::is_unverified);
+    let granted = |name: &RequirementName| {
+        let decides = if everything { name.is_unverified() } else { decides(action, mode(name), strictest) };
+        Granted { requirement: name.clone(), mode: mode(name), decides }
+    };
+    Ok(Account {
+        who: who.to_string(),
+        action,
+        repository: repository.to_string(),
+        reference: reference.map(ToString::to_string),
+        allowed: None,
+        reason: String::new(),
+        grants: names.iter().map(granted).collect(),
+        lines: insight.is_full().then(|| lines(insight, action)),
+        own_model: insight.is_full() && revision.has_own_model(),
+        digest: None,
+        judged_as: None,
+        passed: Vec::new(),
+        requirements: Vec::new(),
+    })
+}
+
+/// As [`Access::decide`] sees it: what is not enforced gives way to what is, and never admits a tag.
+fn decides(action: Action, mode: Option<Mode>, strictest: Option<Mode>) -> bool {
+    let enforced = Some(Mode::Enforce);
+    match action {
+        Action::Pull => mode == enforced || strictest != enforced,
+        Action::Push => mode == enforced,
+        Action::Sign | Action::Delete | Action::Promote | Action::Admin => true,
+    }
+}
+
+fn lines(insight: &Insight, action: Action) -> Vec<PolicyLine> {
+    let (revision, access) = (&insight.current().revision, insight.access());
+    let who = access.who().to_string();
+    let told = |line: &Line| {
+        let chain = revision.policy().roles().chain(&who, &line.subject);
+        let member = |(member, role, at): (&str, &str, usize)| format!("{}:{at}: g, {member}, {role}", Policy::FILE);
+        PolicyLine {
+            place: format!("{}:{}", Policy::FILE, line.line),
+            text: line.to_string(),
+            denies: line.effect == Effect::Deny,
+            through: chain.into_iter().map(member).collect(),
+        }
+    };
+    revision.lines_for(access.who(), access.repository(), action).into_iter().map(told).collect()
+}
+
+impl Account {
+    pub(super) fn allow(&mut self, reason: impl Into<String>) {
+        self.allowed = Some(true);
+        self.reason = reason.into();
+    }
+
+    /// Not allowed, for this refusal; an error if it is none.
+    pub(super) fn refuse(&mut self, error: Error) -> Result<(), Error> {
+        if matches!(error, Error::Unavailable(_) | Error::Full) {
+            return Err(error);
+        }
+        self.allowed = Some(false);
+        self.reason = error.to_string();
+        Ok(())
+    }
+
+    /// What is never judged: granted, or this refusal.
+    pub(super) fn granted(&mut self, refused: Option<Error>) -> Result<(), Error> {
+        if let Some(error) = refused {
+            return self.refuse(error);
+        }
+        self.allow(format!("{} is granted, and never judged", self.action));
+        Ok(())
+    }
+
+    pub(super) fn withhold(&mut self, withheld: Withheld, current: &Current) {
+        let mode = |name: &RequirementName| {
+            current.revision.requirements().by_name(name).map(Requirement::mode).unwrap_or_default()
+        };
+        self.allowed = Some(false);
+        self.reason = withheld.reason;
+        let told = withheld.requirements.into_iter().map(|unmet| {
+            let mode = mode(&unmet.requirement);
+            Explanation::of_refusal(unmet, mode)
+        });
+        self.requirements = told.collect();
+    }
+
+    pub(super) fn depends(&mut self, reason: impl Into<String>) {
+        self.reason = reason.into();
+    }
+
+    /// For a pull of nothing in particular.
+    pub(super) fn undecided(&mut self, terms: &PullTerms) {
+        match terms {
+            PullTerms::Everything | PullTerms::Signing => self.allow("granted whatever the verdict"),
+            PullTerms::Conditional { .. } | PullTerms::Nothing => self.depends("it depends on what is pulled"),
+        }
+    }
 }

@@ -1,19 +1,26 @@
 //! Explanations: what someone may do, and why, told by the very functions that decide it.
 
-use crate::authz::{Access, InRepository, Policy, Pull, PullTerms, Push};
+use crate::authz::{Access, InRepository, Pull, PullTerms, Push};
 use crate::gate::{Action, Explanation, RequirementName, Verdict};
-use crate::metadata::Kind;
+use crate::metadata::{Kind, Push as TagPush};
 use crate::oci::{Digest, Reference, RepositoryName};
 
-use super::account::{Account, Granted, Passed, PolicyLine};
+use super::account::{Account, Passed, account};
 use super::allowed::lacks;
 use super::current::Current;
 use super::push::{sets_no_tag, tag_requirements};
 use super::resolve::{Decision, Resolved};
-use super::{Allowed, Error, Insight, Registry, Withheld};
+use super::{Allowed, Error, Insight, Lenience, Registry};
 
 /// How often evidence may change while it is told.
 const TRIES: usize = 3;
+
+const EVERYTHING: &str = "unverified is granted, which everything meets";
+const MET: &str = "a requirement is met";
+
+fn lenient(lenience: &Lenience) -> String {
+    format!("{}; served all the same, for it is not enforced", lenience.reason)
+}
 
 impl Registry {
     /// Whether the person that `insight` is about may do `action`, to `reference` if one is given, and all that it
@@ -62,7 +69,7 @@ impl Registry {
             }
             Some(Reference::Tag(tag)) => match self.walk(&allowed, tag).await {
                 Ok(mut walk) => {
-                    let told = |(push, reason): (crate::metadata::Push, String)| {
+                    let told = |(push, reason): (TagPush, String)| {
                         let full = insight.is_full();
                         Passed { digest: full.then_some(push.digest), at: full.then_some(push.at), reason }
                     };
@@ -106,14 +113,15 @@ impl Registry {
         resolved: Resolved,
         account: &mut Account,
     ) -> Result<(), Error> {
-        account.allowed = Some(true);
         account.digest = Some(resolved.digest);
-        account.reason = match (resolved.lenience, allowed.access().terms()) {
-            (Some(lenience), _) => format!("{}; served all the same, for it is not enforced", lenience.reason),
-            (None, PullTerms::Signing) => "granted to read what is signed; blobs of objects are not served".to_owned(),
-            (None, PullTerms::Everything) => "unverified is granted, which everything meets".to_owned(),
-            (None, PullTerms::Conditional { .. } | PullTerms::Nothing) => "a requirement is met".to_owned(),
-        };
+        match (resolved.lenience, allowed.access().terms()) {
+            (Some(lenience), _) => account.allow(lenient(&lenience)),
+            (None, PullTerms::Signing) => {
+                account.allow("sign reads manifests whatever their verdict, and no object's blobs");
+            }
+            (None, PullTerms::Everything) => account.allow(EVERYTHING),
+            (None, PullTerms::Conditional { .. } | PullTerms::Nothing) => account.allow(MET),
+        }
         let PullTerms::Conditional { requirements, .. } = allowed.access().terms() else { return Ok(()) };
         let target = self.judged_digest(allowed, &resolved.digest).await?;
         account.judged_as = (target != resolved.digest).then_some(target);
@@ -130,12 +138,11 @@ impl Registry {
         account: &mut Account,
     ) -> Result<(), Error> {
         if let Decision::Admitted { lenience, .. } = self.decide_blob(allowed, digest).await? {
-            account.allowed = Some(true);
             account.digest = Some(*digest);
-            account.reason = match lenience {
-                Some(lenience) => format!("{}; served all the same, for it is not enforced", lenience.reason),
+            account.allow(match lenience {
+                Some(lenience) => lenient(&lenience),
                 None => "a blob that is shown, by itself or through a manifest that holds it".to_owned(),
-            };
+            });
             return Ok(());
         }
         if !insight.is_full() {
@@ -160,8 +167,7 @@ impl Registry {
         let Some(push) = sign.also(sign.access().push()) else { return account.refuse(sets_no_tag()) };
         let requirements = match tag_requirements(&push) {
             Ok(&[]) => {
-                account.allowed = Some(true);
-                account.reason = "unverified is granted, which everything meets".to_owned();
+                account.allow(EVERYTHING);
                 return Ok(());
             }
             Ok(requirements) => requirements,
@@ -172,16 +178,15 @@ impl Registry {
             None => None,
         };
         let Some(digest) = stored else {
-            account.reason =
-                "what is pushed by digest needs no requirement; a tag is judged by what it is set on, which was not named or is not here"
-                    .to_owned();
+            account.depends(
+                "a push by digest is not judged; a tag is, on the object that it is set on, which is not here to be judged",
+            );
             return Ok(());
         };
         account.digest = Some(digest);
         match self.judge_tag(&push, &digest).await {
             Ok(()) => {
-                account.allowed = Some(true);
-                account.reason = "a requirement is met".to_owned();
+                account.allow(MET);
                 account.requirements = self.explain_each(&push, &digest, requirements).await?;
                 Ok(())
             }
@@ -265,105 +270,5 @@ impl Registry {
             }
         }
         Err(Error::Unavailable(format!("evidence about {digest} changes while it is told")))
-    }
-}
-
-/// Who asks for what, and what is granted.
-fn account(insight: &Insight, action: Action, reference: Option<&Reference>) -> Result<Account, Error> {
-    let (revision, access) = (&insight.current().revision, insight.access());
-    let (who, repository) = (access.who(), access.repository());
-    let names = revision.granted(who, repository, action)?;
-    let mode = |name: &RequirementName| revision.requirements().by_name(name).map(|one| one.mode());
-    let strictest = names.iter().filter_map(mode).max();
-    let everything = names.iter().any(RequirementName::is_unverified);
-    let granted = |name: &RequirementName| {
-        let decides = if everything { name.is_unverified() } else { decides(action, mode(name), strictest) };
-        Granted { requirement: name.clone(), mode: mode(name), decides }
-    };
-    Ok(Account {
-        who: who.to_string(),
-        action,
-        repository: repository.to_string(),
-        reference: reference.map(ToString::to_string),
-        allowed: None,
-        reason: String::new(),
-        grants: names.iter().map(granted).collect(),
-        lines: insight.is_full().then(|| lines(insight, action)),
-        own_model: insight.is_full() && revision.has_own_model(),
-        digest: None,
-        judged_as: None,
-        passed: Vec::new(),
-        requirements: Vec::new(),
-    })
-}
-
-/// As [`Access::decide`] sees it: what is not enforced gives way to what is, and never admits a tag.
-fn decides(action: Action, mode: Option<crate::gate::Mode>, strictest: Option<crate::gate::Mode>) -> bool {
-    let enforced = Some(crate::gate::Mode::Enforce);
-    mode == enforced || (action == Action::Pull && strictest != enforced)
-}
-
-fn lines(insight: &Insight, action: Action) -> Vec<PolicyLine> {
-    let (revision, access) = (&insight.current().revision, insight.access());
-    let who = access.who().to_string();
-    let told = |line: &crate::authz::Line| {
-        let chain = revision.policy().roles().chain(&who, &line.subject);
-        let member = |(member, role, at): (&str, &str, usize)| format!("{}:{at}: g, {member}, {role}", Policy::FILE);
-        PolicyLine {
-            place: format!("{}:{}", Policy::FILE, line.line),
-            text: line.to_string(),
-            denies: line.effect == crate::authz::Effect::Deny,
-            through: chain.into_iter().map(member).collect(),
-        }
-    };
-    revision.lines_for(access.who(), access.repository(), action).into_iter().map(told).collect()
-}
-
-impl Account {
-    /// Not allowed, for this refusal; an error if it is none.
-    fn refuse(&mut self, error: Error) -> Result<(), Error> {
-        if matches!(error, Error::Unavailable(_) | Error::Full) {
-            return Err(error);
-        }
-        self.allowed = Some(false);
-        self.reason = error.to_string();
-        Ok(())
-    }
-
-    /// What is never judged: granted, or this refusal.
-    fn granted(&mut self, refused: Option<Error>) -> Result<(), Error> {
-        match refused {
-            Some(error) => self.refuse(error),
-            None => {
-                self.allowed = Some(true);
-                self.reason = format!("{} is granted, and never judged", self.action);
-                Ok(())
-            }
-        }
-    }
-
-    fn withhold(&mut self, withheld: Withheld, current: &Current) {
-        let mode = |name: &RequirementName| {
-            current.revision.requirements().by_name(name).map(|one| one.mode()).unwrap_or_default()
-        };
-        self.allowed = Some(false);
-        self.reason = withheld.reason;
-        let told = withheld.requirements.into_iter().map(|unmet| {
-            let mode = mode(&unmet.requirement);
-            Explanation::of_refusal(unmet, mode)
-        });
-        self.requirements = told.collect();
-    }
-
-    fn undecided(&mut self, terms: &PullTerms) {
-        self.reason = match terms {
-            PullTerms::Everything | PullTerms::Signing => {
-                self.allowed = Some(true);
-                "granted whatever the verdict".to_owned()
-            }
-            PullTerms::Conditional { .. } | PullTerms::Nothing => {
-                "it depends on what is pulled: name a tag or a digest".to_owned()
-            }
-        };
     }
 }
