@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Parser as _;
 use hallmark::app::{self, Options};
-use hallmark::cli::{Cli, Command, Exit, check, htpasswd, init, serve, verify};
+use hallmark::cli::{Cli, Command, Exit, check, explain, htpasswd, init, serve, verify};
 use hallmark::clock::SystemClock;
 use hallmark::http::Format;
 
@@ -23,6 +23,7 @@ fn main() -> ExitCode {
         Command::Serve(args) => serve(&args),
         Command::Check(args) => check(&args).into(),
         Command::Verify(args) => verify(&args).into(),
+        Command::Explain(args) => explain(&args).into(),
         Command::Init(args) => init::run(&args, &mut std::io::stdout().lock()).into(),
         Command::Htpasswd(args) => {
             htpasswd::run(&args, &mut std::io::stdin().lock(), &mut std::io::stdout().lock()).into()
@@ -90,4 +91,12 @@ fn verify(args: &verify::Args) -> Exit {
         runtime.block_on(verify::run(args, &SystemClock, &mut std::io::stdout().lock()))
     };
     runtime.map_or(Exit::CouldNotTell, judged)
+}
+
+fn explain(args: &explain::Args) -> Exit {
+    // An error is a provider that is there already.
+    drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let (mut out, mut complaints) = (std::io::stdout().lock(), std::io::stderr().lock());
+    runtime.map_or(Exit::CouldNotTell, |runtime| runtime.block_on(explain::run(args, &mut out, &mut complaints)))
 }
