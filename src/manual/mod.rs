@@ -5,6 +5,7 @@
 //! - [`architecture`]: floors, fences, seams, and the one line that every request follows.
 //! - [`a_pull`] and [`a_push`]: both, function by function.
 //! - [`verdicts`]: what a verdict depends on, and how long it is remembered.
+//! - [`a_verification`]: `hallmark verify`, which asks the gate's question of any registry.
 //! - [`storage`]: the disk, the order of what becomes durable, collection.
 //! - [`threats`]: what is assumed and where it is stopped, in short.
 //! - [`adding_an_endpoint`]: the list that a new endpoint touches.
@@ -12,6 +13,7 @@
 
 pub mod a_pull;
 pub mod a_push;
+pub mod a_verification;
 pub mod adding_an_endpoint;
 pub mod architecture;
 pub mod glossary;
