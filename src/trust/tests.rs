@@ -44,7 +44,7 @@ fn signers_are_read_by_name() {
     assert_eq!(names, ["acme", "keyless", "release"]);
     let kind = |name: &str| trust.signer(&name.parse().unwrap()).unwrap().kind();
     assert!(matches!(kind("release"), SignerKind::CosignKey(_)));
-    assert!(matches!(kind("acme"), SignerKind::Notation { policy } if policy == "acme-images"));
+    assert!(matches!(kind("acme"), SignerKind::Notation { policy, .. } if policy == "acme-images"));
     assert!(matches!(kind("keyless"), SignerKind::Keyless { identity: Pattern::Matching(_), .. }));
 }
 

@@ -58,7 +58,10 @@ impl Chain {
         for pair in self.0.windows(2) {
             let [certificate, issuer] = pair else { continue };
             if certificate.has_weak_signature() {
-                return Err(Falsehood::new("certificates signed with SHA-2", format!("another: {}", certificate.subject())));
+                return Err(Falsehood::new(
+                    "certificates signed with SHA-2",
+                    format!("another: {}", certificate.subject()),
+                ));
             }
             if certificate.is_self_signed() {
                 let found = format!("{}, which is self-signed and not the last", certificate.subject());

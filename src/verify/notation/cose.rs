@@ -30,7 +30,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Envelope, Falsehood> {
     let Value::Map(headers) = read(&protected)? else {
         return Err(Falsehood::new(WHAT, "protected headers that are no map"));
     };
-    let (mut headers, mut unprotected) = (Fields::of(headers)?, Fields::of(unprotected)?);
+    let (headers, mut unprotected) = (Fields::of(headers)?, Fields::of(unprotected)?);
     if headers.0.iter().any(|(label, _)| unprotected.0.iter().any(|(other, _)| other == label)) {
         return Err(Falsehood::new("each header once", "one that is both protected and unprotected"));
     }
@@ -43,7 +43,8 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Envelope, Falsehood> {
 /// Exactly one value, with nothing after it.
 fn read(bytes: &[u8]) -> Result<Value, Falsehood> {
     let mut rest = bytes;
-    let value = coset::cbor::de::from_reader(&mut rest).map_err(|_cbor| Falsehood::new(WHAT, "bytes that are no CBOR"))?;
+    let value =
+        coset::cbor::de::from_reader(&mut rest).map_err(|_cbor| Falsehood::new(WHAT, "bytes that are no CBOR"))?;
     if rest.is_empty() { Ok(value) } else { Err(Falsehood::new(WHAT, "bytes after it")) }
 }
 
@@ -82,7 +83,9 @@ impl Fields {
 
     fn read(mut self) -> Result<Headers, Falsehood> {
         let algorithm = match self.take(&number(ALGORITHM)) {
-            Some(Value::Integer(found)) => Algorithm::numbered(found.into()).ok_or_else(|| i128::from(found).to_string()),
+            Some(Value::Integer(found)) => {
+                Algorithm::numbered(found.into()).ok_or_else(|| i128::from(found).to_string())
+            }
             Some(other) => Err(words(&other)),
             None => return Err(Falsehood::new("the protected header alg", "none")),
         };
@@ -119,7 +122,9 @@ impl Fields {
         };
         let micros = seconds.and_then(|seconds| seconds.checked_mul(1_000_000));
         let expected = || format!("the header {name} as a time with the tag 1, in whole seconds");
-        micros.map(|micros| Some(Timestamp::from_micros(micros))).ok_or_else(|| Falsehood::new(expected(), "something else"))
+        micros
+            .map(|micros| Some(Timestamp::from_micros(micros)))
+            .ok_or_else(|| Falsehood::new(expected(), "something else"))
     }
 }
 

@@ -59,7 +59,10 @@ impl Envelope {
     pub(super) fn bounded(self) -> Result<Self, Falsehood> {
         let count = self.chain.len();
         if count == 0 || count > MAX_CERTIFICATES {
-            return Err(Falsehood::new(format!("a chain of one to {MAX_CERTIFICATES} certificates"), count.to_string()));
+            return Err(Falsehood::new(
+                format!("a chain of one to {MAX_CERTIFICATES} certificates"),
+                count.to_string(),
+            ));
         }
         if self.payload.is_empty() || self.payload.len() > MAX_PAYLOAD {
             let found = format!("one of {}", self.payload.len());
@@ -123,7 +126,10 @@ impl Headers {
             if !required.contains(&name.as_str()) {
                 let present = self.others.contains(name) || name == SIGNING_TIME;
                 let found = if present { "the unknown" } else { "the absent" };
-                return Err(Falsehood::new("no critical header but known ones", format!("{found} critical header {name:?}")));
+                return Err(Falsehood::new(
+                    "no critical header but known ones",
+                    format!("{found} critical header {name:?}"),
+                ));
             }
             if self.critical.iter().skip(index.saturating_add(1)).any(|again| again == name) {
                 return Err(Falsehood::new("each critical header named once", format!("{name:?} twice")));

@@ -33,8 +33,10 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Envelope, Falsehood> {
     if written.signatures.is_some() {
         return Err(Falsehood::new(WHAT, "one that has several signatures"));
     }
-    let headers: Map<String, Value> = encoding::json(&decoded("protected", &written.protected)?, "protected headers in JSON")?;
-    let chain: Option<Vec<_>> = written.header.x5c.iter().map(|certificate| STANDARD.decode(certificate).ok()).collect();
+    let headers: Map<String, Value> =
+        encoding::json(&decoded("protected", &written.protected)?, "protected headers in JSON")?;
+    let chain: Option<Vec<_>> =
+        written.header.x5c.iter().map(|certificate| STANDARD.decode(certificate).ok()).collect();
     Envelope {
         headers: read(headers)?,
         payload: decoded("payload", &written.payload)?,
@@ -55,7 +57,9 @@ fn read(mut fields: Map<String, Value>) -> Result<Headers, Falsehood> {
     let algorithm = required(&mut fields, "alg")?;
     let critical = match fields.remove("crit") {
         None => Vec::new(),
-        Some(list) => serde_json::from_value(list).map_err(|_json| Falsehood::new("crit as a list of names", "another"))?,
+        Some(list) => {
+            serde_json::from_value(list).map_err(|_json| Falsehood::new("crit as a list of names", "another"))?
+        }
     };
     Ok(Headers {
         algorithm: Algorithm::named(&algorithm).ok_or(algorithm),

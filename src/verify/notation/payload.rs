@@ -45,7 +45,12 @@ impl Payload {
     }
 
     /// Whether it is about this digest, and about this media type and size where they are known.
-    pub(super) fn is_about(&self, digest: &Digest, media_type: Option<&str>, size: Option<u64>) -> Result<(), Falsehood> {
+    pub(super) fn is_about(
+        &self,
+        digest: &Digest,
+        media_type: Option<&str>,
+        size: Option<u64>,
+    ) -> Result<(), Falsehood> {
         let Self(target) = self;
         if target.digest != digest.to_string() {
             let found = format!("a signature of {}", target.digest);
