@@ -42,17 +42,23 @@ fn a_leaf_for_another_purpose_counts_for_nothing() {
 
 #[test]
 fn a_leaf_with_another_key_usage_counts_for_nothing() {
-    for usage in [Usage::KeyEncipherment, Usage::DataEncipherment, Usage::KeyAgreement, Usage::KeyCertSign, Usage::CrlSign] {
+    for usage in
+        [Usage::KeyEncipherment, Usage::DataEncipherment, Usage::KeyAgreement, Usage::KeyCertSign, Usage::CrlSign]
+    {
         assert_found(&by_leaf(|leaf| leaf.key_usage(&[Usage::DigitalSignature, usage])), "whose key usage includes");
     }
-    assert_eq!(signers(&by_leaf(|leaf| leaf.key_usage(&[Usage::DigitalSignature, Usage::ContentCommitment]))), ["acme"]);
+    assert_eq!(
+        signers(&by_leaf(|leaf| leaf.key_usage(&[Usage::DigitalSignature, Usage::ContentCommitment]))),
+        ["acme"]
+    );
 }
 
 #[test]
 fn the_key_usage_of_a_leaf_is_there_and_critical() {
     assert_found(&by_leaf(|leaf| leaf.key_usage(&[])), "absent or not critical");
     let digital_signature = [3, 2, 7, 0x80];
-    let written = |critical| by_leaf(|leaf| leaf.key_usage(&[]).extension(&[2, 5, 29, 15], &digital_signature, critical));
+    let written =
+        |critical| by_leaf(|leaf| leaf.key_usage(&[]).extension(&[2, 5, 29, 15], &digital_signature, critical));
     assert_found(&written(false), "absent or not critical");
     assert_eq!(signers(&written(true)), ["acme"]);
 }
@@ -106,16 +112,16 @@ fn leaf_and_issuer_of_one_name_count() {
 
 #[test]
 fn a_chain_out_of_order_counts_for_nothing() {
-    assert_refused("not an authority", |forge| forge.with(|forge| forge.chain.swap(0, 1)));
+    assert_refused("which is a certificate authority's", |forge| forge.with(|forge| forge.chain.swap(0, 1)));
     assert_refused("is self-signed and not the last", |forge| forge.with(|forge| forge.chain.swap(1, 2)));
-    assert_refused("", |forge| forge.with(|forge| forge.chain.reverse()));
+    assert_refused("which is a certificate authority's", |forge| forge.with(|forge| forge.chain.reverse()));
 }
 
 #[test]
 fn a_chain_that_lacks_a_certificate_counts_for_nothing() {
     assert_refused("is not issued by", |forge| forge.with(|forge| drop(forge.chain.remove(1))));
     assert_refused("one that ends in", |forge| forge.with(|forge| drop(forge.chain.pop())));
-    assert_refused("another key", |forge| forge.with(|forge| drop(forge.chain.remove(0))));
+    assert_refused("which is a certificate authority's", |forge| forge.with(|forge| drop(forge.chain.remove(0))));
 }
 
 #[test]
