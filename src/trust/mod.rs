@@ -1,11 +1,17 @@
 //! Signers: names for keys, and later for certificate identities and notation's trust policies.
 
+#[cfg(test)]
+mod authority;
 mod certificate;
+#[cfg(test)]
+mod certificate_tests;
 mod distinguished_name;
 mod extensions;
 mod json_lines;
 mod key;
 mod policy_document;
+#[cfg(test)]
+mod policy_tests;
 mod signer;
 mod statement_document;
 mod subject_pattern;
