@@ -27,3 +27,8 @@ pub mod app;
 pub mod telemetry;
 
 pub mod manual;
+
+#[cfg(test)]
+#[path = "../tests/forge/mod.rs"]
+#[expect(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a forge for tests")]
+pub mod forge;
