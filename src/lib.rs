@@ -7,6 +7,7 @@ pub mod gate;
 pub mod mistake;
 pub mod oci;
 
+pub mod client;
 pub mod config;
 pub mod metadata;
 pub mod store;

@@ -14,6 +14,7 @@ const FLOORS: &[(&str, usize)] = &[
     ("gate", 0),
     ("mistake", 0),
     ("oci", 0),
+    ("client", 1),
     ("config", 1),
     ("metadata", 1),
     ("store", 1),
@@ -41,6 +42,9 @@ const FENCES: &[(&str, &[&str])] = &[
     ("sigstore_verify", &["verify", "trust"]),
     ("openssl", &["verify", "trust"]),
     ("rusqlite", &["metadata"]),
+    ("reqwest", &["client"]),
+    ("http_auth", &["client"]),
+    ("docker_credential", &["client"]),
 ];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {

@@ -3,6 +3,7 @@
 //! Exit codes of every command: 0 is yes, 1 is no, 2 is could not tell (and a command line that is not understood).
 
 pub mod check;
+pub mod explanation;
 pub mod htpasswd;
 pub mod init;
 pub mod serve;

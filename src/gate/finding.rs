@@ -2,14 +2,14 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::SignerName;
 use crate::clock::Timestamp;
 use crate::oci::Digest;
 
 /// The shape in which evidence came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Shape {
     /// Simple-signing layers, under the tag `sha256-<hex>.sig` or as an OCI 1.1 referrer.
@@ -57,11 +57,11 @@ impl fmt::Display for Shape {
 }
 
 /// What a threshold counts once: a key by its `SubjectPublicKeyInfo`, or a root with a distinguished name.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Identity(pub String);
 
 /// One piece of evidence, and what came of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
     /// The evidence manifest.
     pub evidence: Digest,
@@ -72,7 +72,7 @@ pub struct Finding {
 }
 
 /// What came of one signature in a piece of evidence.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "outcome")]
 pub enum Outcome {
     /// It is a signature over the subject by these signers (several names may share one key).

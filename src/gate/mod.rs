@@ -11,7 +11,7 @@ mod who;
 pub use action::Action;
 pub use finding::{Finding, Identity, Outcome, Shape};
 pub use names::{NameError, RequirementName, SignerName};
-pub use verdict::{Condition, Explained, Unmet, Verdict};
+pub use verdict::{Condition, Explained, Explanation, Unmet, Verdict};
 pub use who::{Who, WhoError};
 
 /// How a requirement is applied.

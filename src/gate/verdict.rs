@@ -1,8 +1,8 @@
 //! The answer for one digest under one requirement.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use super::{Finding, RequirementName};
+use super::{Finding, Mode, RequirementName};
 use crate::clock::Timestamp;
 use crate::oci::Digest;
 
@@ -48,15 +48,60 @@ pub struct Unmet {
     pub again_at: Option<Timestamp>,
 }
 
+/// A requirement with its answer for one digest, met or not, in the words of [`Unmet`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Explanation {
+    /// The requirement.
+    pub requirement: RequirementName,
+    /// How it is applied.
+    pub mode: Mode,
+    /// The digest that was judged.
+    pub digest: Digest,
+    /// Whether it meets the requirement.
+    pub met: bool,
+    /// The digest whose evidence is told: the one that was judged, or an index that reaches it.
+    pub through: Digest,
+    /// Until when it is met, if anything in it expires.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+    /// The one clause that says it all.
+    pub reason: String,
+    /// The requirement as a tree, each part with its answer.
+    pub conditions: Explained,
+    /// Each piece of evidence: what it is a signature by, or what was expected and what was found.
+    pub evidence: Vec<Finding>,
+    /// What would make it pass.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}
+
+impl Explanation {
+    /// What a refusal says, as an explanation.
+    pub fn of_refusal(unmet: Unmet, mode: Mode) -> Self {
+        Self {
+            requirement: unmet.requirement,
+            mode,
+            digest: unmet.digest,
+            met: false,
+            through: unmet.digest,
+            until: None,
+            reason: unmet.reason,
+            conditions: unmet.conditions,
+            evidence: unmet.evidence,
+            hint: unmet.hint,
+        }
+    }
+}
+
 /// A condition with its answer, as a tree.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Explained {
     /// The condition in words, for example `signed by release`.
     pub condition: Condition,
     /// Whether it is met.
     pub met: bool,
     /// The conditions that it is made of.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub of: Vec<Explained>,
 }
 

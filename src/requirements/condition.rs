@@ -135,7 +135,7 @@ impl Clause {
             Self::All(parts) => joined(parts, " and "),
             Self::Threshold { count, of } => {
                 let names: Vec<_> = of.iter().map(Leaf::words).collect();
-                format!("{count} of: {}; each by a different key", names.join(", "))
+                format!("{count} of: {}; each by a different identity", names.join(", "))
             }
             Self::Leaf(leaf) => leaf.words(),
         }
@@ -155,7 +155,7 @@ impl Clause {
             Self::Any(parts) => ("any of".to_owned(), parts.iter().map(|part| part.explain(facts)).collect()),
             Self::All(parts) => ("all of".to_owned(), parts.iter().map(|part| part.explain(facts)).collect()),
             Self::Threshold { count, of } => (
-                format!("{count} of {}, each by a different key", of.len()),
+                format!("{count} of {}, each by a different identity", of.len()),
                 of.iter().map(|leaf| leaf.explain(facts)).collect(),
             ),
             Self::Leaf(leaf) => return leaf.explain(facts),

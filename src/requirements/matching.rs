@@ -16,8 +16,29 @@ pub(super) fn met_until(count: usize, leaves: &[Leaf], facts: &Facts<'_>) -> Opt
     ends.into_iter().rev().find(|end| largest(leaves, facts.0.iter().filter(|fact| fact.until >= *end)) >= count)
 }
 
+/// How many more leaves must be met by other identities, and the leaves of which one more would help.
+pub(super) fn wanted<'l>(count: usize, leaves: &'l [Leaf], facts: &Facts<'_>) -> (usize, Vec<&'l Leaf>) {
+    let (edges, identities) = edges(leaves, facts.0.iter());
+    let found = size(edges.clone(), identities);
+    let helps = |at: usize| {
+        let mut more = edges.clone();
+        if let Some(reachable) = more.get_mut(at) {
+            reachable.push(identities);
+        }
+        size(more, identities.saturating_add(1)) > found
+    };
+    let helping = leaves.iter().enumerate().filter(|(at, _)| helps(*at)).map(|(_, leaf)| leaf).collect();
+    (count.saturating_sub(found), helping)
+}
+
 /// The size of the largest matching between leaves and the identities of `facts`.
 fn largest<'a>(leaves: &[Leaf], facts: impl Iterator<Item = &'a Fact<'a>>) -> usize {
+    let (edges, identities) = edges(leaves, facts);
+    size(edges, identities)
+}
+
+/// The identities that can meet each leaf, by number, and how many there are.
+fn edges<'a>(leaves: &[Leaf], facts: impl Iterator<Item = &'a Fact<'a>>) -> (Vec<Vec<usize>>, usize) {
     let mut identities: BTreeMap<&Identity, usize> = BTreeMap::new();
     let mut edges = vec![Vec::new(); leaves.len()];
     for fact in facts {
@@ -29,8 +50,13 @@ fn largest<'a>(leaves: &[Leaf], facts: impl Iterator<Item = &'a Fact<'a>>) -> us
             }
         }
     }
-    let mut matching = Matching { edges, taken: vec![None; identities.len()] };
-    (0..leaves.len()).filter(|leaf| matching.place(*leaf, &mut vec![false; identities.len()])).count()
+    (edges, identities.len())
+}
+
+fn size(edges: Vec<Vec<usize>>, identities: usize) -> usize {
+    let leaves = edges.len();
+    let mut matching = Matching { edges, taken: vec![None; identities] };
+    (0..leaves).filter(|leaf| matching.place(*leaf, &mut vec![false; identities])).count()
 }
 
 struct Matching {

@@ -1,6 +1,7 @@
 //! Requirements: named conditions over signers and attestations.
 
 mod condition;
+mod hint;
 mod implication;
 mod matching;
 mod parse;
@@ -13,7 +14,7 @@ use condition::{Clause, Facts};
 
 use crate::clock::Timestamp;
 use crate::files::Files;
-use crate::gate::{Finding, Mode, Outcome, RequirementName, SignerName, Unmet, Verdict};
+use crate::gate::{Explanation, Finding, Mode, Outcome, RequirementName, SignerName, Unmet, Verdict};
 use crate::mistake::Mistake;
 use crate::oci::Digest;
 use crate::trust::Trust;
@@ -42,6 +43,8 @@ pub struct Requirement {
     except: Vec<String>,
     tag_fallback: TagFallback,
     signers: BTreeSet<SignerName>,
+    /// How each signer is known, in words.
+    known: BTreeMap<SignerName, String>,
     line: usize,
 }
 
@@ -94,15 +97,46 @@ impl Requirement {
         if let Some(until) = self.clause.met_until(&facts) {
             return Verdict::Met { until: until.moment(), through: *through };
         }
-        Verdict::Unmet(Box::new(Unmet {
+        Verdict::Unmet(Box::new(self.unmet(digest, &facts, findings)))
+    }
+
+    /// The same answer as [`Requirement::evaluate`] gives, told in full whether it is met or not.
+    pub fn explain(&self, digest: &Digest, through: &Digest, findings: &[Finding]) -> Explanation {
+        let facts = Facts::of(findings);
+        let Some(until) = self.clause.met_until(&facts) else {
+            let unmet = self.unmet(digest, &facts, findings);
+            return Explanation { through: *through, ..Explanation::of_refusal(unmet, self.mode) };
+        };
+        let reason = if digest == through {
+            "met by evidence about it".to_owned()
+        } else {
+            format!("met by evidence about the index {through}, which reaches it")
+        };
+        Explanation {
+            requirement: self.name.clone(),
+            mode: self.mode,
+            digest: *digest,
+            met: true,
+            through: *through,
+            until: until.moment(),
+            reason,
+            conditions: self.clause.explain(&facts),
+            evidence: told(findings),
+            hint: None,
+        }
+    }
+
+    fn unmet(&self, digest: &Digest, facts: &Facts<'_>, findings: &[Finding]) -> Unmet {
+        let again_at = findings.iter().filter_map(|finding| again_at(&finding.outcome)).min();
+        Unmet {
             requirement: self.name.clone(),
             digest: *digest,
-            reason: self.reason(&facts, findings),
-            conditions: self.clause.explain(&facts),
-            evidence: findings.iter().take(FINDINGS_TOLD).cloned().collect(),
-            hint: None,
-            again_at: findings.iter().filter_map(|finding| again_at(&finding.outcome)).min(),
-        }))
+            reason: self.reason(facts, findings),
+            conditions: self.clause.explain(facts),
+            evidence: told(findings),
+            hint: Some(hint::words(&self.clause, digest, facts, &self.known, again_at)),
+            again_at,
+        }
     }
 
     fn reason(&self, facts: &Facts<'_>, findings: &[Finding]) -> String {
@@ -119,6 +153,10 @@ impl Requirement {
     pub fn implies(&self, other: &Self) -> bool {
         self.mode == Mode::Enforce && implication::implies(&self.clause, &other.clause)
     }
+}
+
+fn told(findings: &[Finding]) -> Vec<Finding> {
+    findings.iter().take(FINDINGS_TOLD).cloned().collect()
 }
 
 fn again_at(outcome: &Outcome) -> Option<Timestamp> {

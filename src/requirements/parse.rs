@@ -1,6 +1,6 @@
 //! `policies/requirements.toml`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use globset::GlobBuilder;
@@ -11,7 +11,7 @@ use crate::document::{Document, Table, Value};
 use crate::files::Files;
 use crate::gate::{Identity, Mode, RequirementName, SignerName, Who};
 use crate::mistake::Mistake;
-use crate::trust::{SignerKind, Trust};
+use crate::trust::{Signer, SignerKind, Trust};
 
 /// How deep conditions may nest.
 const MAX_DEPTH: usize = 8;
@@ -37,6 +37,15 @@ pub(super) fn parse(files: &Files, trust: &Trust) -> Result<BTreeMap<Requirement
         }
     }
     reader.document.finish(all)
+}
+
+/// How a signer is known, in words.
+fn known(signer: &Signer) -> String {
+    match signer.kind() {
+        SignerKind::CosignKey(key) => format!("key {}", key.short()),
+        SignerKind::Notation { policy, .. } => format!("notation statement {policy}"),
+        SignerKind::Keyless { .. } => "a certificate identity, which is not judged yet".to_owned(),
+    }
 }
 
 struct Reader<'a> {
@@ -76,9 +85,10 @@ impl Reader<'_> {
             let message = format!("expected at most {MAX_LEAVES} signers and attestations, found {}", leaves.len());
             self.document.refuse(place, message);
         }
-        let signers = leaves.into_iter().map(|leaf| leaf.signer().clone()).collect();
+        let signers: BTreeSet<_> = leaves.into_iter().map(|leaf| leaf.signer().clone()).collect();
+        let known = signers.iter().filter_map(|name| Some((name.clone(), known(self.trust.signer(name)?)))).collect();
         let line = self.document.line(place);
-        Some(Requirement { name: name?.clone(), clause, mode, protects, except, tag_fallback, signers, line })
+        Some(Requirement { name: name?.clone(), clause, mode, protects, except, tag_fallback, signers, known, line })
     }
 
     fn word<T: Copy + Default>(&mut self, value: Option<&Value<'_>>, words: &[(&str, T)]) -> T {

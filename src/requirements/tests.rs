@@ -299,3 +299,103 @@ fn implication_is_sound_over_all_small_cases() {
         }
     }
 }
+
+/// What would make the requirement `text` pass for the digest of "child", written as D.
+fn hint(text: &str, findings: &[Finding]) -> String {
+    let Verdict::Unmet(unmet) = judge(&requirement(text), findings) else { panic!("met") };
+    unmet.hint.unwrap().replace(&Digest::sha256(b"child").to_string(), "D")
+}
+
+fn key(name: &str) -> String {
+    let file = match name {
+        "a" => "release.pub",
+        "b" => "other.pub",
+        _ => "third.pub",
+    };
+    crate::trust::PublicKey::from_pem(&fixture(file)).unwrap().short().to_owned()
+}
+
+#[test]
+fn a_hint_names_whose_signature_is_missing_and_how_they_are_known() {
+    let (a, b) = (key("a"), key("b"));
+    assert_eq!(hint("signed_by = \"a\"", &[]), format!("a signature of D by a (key {a})"));
+    assert_eq!(hint(A_OR_B, &by(&["c"])), format!("a signature of D by a (key {a}), or by b (key {b})"));
+}
+
+#[test]
+fn a_hint_names_only_the_parts_that_are_missing() {
+    let (a, b) = (key("a"), key("b"));
+    assert_eq!(hint(A_AND_B, &[]), format!("a signature of D by a (key {a}), and by b (key {b})"));
+    assert_eq!(hint(A_AND_B, &by(&["a"])), format!("a signature of D by b (key {b})"));
+}
+
+#[test]
+fn a_hint_of_a_threshold_says_how_many_more_and_by_whom() {
+    let (a, b, c) = (key("a"), key("b"), key("c"));
+    let all =
+        format!("2 of: a signature of D by a (key {a}), by b (key {b}), by c (key {c}); each by a different identity");
+    assert_eq!(hint(TWO_OF_THREE, &[]), all);
+    let more = format!("1 more of: a signature of D by a (key {a}), by c (key {c}); each by a different identity");
+    assert_eq!(hint(TWO_OF_THREE, &by(&["b"])), more);
+}
+
+#[test]
+fn a_hint_of_a_threshold_names_both_names_of_a_shared_identity() {
+    let told = hint(TWO_OF_THREE, &[signed(&["a", "b"], "k", None)]);
+    assert!(
+        told.starts_with("1 more of: a signature of D by a (") && told.contains("by b (") && told.contains("by c ("),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_hint_keeps_what_belongs_together_in_parentheses() {
+    let nested = r#"any = [{ all = [{ signed_by = "a" }, { signed_by = "b" }] }, { signed_by = "c" }]"#;
+    let (a, b, c) = (key("a"), key("b"), key("c"));
+    let told = format!("(a signature of D by a (key {a}), and by b (key {b})), or by c (key {c})");
+    assert_eq!(hint(nested, &[]), told);
+}
+
+#[test]
+fn a_hint_says_what_nobody_can_do() {
+    assert_eq!(hint("any = []", &by(&["a"])), "nothing can: any of nothing is never met");
+    assert!(hint("signed_by = \"kl\"", &[]).ends_with("by kl (a certificate identity, which is not judged yet)"));
+    let attested = hint("attested = \"https://slsa.dev/provenance/v1\"\nby = \"a\"", &by(&["a"]));
+    assert_eq!(attested, "an attestation as https://slsa.dev/provenance/v1 by a, which is not judged yet");
+}
+
+#[test]
+fn a_hint_says_from_when_evidence_may_count() {
+    let mut early = nothing("1");
+    early.outcome =
+        Outcome::Nothing { expected: "x".into(), found: "y".into(), again_at: Some(Timestamp::from_micros(0)) };
+    let told = hint("signed_by = \"a\"", &[early, nothing("2")]);
+    assert!(told.ends_with("; evidence that is there may count from 1970-01-01T00:00:00Z on"), "{told}");
+}
+
+#[test]
+fn a_hint_is_of_bounded_length() {
+    let many = |leaf: &str| format!("any = [{}]", vec![leaf; 200].join(", "));
+    let told = hint(&many("{ signed_by = \"a\" }"), &[]);
+    assert!(told.ends_with(", or 192 more") && told.len() < 512, "{told}");
+    let long = format!("{{ attested = \"{}\", by = \"a\" }}", "x".repeat(5000));
+    assert!(hint(&many(&long), &[]).chars().count() <= 1025);
+}
+
+#[test]
+fn an_explanation_says_what_the_verdict_says() {
+    let (digest, index) = (Digest::sha256(b"child"), Digest::sha256(b"index"));
+    for text in ["signed_by = \"a\"", A_OR_B, A_AND_B, TWO_OF_THREE, "any = []"] {
+        for names in [&[][..], &["a"], &["b"], &["a", "b"], &["a", "c"]] {
+            let (requirement, findings) = (requirement(text), by(names));
+            let told = requirement.explain(&digest, &index, &findings);
+            assert_eq!((told.through, told.conditions.met), (index, told.met));
+            match requirement.evaluate(&digest, &index, &findings) {
+                Verdict::Met { until, .. } => assert_eq!((true, until, None), (told.met, told.until, told.hint)),
+                Verdict::Unmet(unmet) => {
+                    assert_eq!(Explanation { through: index, ..Explanation::of_refusal(*unmet, Mode::Enforce) }, told);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! What refers to a digest: by the [referrers API](https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-referrers), or under the tag that clients keep where there is none.
+
+use std::collections::HashSet;
+
+use reqwest::Url;
+use reqwest::header::{CONTENT_TYPE, LINK};
+
+use super::error::told;
+use super::exchange::{Answer, Wanted};
+use super::origin::is_same;
+use super::{Client, ClientError};
+use crate::oci::{Descriptor, Digest, Manifest, ManifestKind, Reference, RepositoryName, media_type};
+
+/// The most pages of one list.
+const MAX_PAGES: usize = 64;
+/// The most entries of one list.
+const MAX_ENTRIES: usize = 10_000;
+/// How registries without the API answer.
+const NO_API: [u16; 4] = [400, 404, 405, 406];
+
+impl Client {
+    /// What refers to `digest`: every page of the referrers API, or, of a registry without it, the list under the tag
+    /// `sha256-<hex>`. What is listed is a claim of the registry: only the manifests themselves say what they are about.
+    pub async fn referrers(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<Vec<Descriptor>, ClientError> {
+        let mut next = Some(self.session.url(&format!("/v2/{repository}/referrers/{digest}")).await?);
+        let mut asked = HashSet::new();
+        let mut found: Vec<Descriptor> = Vec::new();
+        while let Some(url) = next {
+            let wanted = Wanted { accept: Some(media_type::OCI_INDEX), limit: self.manifest_bytes };
+            let answer = self.ask_in(repository, &url, wanted).await?;
+            if asked.is_empty() && NO_API.contains(&answer.status) {
+                return self.listed_under_tag(repository, digest).await;
+            }
+            if answer.status != 200 {
+                return Err(answer.refused());
+            }
+            found.extend(entries(&answer)?);
+            next = next_page(&answer, &url)?;
+            asked.insert(url);
+            check_bounds(next.as_ref(), &asked, found.len())?;
+        }
+        Ok(found)
+    }
+
+    async fn listed_under_tag(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<Vec<Descriptor>, ClientError> {
+        // Longer digests are cut, to fit a tag.
+        let hex: String = digest.hex().chars().take(64).collect();
+        let name = format!("{}-{hex}", digest.algorithm().as_str());
+        let Ok(tag) = name.parse() else { return Ok(Vec::new()) };
+        let Some(list) = self.manifest(repository, &Reference::Tag(tag)).await? else { return Ok(Vec::new()) };
+        let meaning = |found: String| ClientError::Meaning {
+            url: format!("{}/{repository}:{name}", self.registry),
+            expected: "a list of referrers",
+            found,
+        };
+        let manifest =
+            Manifest::parse(&list.bytes, &list.media_type, MAX_ENTRIES).map_err(|error| meaning(error.to_string()))?;
+        if manifest.kind == ManifestKind::Index {
+            return Ok(manifest.manifests);
+        }
+        // Not a list, but it may be evidence itself.
+        let size = u64::try_from(list.bytes.len()).unwrap_or(u64::MAX);
+        Ok(vec![Descriptor {
+            media_type: manifest.media_type,
+            digest: list.digest,
+            size,
+            annotations: manifest.annotations,
+            artifact_type: manifest.artifact_type,
+        }])
+    }
+}
+
+fn entries(answer: &Answer) -> Result<Vec<Descriptor>, ClientError> {
+    let meaning =
+        |found: String| ClientError::Meaning { url: answer.url.to_string(), expected: "an index of referrers", found };
+    let said = answer.header(&CONTENT_TYPE).unwrap_or_default();
+    let essence = said.split(';').next().unwrap_or_default().trim();
+    if ![media_type::OCI_INDEX, "application/json", ""].contains(&essence) {
+        return Err(meaning(told(said)));
+    }
+    let index = Manifest::parse(&answer.body, media_type::OCI_INDEX, MAX_ENTRIES)
+        .map_err(|error| meaning(told(&error.to_string())))?;
+    Ok(index.manifests)
+}
+
+/// Where `Link` says that the next page is: of the same registry.
+fn next_page(answer: &Answer, asked: &Url) -> Result<Option<Url>, ClientError> {
+    let Some(link) = answer.header(&LINK) else { return Ok(None) };
+    let wrong = || ClientError::Meaning {
+        url: asked.to_string(),
+        expected: "a link to the next page of this registry",
+        found: told(link),
+    };
+    let (target, parameters) = link.trim().strip_prefix('<').and_then(|rest| rest.split_once('>')).ok_or_else(wrong)?;
+    if !parameters.split(';').any(|parameter| matches!(parameter.trim(), "rel=\"next\"" | "rel=next")) {
+        return Ok(None);
+    }
+    let next = asked.join(target).map_err(|_parse| wrong())?;
+    if is_same(asked, &next) { Ok(Some(next)) } else { Err(wrong()) }
+}
+
+fn check_bounds(next: Option<&Url>, asked: &HashSet<Url>, found: usize) -> Result<(), ClientError> {
+    let too_much = |limit: usize, unit| {
+        let url = asked.iter().next().map(ToString::to_string).unwrap_or_default();
+        Err(ClientError::TooMuch { url, limit: u64::try_from(limit).unwrap_or(u64::MAX), unit })
+    };
+    if found > MAX_ENTRIES {
+        return too_much(MAX_ENTRIES, "referrers");
+    }
+    let Some(next) = next else { return Ok(()) };
+    if asked.contains(next) {
+        let found = "pages that lead in a circle".to_owned();
+        return Err(ClientError::Meaning { url: next.to_string(), expected: "a next page", found });
+    }
+    if asked.len() >= MAX_PAGES { too_much(MAX_PAGES, "pages") } else { Ok(()) }
+}
