@@ -12,7 +12,7 @@ mod setup;
 pub(crate) use answer::Answer;
 pub(crate) use image::{Descriptor, Image, Index, descriptor, digest_of, manifest};
 pub(crate) use keys::Key;
-pub(crate) use notation::{Certified, Format};
+pub(crate) use notation::{ACME, authority, leaf, now, sound};
 pub(crate) use person::Person;
 pub(crate) use programs::{Ran, Run};
 pub(crate) use registry::{Registry, passwords};
@@ -36,5 +36,3 @@ pub(crate) const SIMPLE_SIGNING: &str = "application/vnd.dev.cosign.simplesignin
 pub(crate) const HOSTNAME: &str = "registry.example.org";
 /// Another name of the same registry.
 pub(crate) const ALIAS: &str = "registry.example.net";
-/// The media type of notation's signatures.
-pub(crate) const NOTATION: &str = "application/vnd.cncf.notary.signature";

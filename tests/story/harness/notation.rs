@@ -1,48 +1,55 @@
-//! notation: the real client, and signatures pushed by plain HTTP.
+//! notation: the real client, and forged signatures pushed by plain HTTP.
 
-use serde_json::json;
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::{Answer, Descriptor, HOSTNAME, IMAGE, NOTATION, Person, Run, descriptor, digest_of, manifest};
+use crate::forge::{Authority, DAY, Forge, Format, LeafSpec, SigningCertificate, Target, signature_manifest};
 
-/// The envelopes that notation writes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Format {
-    /// JSON.
-    Jws,
-    /// CBOR.
-    Cose,
+use super::{Answer, EMPTY, HOSTNAME, IMAGE, Person, Ran, Run, digest_of};
+
+/// The distinguished name of who signs for Acme.
+pub(crate) const ACME: &str = "C=GB, ST=Kent, O=Acme, CN=release";
+
+/// Now, in seconds since the epoch.
+pub(crate) fn now() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    i64::try_from(now.as_secs()).unwrap()
 }
 
-impl Format {
-    /// Both.
-    pub(crate) const ALL: [Self; 2] = [Self::Jws, Self::Cose];
-
-    const fn word(self) -> &'static str {
-        match self {
-            Self::Jws => "jws",
-            Self::Cose => "cose",
-        }
-    }
+/// Acme's authority: what issues, below a root.
+pub(crate) fn authority() -> Authority {
+    Authority::new("C=GB, ST=Kent, O=Acme, CN=root").intermediate("C=GB, ST=Kent, O=Acme, CN=issuing")
 }
 
-/// What somebody signs with, as PEM.
-#[derive(Clone, Debug)]
-pub(crate) struct Certified {
-    /// The private key.
-    pub(crate) key: String,
-    /// The certificates, from the leaf to the root.
-    pub(crate) chain: String,
+/// A certificate for code signing that is valid now.
+pub(crate) fn leaf(subject: &str) -> LeafSpec {
+    LeafSpec::new(subject).valid(now() - DAY, now() + 30 * DAY)
+}
+
+/// A sound envelope, made now.
+pub(crate) fn sound(format: Format, certificate: &SigningCertificate, target: &Target) -> Forge {
+    Forge::new(format, certificate, target).with(|forge| forge.signing_time = Some(now() - 60))
 }
 
 impl Person<'_> {
-    /// `notation sign`.
-    pub(crate) fn notation_sign(&self, format: Format, with: &Certified, reference: &str) -> Run {
+    /// `notation sign`, with more `flags`.
+    pub(crate) fn notation_sign(
+        &self,
+        format: Format,
+        with: &SigningCertificate,
+        flags: &[&str],
+        reference: &str,
+    ) -> Run {
+        let format = match format {
+            Format::Jws => "jws",
+            Format::Cose => "cose",
+        };
         let [key, chain] = ["notation.key", "notation.pem"].map(|file| self.home().join(file));
-        std::fs::write(&key, &with.key).unwrap();
-        std::fs::write(&chain, &with.chain).unwrap();
-        self.notation()
-            .args(["sign", "--plain-http", "--signature-format", format.word()])
+        std::fs::write(&key, &with.key_pem).unwrap();
+        std::fs::write(&chain, with.chain_pem()).unwrap();
+        self.notation("sign")
+            .args(["--signature-format", format])
             .args(["--key".as_ref(), key.as_os_str(), "--certificate-chain".as_ref(), chain.as_os_str()])
+            .args(flags)
             .args([format!("{HOSTNAME}/{reference}")])
     }
 
@@ -51,31 +58,41 @@ impl Person<'_> {
         self.notation_verify_at(HOSTNAME, reference)
     }
 
-    /// `notation verify`, with the registry's own trust, of a reference to the registry under another of its names.
+    /// `notation verify` of a reference to the registry by another of its names.
     pub(crate) fn notation_verify_at(&self, hostname: &str, reference: &str) -> Run {
-        self.notation()
-            .args(["verify", "--plain-http", "--trust"])
-            .args([self.registry.file("trust")])
-            .args([format!("{hostname}/{reference}")])
+        let trust = self.registry.file("trust");
+        self.notation("verify").args(["--trust".as_ref(), trust.as_os_str()]).args([format!("{hostname}/{reference}")])
     }
 
-    /// The client, for whom the registry is the way to every host.
-    fn notation(&self) -> Run {
-        let proxy = format!("http://{}", self.registry.address());
-        self.run("notation").env("HTTP_PROXY", &proxy).env("http_proxy", &proxy).env("NO_PROXY", "").env("no_proxy", "")
-    }
-
-    /// Uploads a notation signature of `subject` by plain HTTP; the envelope must be taken, its manifest need not.
+    /// `notation list`: the signatures' digests.
     #[track_caller]
-    pub(crate) fn pushes_signature(
-        &self,
-        repository: &str,
-        subject: &Descriptor,
-        (media_type, envelope): (&str, &[u8]),
-    ) -> Answer {
-        self.pushes_blob(repository, NOTATION, b"{}");
-        let layer = self.pushes_blob(repository, media_type, envelope);
-        let signature = manifest(&descriptor(NOTATION, b"{}"), &[layer], &json!({ "subject": subject }));
+    pub(crate) fn notation_list(&self, reference: &str) -> Vec<String> {
+        let told = self.notation("list").args([format!("{HOSTNAME}/{reference}")]).succeeds();
+        told.lines().skip(1).map(str::to_owned).collect()
+    }
+
+    fn notation(&self, word: &str) -> Run {
+        self.run("notation").behind(self.registry).args([word, "--plain-http"])
+    }
+
+    /// `hallmark verify --json` of a reference to the registry, with this person's credentials.
+    pub(crate) fn hallmark_verify(&self, requirement: &str, flags: &[&str], reference: &str) -> Ran {
+        let configuration = self.registry.file("hallmark.toml");
+        Run::hallmark(self.home())
+            .behind(self.registry)
+            .args(["verify", &format!("{HOSTNAME}/{reference}"), "--requirement", requirement, "--json"])
+            .args(["--danger-plain-http".as_ref(), "--config".as_ref(), configuration.as_os_str()])
+            .args(flags)
+            .run()
+    }
+
+    /// Uploads a forged signature of `subject`: its blobs must be taken, its manifest need not.
+    #[track_caller]
+    pub(crate) fn pushes_signature(&self, repository: &str, forge: &Forge, subject: &Target) -> Answer {
+        let envelope = forge.bytes();
+        self.pushes_blob(repository, EMPTY, b"{}");
+        self.pushes_blob(repository, forge.format.media_type(), &envelope);
+        let signature = signature_manifest(forge.format, &envelope, &forge.chain, subject);
         self.put_manifest(repository, &digest_of(&signature), IMAGE, &signature)
     }
 }

@@ -198,6 +198,16 @@ impl<'r> Person<'r> {
         ])
     }
 
+    /// `cosign attest` of cosign 3: a bundle that says something of the image, and is no signature.
+    pub(crate) fn cosign_attest(&self, key: Key, reference: &str) -> Run {
+        let reference = self.registry.reference(reference);
+        std::fs::write(self.home.join("predicate.json"), "{}").unwrap();
+        self.run("cosign3")
+            .args(["attest", "--yes", "--allow-http-registry", "--use-signing-config=false", "--tlog-upload=false"])
+            .args(["--type", "custom", "--predicate", "predicate.json"])
+            .args(["--key".as_ref(), key.private().as_os_str(), reference.as_ref()])
+    }
+
     /// `cosign verify`, of the given version.
     pub(crate) fn cosign_verify(&self, cosign: &str, key: Key, reference: &str) -> Run {
         let reference = self.registry.reference(reference);

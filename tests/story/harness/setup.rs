@@ -117,7 +117,8 @@ cosign_key = \"cosign/next.pub\"
 
     /// Its one requirement, with other conditions.
     pub(crate) fn requires(mut self, conditions: &str) -> Self {
-        self.requirements = format!("[signed-release]\n{conditions}\nprotects = [\"prod/**\"]\nexcept = [\"role:ci\"]\n");
+        self.requirements =
+            format!("[signed-release]\n{conditions}\nprotects = [\"prod/**\"]\nexcept = [\"role:ci\"]\n");
         self
     }
 
