@@ -3,9 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use super::subject_pattern::SubjectPattern;
+use super::trust_store::TrustedCertificate;
 use super::{Certificate, DistinguishedName};
 use crate::gate::Identity;
 use crate::oci::RepositoryName;
+
+/// The scope of every repository, and the identity of every signer.
+pub(super) const GLOBAL: &str = "*";
 
 /// What a statement enforces, logs or skips; integrity is always enforced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -94,7 +99,7 @@ impl fmt::Display for StoreKind {
 }
 
 /// A statement of the trust policy, with the certificates of the stores that it lists.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Statement {
     pub(super) name: String,
     pub(super) line: usize,
@@ -106,6 +111,17 @@ pub struct Statement {
     pub(super) identities: Vec<TrustedIdentity>,
     pub(super) not_enforced: Option<String>,
 }
+
+/// Two statements are equal when they judge alike; the line says nothing.
+impl PartialEq for Statement {
+    fn eq(&self, other: &Self) -> bool {
+        let all =
+            |s: &Self| (s.name.clone(), s.level.clone(), s.handling.clone(), s.verify_timestamp, s.scopes.clone());
+        all(self) == all(other) && self.stores == other.stores && self.identities == other.identities
+    }
+}
+
+impl Eq for Statement {}
 
 /// A store as a statement lists it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -119,7 +135,33 @@ pub(super) struct Store {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum TrustedIdentity {
     Anyone,
-    Subject { written: String },
+    Subject { written: String, pattern: SubjectPattern },
+}
+
+impl TrustedIdentity {
+    pub(super) fn written(&self) -> &str {
+        match self {
+            Self::Anyone => GLOBAL,
+            Self::Subject { written, .. } => written,
+        }
+    }
+
+    /// Whether one of both names all that the other names.
+    pub(super) fn overlaps(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Subject { pattern, .. }, Self::Subject { pattern: other, .. }) => {
+                pattern.covers(other) || other.covers(pattern)
+            }
+            (Self::Anyone, _) | (_, Self::Anyone) => true,
+        }
+    }
+
+    fn names(&self, subject: &DistinguishedName) -> bool {
+        match self {
+            Self::Anyone => true,
+            Self::Subject { pattern, .. } => pattern.matches(subject),
+        }
+    }
 }
 
 impl Statement {
@@ -169,21 +211,17 @@ impl Statement {
     }
 
     /// Whether a leaf of `subject` is one of its trusted identities.
-    pub fn trusts(&self, _subject: &DistinguishedName) -> bool {
-        false
+    pub fn trusts(&self, subject: &DistinguishedName) -> bool {
+        self.identities.iter().any(|identity| identity.names(subject))
     }
 
     /// The trusted identities as written.
     pub fn identities(&self) -> Vec<&str> {
-        let written = |identity| match identity {
-            &TrustedIdentity::Anyone => "*",
-            TrustedIdentity::Subject { written } => written,
-        };
-        self.identities.iter().map(written).collect()
+        self.identities.iter().map(TrustedIdentity::written).collect()
     }
 
     /// What keeps it from backing any requirement, in words: the checks that it does not enforce though a requirement
-    /// needs them.
+    /// needs them, as a clause that follows its name.
     pub fn not_enforced(&self) -> Option<&str> {
         self.not_enforced.as_deref()
     }
@@ -196,11 +234,16 @@ pub struct TrustPolicy {
     pub(super) hostnames: Vec<String>,
     pub(super) by_repository: BTreeMap<String, usize>,
     pub(super) global: Option<usize>,
+    /// The certificates of every store, listed or not.
+    pub(super) stored: Vec<TrustedCertificate>,
     /// The keys of cosign's signers, which a notation signature by the same key counts as.
     pub(super) keys: BTreeSet<Identity>,
 }
 
 impl TrustPolicy {
+    /// notation's document.
+    pub const FILE: &'static str = "trust/trustpolicy.json";
+
     /// Every statement, in the order of the document.
     pub fn statements(&self) -> &[Statement] {
         &self.statements
@@ -211,5 +254,21 @@ impl TrustPolicy {
     pub fn statement(&self, repository: &RepositoryName) -> Option<&Statement> {
         let index = self.by_repository.get(repository.as_str()).copied().or(self.global)?;
         self.statements.get(index)
+    }
+
+    /// The statement of that name.
+    pub fn by_name(&self, name: &str) -> Option<&Statement> {
+        self.statements.iter().find(|statement| statement.name == name)
+    }
+
+    /// Whether `statement` speaks for any repository of this registry.
+    pub fn speaks_here(&self, statement: &Statement) -> bool {
+        let speaks = self.by_repository.values().chain(&self.global).filter_map(|index| self.statements.get(*index));
+        speaks.into_iter().any(|speaks| speaks.name == statement.name)
+    }
+
+    /// The certificates of every store, listed by a statement or not.
+    pub fn trusted_certificates(&self) -> &[TrustedCertificate] {
+        &self.stored
     }
 }
