@@ -244,7 +244,7 @@ impl Registry {
         let Some(layers) = self.small_layers(repository, &manifest, u64::MAX).await? else {
             return Err(Error::Unavailable(format!("a layer of stored evidence {} can't be read", stored.digest)));
         };
-        let subject_bytes = self.metadata.manifest(repository, subject).await?.map(|found| found.bytes);
+        let at_hand = self.metadata.manifest(repository, subject).await?;
         Ok(self.verifier.verify(
             &Evidence {
                 digest: stored.digest,
@@ -252,7 +252,8 @@ impl Registry {
                 manifest: &manifest,
                 layers: &layers,
                 subject: *subject,
-                subject_bytes: subject_bytes.as_ref(),
+                subject_bytes: at_hand.as_ref().map(|found| &found.bytes),
+                subject_media_type: at_hand.as_ref().map(|found| found.media_type.as_str()),
                 repository,
             },
             current.revision.trust(),

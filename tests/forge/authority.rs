@@ -6,7 +6,7 @@ use openssl::pkey::{PKey, Private};
 use openssl::rsa::Rsa;
 use rcgen::{
     BasicConstraints, CertificateParams, CustomExtension, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
-    Issuer, KeyPair, KeyUsagePurpose, PublicKeyData as _,
+    Issuer, KeyPair, KeyUsagePurpose,
 };
 use time::OffsetDateTime;
 
@@ -145,7 +145,7 @@ impl LeafSpec {
         params.not_after = OffsetDateTime::from_unix_timestamp(self.not_after).unwrap();
         params.extended_key_usages.clone_from(&self.extended_key_usage);
         params.key_usages.clone_from(&self.key_usage);
-        params.is_ca = self.is_ca.clone();
+        params.is_ca = self.is_ca;
         params.use_authority_key_identifier_extension = true;
         for (oid, content, critical) in &self.extensions {
             let mut extension = CustomExtension::from_oid_content(oid, content.clone());
@@ -212,11 +212,13 @@ impl Authority {
         Self { issuer: Issuer::new(params, pair), chain }
     }
 
+    #[must_use]
     /// An intermediate that this authority issues.
     pub fn intermediate(&self, dn: &str) -> Self {
         self.intermediate_as(&LeafSpec::authority(dn))
     }
 
+    #[must_use]
     /// An intermediate as `spec` says.
     pub fn intermediate_as(&self, spec: &LeafSpec) -> Self {
         let (params, (_, pair)) = (spec.params(), spec.keys());
@@ -231,7 +233,6 @@ impl Authority {
     }
 
     fn below(&self, params: &CertificateParams, pair: &KeyPair) -> Vec<Vec<u8>> {
-        assert!(!pair.der_bytes().is_empty());
         let mut chain = vec![params.signed_by(pair, &self.issuer).unwrap().der().to_vec()];
         chain.extend_from_slice(&self.chain);
         chain
