@@ -1,6 +1,7 @@
 //! The time, passed in: nothing below `app` asks the machine what time it is.
 
 use std::fmt;
+use std::str::FromStr;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
@@ -49,6 +50,21 @@ impl fmt::Display for Timestamp {
     }
 }
 
+/// A text that is not a moment.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected a time as in 2026-01-31T12:00:00Z, found {0:?}")]
+pub struct TimestampError(pub String);
+
+/// RFC 3339, in any offset.
+impl FromStr for Timestamp {
+    type Err = TimestampError;
+
+    fn from_str(text: &str) -> Result<Self, TimestampError> {
+        let moment: Result<jiff::Timestamp, _> = text.parse();
+        moment.map(|moment| Self(moment.as_microsecond())).map_err(|_syntax| TimestampError(text.to_owned()))
+    }
+}
+
 /// Where the time comes from.
 pub trait Clock: Send + Sync + 'static {
     /// The present moment by the wall clock; may step.
@@ -86,5 +102,24 @@ impl ManualClock {
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
         Timestamp(self.0.load(Ordering::SeqCst))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_is_read_as_it_is_written() {
+        let moment = Timestamp::from_micros(1_700_000_000_000_000);
+        assert_eq!(moment.to_string().parse(), Ok(moment));
+        assert_eq!("2023-11-14T23:13:20+01:00".parse(), Ok(moment));
+    }
+
+    #[test]
+    fn other_texts_are_no_moments() {
+        for text in ["", "now", "2026-01-31", "2026-01-31T12:00:00", "1700000000"] {
+            assert_eq!(text.parse::<Timestamp>(), Err(TimestampError(text.to_owned())));
+        }
     }
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use clap::Parser as _;
 use hallmark::app::{self, Options};
-use hallmark::cli::{Cli, Command, Exit, check, htpasswd, init, serve};
+use hallmark::cli::{Cli, Command, Exit, check, explain, htpasswd, init, serve, verify};
+use hallmark::clock::SystemClock;
 use hallmark::http::Format;
 
 /// Threads that wait for disks and hash passwords.
@@ -15,9 +16,14 @@ const STACK: usize = 1 << 20;
 const IDLE: Duration = Duration::from_secs(5);
 
 fn main() -> ExitCode {
-    match Cli::parse().command {
+    let command = Cli::parse().command;
+    // Before anything speaks TLS. An error is a provider that is there already.
+    drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
+    match command {
         Command::Serve(args) => serve(&args),
         Command::Check(args) => check(&args).into(),
+        Command::Verify(args) => verify(&args).into(),
+        Command::Explain(args) => explain(&args).into(),
         Command::Init(args) => init::run(&args, &mut std::io::stdout().lock()).into(),
         Command::Htpasswd(args) => {
             htpasswd::run(&args, &mut std::io::stdin().lock(), &mut std::io::stdout().lock()).into()
@@ -37,8 +43,6 @@ fn serve(args: &serve::Args) -> ExitCode {
         }
     };
     raise_descriptors();
-    // Before anything speaks TLS. An error is a provider that is there already.
-    drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .max_blocking_threads(BLOCKING_THREADS)
@@ -79,4 +83,20 @@ fn raise_descriptors() {
 fn check(args: &check::Args) -> Exit {
     let runtime = tokio::runtime::Builder::new_current_thread().build();
     runtime.map_or(Exit::CouldNotTell, |runtime| runtime.block_on(check::run(args, &mut std::io::stdout().lock())))
+}
+
+fn verify(args: &verify::Args) -> Exit {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let judged = |runtime: tokio::runtime::Runtime| {
+        runtime.block_on(verify::run(args, &SystemClock, &mut std::io::stdout().lock()))
+    };
+    runtime.map_or(Exit::CouldNotTell, judged)
+}
+
+fn explain(args: &explain::Args) -> Exit {
+    // An error is a provider that is there already.
+    drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let (mut out, mut complaints) = (std::io::stdout().lock(), std::io::stderr().lock());
+    runtime.map_or(Exit::CouldNotTell, |runtime| runtime.block_on(explain::run(args, &mut out, &mut complaints)))
 }

@@ -5,13 +5,23 @@
 mod answers;
 #[path = "wire/bad_input.rs"]
 mod bad_input;
+#[path = "wire/explain.rs"]
+mod explain;
 #[path = "wire/log.rs"]
 mod log;
 #[path = "wire/operate.rs"]
 mod operate;
 #[path = "wire/program.rs"]
 mod program;
+#[path = "wire/tiny.rs"]
+mod tiny;
 #[path = "wire/tls.rs"]
 mod tls;
 #[path = "wire/uploads.rs"]
 mod uploads;
+#[path = "wire/verifier.rs"]
+mod verifier;
+#[path = "wire/verify.rs"]
+mod verify;
+#[path = "wire/verify_hostile.rs"]
+mod verify_hostile;

@@ -68,13 +68,6 @@ impl Casbin {
         Ok(Self { policy: policy.clone(), decider })
     }
 
-    /// The lines that can matter for this decision, in their order.
-    fn candidates(&self, who: &str, repository: &str, action: Action) -> Vec<&Line> {
-        let subjects = self.policy.roles().closure(who);
-        let lines = self.policy.matching(repository).filter_map(|at| self.policy.lines().get(at));
-        lines.filter(|line| subjects.contains(line.subject.as_str()) && speaks_of(line, action)).collect()
-    }
-
     /// Asks casbin once for each requirement that an allow line could grant.
     fn narrowed(
         &self,
@@ -83,7 +76,7 @@ impl Casbin {
         repository: &str,
         action: Action,
     ) -> Result<BTreeSet<RequirementName>, Undecided> {
-        let candidates = self.candidates(who, repository, action);
+        let candidates = self.policy.speaking(who, repository, action);
         let allows = candidates.iter().filter(|line| line.effect == Effect::Allow);
         let names: BTreeSet<&RequirementName> = allows.filter_map(|line| line.requirement.as_ref()).collect();
         let roles = self.policy.roles().closure(who);
@@ -126,7 +119,7 @@ impl Authorizer for Casbin {
     }
 
     fn denied(&self, who: &Who, repository: &str, action: Action) -> bool {
-        let lines = self.candidates(&who.to_string(), repository, action);
+        let lines = self.policy.speaking(&who.to_string(), repository, action);
         lines.iter().any(|line| line.effect == Effect::Deny)
     }
 }
@@ -137,14 +130,6 @@ fn off_the_runtime<T>(work: impl FnOnce() -> T) -> T {
     match Handle::try_current().map(|handle| handle.runtime_flavor()) {
         Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),
         _ => work(),
-    }
-}
-
-fn speaks_of(line: &Line, action: Action) -> bool {
-    match (line.effect, line.action) {
-        (_, Some(of)) if of == action => true,
-        (Effect::Deny, of) => of.is_none(),
-        (Effect::Allow, of) => of == Some(Action::Push) && action == Action::Sign,
     }
 }
 

@@ -129,6 +129,11 @@ impl Grant<Admin> {
 /// The object of `admin` lines.
 pub(super) const REGISTRY: &str = "_registry";
 
+/// What the lines for an action are about: `admin` is about the registry, every other action about repositories.
+pub fn place(repository: &str, action: Action) -> &str {
+    if action == Action::Admin { REGISTRY } else { repository }
+}
+
 /// The right to administer the registry, if `who` has it.
 pub fn admin(authorizer: &dyn Authorizer, who: &Who) -> Result<Option<Grant<Admin>>, Undecided> {
     let granted = authorizer.granted(who, REGISTRY, Action::Admin)?;

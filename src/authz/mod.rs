@@ -13,7 +13,7 @@ mod tests;
 
 pub use access::{Access, PullTerms};
 pub use decide::{Authorizer, Casbin, Undecided};
-pub use grant::{Act, Admin, Delete, Grant, InRepository, Pull, Push, Sign, admin};
+pub use grant::{Act, Admin, Delete, Grant, InRepository, Pull, Push, Sign, admin, place};
 pub use policy::{Effect, Line, Policy};
 pub use roles::Roles;
 

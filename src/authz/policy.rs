@@ -1,6 +1,7 @@
 //! `policies/policy.csv`, read strictly: what casbin would read otherwise than its author meant is refused.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use globset::{GlobSet, GlobSetBuilder};
 
@@ -35,6 +36,17 @@ pub struct Line {
     pub requirement: Option<RequirementName>,
     /// The effect.
     pub effect: Effect,
+}
+
+/// The line as it is written in the table.
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let action = self.action.map_or("*", Action::as_str);
+        let requirement = self.requirement.as_ref().map_or("*", RequirementName::as_str);
+        let effect = if self.effect == Effect::Allow { "allow" } else { "deny" };
+        let quote = if self.repositories.contains(',') { "\"" } else { "" };
+        write!(f, "p, {}, {quote}{}{quote}, {action}, {requirement}, {effect}", self.subject, self.repositories)
+    }
 }
 
 /// The authorisation table.
@@ -106,6 +118,14 @@ impl Policy {
         lines.filter(speaks).filter_map(|line| line.requirement.clone()).collect()
     }
 
+    /// The lines that can matter for a decision, in their order: of `who` and their roles, of the repository and of the
+    /// action.
+    pub fn speaking(&self, who: &str, repository: &str, action: Action) -> Vec<&Line> {
+        let subjects = self.roles.closure(who);
+        let lines = self.matching(repository).filter_map(|at| self.lines.get(at));
+        lines.filter(|line| subjects.contains(line.subject.as_str()) && speaks_of(line, action)).collect()
+    }
+
     /// The lines that match none of `repositories` and so do nothing now, `admin` lines aside.
     pub fn idle(&self, repositories: &[String]) -> Vec<Mistake> {
         let used: BTreeSet<usize> = repositories.iter().flat_map(|name| self.globs.matches(name)).collect();
@@ -124,6 +144,14 @@ impl Policy {
     /// The places in [`Policy::lines`] of those whose glob matches `repository`, in order.
     pub(super) fn matching(&self, repository: &str) -> impl Iterator<Item = usize> + use<> {
         self.globs.matches(repository).into_iter()
+    }
+}
+
+fn speaks_of(line: &Line, action: Action) -> bool {
+    match (line.effect, line.action) {
+        (_, Some(of)) if of == action => true,
+        (Effect::Deny, of) => of.is_none(),
+        (Effect::Allow, of) => of == Some(Action::Push) && action == Action::Sign,
     }
 }
 

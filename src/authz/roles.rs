@@ -44,6 +44,24 @@ impl Roles {
         all
     }
 
+    /// How `subject` comes to `role`: the shortest chain of `g` lines, each as member, role and line.
+    pub fn chain<'a>(&'a self, subject: &'a str, role: &str) -> Vec<(&'a str, &'a str, usize)> {
+        let mut chains: Vec<Vec<(&str, &str, usize)>> = vec![Vec::new()];
+        let mut seen = BTreeSet::new();
+        let mut next = 0;
+        while let Some(chain) = chains.get(next).cloned() {
+            next = next.saturating_add(1);
+            let last = chain.last().map_or(subject, |(_, role, _)| *role);
+            if last == role {
+                return chain;
+            }
+            for (above, line) in self.direct(last).filter(|(above, _)| seen.insert(*above)) {
+                chains.push(chain.iter().copied().chain([(last, above, line)]).collect());
+            }
+        }
+        Vec::new()
+    }
+
     /// The roles that `member` has directly, each with its line.
     pub(super) fn direct(&self, member: &str) -> impl Iterator<Item = (&str, usize)> {
         self.of.get(member).into_iter().flatten().map(|(role, line)| (role.as_str(), *line))

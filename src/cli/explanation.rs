@@ -41,7 +41,7 @@ fn evidence(finding: &Finding, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "  evidence {} ({})", finding.evidence, finding.shape)?;
     match &finding.outcome {
         Outcome::Verified { signers, until, .. } => {
-            let names: Vec<&str> = signers.iter().map(|name| name.as_str()).collect();
+            let names: Vec<&str> = signers.iter().map(crate::gate::SignerName::as_str).collect();
             write!(out, "    verified: signed by {}", names.join(", "))?;
             match until {
                 Some(until) => writeln!(out, ", until {until}"),

@@ -3,10 +3,12 @@
 //! Exit codes of every command: 0 is yes, 1 is no, 2 is could not tell (and a command line that is not understood).
 
 pub mod check;
+pub mod explain;
 pub mod explanation;
 pub mod htpasswd;
 pub mod init;
 pub mod serve;
+pub mod verify;
 
 use std::process::ExitCode;
 
@@ -28,6 +30,10 @@ pub enum Command {
     Serve(serve::Args),
     /// Tells what would be enforced, every mistake with file and line, and what is likely not meant
     Check(check::Args),
+    /// Judges a manifest of any registry, or of a layout on disk, as the gate would
+    Verify(verify::Args),
+    /// Tells what a running Hallmark would say to someone, why, and what would make it pass
+    Explain(explain::Args),
     /// Writes a commented tree to start from, with three users
     Init(init::Args),
     /// Sets the password of a user

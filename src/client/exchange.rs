@@ -15,7 +15,7 @@ const CONNECT: Duration = Duration::from_secs(10);
 /// How long an answer may stand still.
 const IDLE: Duration = Duration::from_secs(20);
 /// How long one question may take in all.
-const TOTAL: Duration = Duration::from_secs(60);
+const TOTAL: Duration = Duration::from_mins(1);
 /// How often one question may be led elsewhere.
 const MAX_REDIRECTS: usize = 5;
 /// The most bytes of an answer that is an error.

@@ -11,8 +11,6 @@ mod origin;
 mod reference;
 mod referrers;
 mod session;
-#[cfg(test)]
-mod tests;
 mod token;
 
 use std::io::Read as _;

@@ -50,6 +50,8 @@ pub enum Endpoint {
     Reload,
     /// `POST /_hallmark/flush`
     Flush,
+    /// `GET /_hallmark/explain`
+    Explain,
 }
 
 /// Why a request names no endpoint.
@@ -104,6 +106,7 @@ pub enum Kind {
     Metrics,
     Reload,
     Flush,
+    Explain,
     /// The request named no endpoint.
     None,
 }
@@ -121,11 +124,13 @@ pub enum Access {
     Repository(Action),
     /// Who may do this in the registry as a whole.
     Registry(Action),
+    /// Who may do anything in the repository that the query names, about themselves; who may administer, about anyone.
+    Insight,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Base,
         Self::Catalog,
         Self::Tags,
@@ -145,6 +150,7 @@ impl Kind {
         Self::Metrics,
         Self::Reload,
         Self::Flush,
+        Self::Explain,
         Self::None,
     ];
 
@@ -170,6 +176,7 @@ impl Kind {
             Self::Metrics => "metrics",
             Self::Reload => "reload",
             Self::Flush => "flush",
+            Self::Explain => "explain",
             Self::None => "none",
         }
     }
@@ -189,6 +196,7 @@ impl Kind {
             | Self::CancelUpload => Access::Repository(Action::Sign),
             Self::DeleteManifest | Self::DeleteBlob => Access::Repository(Action::Delete),
             Self::Reload | Self::Flush => Access::Registry(Action::Admin),
+            Self::Explain => Access::Insight,
         }
     }
 }
@@ -212,6 +220,7 @@ impl Endpoint {
             "/metrics" => only_get(method, Self::Metrics),
             "/_hallmark/reload" => only_post(method, Self::Reload),
             "/_hallmark/flush" => only_post(method, Self::Flush),
+            "/_hallmark/explain" => only_get(method, Self::Explain),
             _ => Err(EndpointError::Path),
         }
     }
@@ -255,6 +264,7 @@ impl Endpoint {
             Self::Metrics => Kind::Metrics,
             Self::Reload => Kind::Reload,
             Self::Flush => Kind::Flush,
+            Self::Explain => Kind::Explain,
         }
     }
 
@@ -273,9 +283,14 @@ impl Endpoint {
             | Self::FinishUpload(name, _)
             | Self::CancelUpload(name, _)
             | Self::Referrers(name, _) => Some(name),
-            Self::Base | Self::Catalog | Self::Health | Self::Ready | Self::Metrics | Self::Reload | Self::Flush => {
-                None
-            }
+            Self::Base
+            | Self::Catalog
+            | Self::Health
+            | Self::Ready
+            | Self::Metrics
+            | Self::Reload
+            | Self::Flush
+            | Self::Explain => None,
         }
     }
 }

@@ -39,6 +39,7 @@ const TABLE: &[(&str, Kind, &str, Access)] = &[
     ("GET /metrics", Kind::Metrics, "", Access::Open),
     ("POST /_hallmark/reload", Kind::Reload, "", Access::Registry(Action::Admin)),
     ("POST /_hallmark/flush", Kind::Flush, "", Access::Registry(Action::Admin)),
+    ("GET /_hallmark/explain", Kind::Explain, "", Access::Insight),
     // Names that hold the words of the grammar.
     ("GET /v2/manifests/manifests/manifests", Kind::ReadManifest, "manifests", Access::Repository(Action::Pull)),
     ("GET /v2/tags/list/tags/list", Kind::Tags, "tags/list", Access::Repository(Action::Pull)),
@@ -109,6 +110,7 @@ fn other_methods_are_told_the_methods_that_are() {
         ("POST /v2/a/blobs/uploads/<uuid>", "GET, HEAD, PATCH, PUT, DELETE"),
         ("DELETE /v2/a/tags/list", "GET, HEAD"),
         ("GET /_hallmark/reload", "POST"),
+        ("POST /_hallmark/explain", "GET, HEAD"),
         ("BREW /healthz", "GET, HEAD"),
     ] {
         assert_eq!(parse(request), Err(EndpointError::Method { allowed }), "{request}");

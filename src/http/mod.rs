@@ -11,6 +11,7 @@ mod catalog;
 mod download;
 mod endpoint;
 mod error;
+mod explain;
 mod incoming;
 mod lists;
 mod manifests;
@@ -143,8 +144,11 @@ async fn handle(State(http): State<Arc<Http>>, request: Request<Body>) -> Respon
 /// Headers of every answer, and those of everything that a grant decided.
 fn finish_headers(entry: &Entry, headers: &mut HeaderMap) {
     headers.insert(REQUEST_ID, entry.id.clone());
-    if entry.parts.uri.path().starts_with("/v2") {
+    let path = entry.parts.uri.path();
+    if path.starts_with("/v2") {
         headers.insert(API_VERSION, HeaderValue::from_static("registry/2.0"));
+    }
+    if path.starts_with("/v2") || path.starts_with("/_hallmark/") {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
         headers.insert(VARY, HeaderValue::from_static("Authorization"));
     }
@@ -207,6 +211,7 @@ async fn dispatch(call: &Call<'_>, endpoint: Endpoint, body: &mut Incoming) -> R
         Endpoint::CancelUpload(name, id) => Box::pin(uploads::cancel(call, &name, id)).await,
         Endpoint::Reload => Box::pin(operate::reload(call)).await,
         Endpoint::Flush => Box::pin(operate::flush(call)).await,
+        Endpoint::Explain => Box::pin(explain::read(call)).await,
         Endpoint::Health | Endpoint::Ready | Endpoint::Metrics => operate::read(call, endpoint.kind()).await,
     }
 }

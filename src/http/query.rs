@@ -27,6 +27,15 @@ pub(super) fn one<'a>(query: Option<&'a str>, key: &'a str) -> Result<Option<Cow
     Ok(first)
 }
 
+/// Refuses a query that says more than `keys`: what is misspelt would be silently without effect.
+pub(super) fn only(query: Option<&str>, keys: &[&str]) -> Result<(), Refusal> {
+    let names = query.unwrap_or_default().split('&').map(|pair| pair.split_once('=').map_or(pair, |(name, _)| name));
+    if names.filter(|name| !name.is_empty()).all(|name| keys.contains(&name)) {
+        return Ok(());
+    }
+    Err(Refusal::query(format!("expected only {} in the query", keys.join(", "))))
+}
+
 /// `value` as it stands in a query.
 pub(super) fn encode(value: &str) -> impl std::fmt::Display {
     utf8_percent_encode(value, KEPT)
@@ -49,6 +58,12 @@ mod tests {
         assert_eq!(one(query, "artifactType").unwrap().as_deref(), Some("application/spdx+json"));
         assert_eq!(one(query, "digest").unwrap(), None);
         assert_eq!(one(None, "digest").unwrap(), None);
+    }
+
+    #[test]
+    fn only_known_keys_are_taken() {
+        assert!(only(None, &["n"]).is_ok() && only(Some("n=1&n=2"), &["n"]).is_ok());
+        assert!(only(Some("n=1&m=2"), &["n"]).is_err() && only(Some("m"), &["n"]).is_err());
     }
 
     #[test]

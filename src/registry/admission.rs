@@ -155,15 +155,15 @@ impl Registry {
         Ok(Verdict::Unmet(unmet))
     }
 
-    /// Says "sign the index" where someone signed its children instead. Not part of the verdict: evidence about
-    /// children changes no verdict of their index.
+    /// Says "sign the index" first, where someone signed its children instead; returns that clause. Not part of the
+    /// verdict: evidence about children changes no verdict of their index.
     pub(super) async fn hint(
         &self,
         current: &Current,
         repository: &RepositoryName,
         unmet: &mut Unmet,
-    ) -> Result<(), Error> {
-        let Some(requirement) = current.revision.requirements().by_name(&unmet.requirement) else { return Ok(()) };
+    ) -> Result<Option<String>, Error> {
+        let Some(requirement) = current.revision.requirements().by_name(&unmet.requirement) else { return Ok(None) };
         let children = self.metadata.children(repository, &unmet.digest, CHILDREN_FOR_A_HINT).await?;
         let mut signed = 0_usize;
         for child in &children {
@@ -172,13 +172,18 @@ impl Registry {
                 signed = signed.saturating_add(1);
             }
         }
-        if signed > 0 {
-            unmet.hint = Some(format!(
-                "sign the index: {signed} of its manifests meet {}, and signed manifests never admit the index that lists them",
-                requirement.name()
-            ));
+        if signed == 0 {
+            return Ok(None);
         }
-        Ok(())
+        let first = format!(
+            "sign the index: {signed} of its manifests meet {}, and signed manifests never admit the index that lists them",
+            requirement.name()
+        );
+        unmet.hint = Some(match unmet.hint.take() {
+            Some(hint) => format!("{first}; {hint}"),
+            None => first.clone(),
+        });
+        Ok(Some(first))
     }
 
     /// That a digest met a requirement is durable before anyone is told: one that loses it is refused, never skipped.

@@ -57,6 +57,38 @@ pub struct Administrator {
     grant: Grant<Admin>,
 }
 
+/// Leave to be told what someone may do in a repository, and why, under the revision in which it was given.
+pub struct Insight {
+    current: Arc<Current>,
+    access: Arc<Access>,
+    full: bool,
+}
+
+impl Insight {
+    /// All that the person may do there.
+    pub(super) fn access(&self) -> &Arc<Access> {
+        &self.access
+    }
+
+    pub(super) fn current(&self) -> &Current {
+        &self.current
+    }
+
+    /// Whether it is an administrator who asks: policy lines and what is withheld are told too.
+    pub(super) fn is_full(&self) -> bool {
+        self.full
+    }
+
+    /// What the person would be allowed, or the refusal.
+    pub(super) fn allow<A: InRepository>(
+        &self,
+        action: Action,
+        grant: impl FnOnce(&Arc<Access>) -> Option<Grant<A>>,
+    ) -> Result<Allowed<A>, Error> {
+        allowed(Arc::clone(&self.current), &self.access, action, grant)
+    }
+}
+
 impl Registry {
     /// The grant to pull.
     pub fn allow_pull(&self, who: &Who, repository: &RepositoryName) -> Result<Allowed<Pull>, Error> {
@@ -82,6 +114,26 @@ impl Registry {
         }
     }
 
+    /// Leave to be told what `about` may do in `repository`, and why: about oneself with any grant there, about anyone
+    /// with the right to administer.
+    pub fn allow_explain(
+        &self,
+        asking: &Who,
+        about: Option<&Who>,
+        repository: &RepositoryName,
+    ) -> Result<Insight, Error> {
+        let current = self.current();
+        let full = current.revision.admin(asking)?.is_some();
+        let about = about.unwrap_or(asking);
+        if full || about == asking {
+            let access = current.revision.access(about, repository)?;
+            if full || !access.is_empty() {
+                return Ok(Insight { current, access, full });
+            }
+        }
+        Err(if *asking == Who::Anonymous { Error::Unauthorized } else { Error::NameUnknown })
+    }
+
     fn allow<A: InRepository>(
         &self,
         who: &Who,
@@ -91,11 +143,26 @@ impl Registry {
     ) -> Result<Allowed<A>, Error> {
         let current = self.current();
         let access = current.revision.access(who, repository)?;
-        match grant(&access) {
-            Some(grant) => Ok(Allowed { current, grant }),
-            None if *who == Who::Anonymous => Err(Error::Unauthorized),
-            None if access.is_empty() => Err(Error::NameUnknown),
-            None => Err(Error::Denied(format!("expected the right to {action} in {repository}, which {who} has not"))),
-        }
+        allowed(current, &access, action, grant)
     }
+}
+
+fn allowed<A: InRepository>(
+    current: Arc<Current>,
+    access: &Arc<Access>,
+    action: Action,
+    grant: impl FnOnce(&Arc<Access>) -> Option<Grant<A>>,
+) -> Result<Allowed<A>, Error> {
+    match grant(access) {
+        Some(grant) => Ok(Allowed { current, grant }),
+        None if *access.who() == Who::Anonymous => Err(Error::Unauthorized),
+        None if access.is_empty() => Err(Error::NameUnknown),
+        None => Err(lacks(access, action)),
+    }
+}
+
+/// The refusal of an action to someone who has another grant there.
+pub(super) fn lacks(access: &Access, action: Action) -> Error {
+    let (who, repository) = (access.who(), access.repository());
+    Error::Denied(format!("expected the right to {action} in {repository}, which {who} has not"))
 }

@@ -2,6 +2,7 @@
 //!
 //! Who may is told by [`Allowed`]; what may be served is told by [`Admitted`]. Neither can be made elsewhere.
 
+mod account;
 mod admission;
 mod admitted;
 mod allowed;
@@ -14,6 +15,7 @@ mod current;
 mod delete;
 mod epoch;
 mod error;
+mod explain;
 mod garbage;
 mod judge;
 mod list;
@@ -45,8 +47,9 @@ use crate::oci::{Digest, Reference, RepositoryName};
 use crate::store::Store;
 use crate::verify::Verifier;
 
+pub use account::{Account, Granted, Passed, PolicyLine};
 pub use admitted::{Admitted, BlobContent, Lenience, ManifestContent, Page};
-pub use allowed::{Administrator, Allowed};
+pub use allowed::{Administrator, Allowed, Insight};
 pub use counters::{Counters, Waits};
 pub use error::{Error, Withheld};
 pub use judge::Overdue;

@@ -56,10 +56,7 @@ impl Registry {
             classified.because = "it has a tag of its own";
         }
         if evidence_tag.is_none() && !tags.is_empty() && allowed.access().push().is_none() {
-            return Err(Error::Denied(
-                "expected the right to push to set a tag; found `sign`, which sets only the tags kept for evidence"
-                    .to_owned(),
-            ));
+            return Err(sets_no_tag());
         }
         check_tags(&classified, evidence_tag.as_ref(), &tags)?;
         if classified.kind == Kind::Object {
@@ -81,16 +78,16 @@ impl Registry {
         Ok(())
     }
 
-    /// A tag is judged when it is set, on the digest that it will name. What is not enforced never admits a tag.
+    /// A tag is judged when it is set, on the digest that it will name.
     async fn check_push_requirement(&self, push: &Allowed<Push>, digest: &Digest, tags: &[Tag]) -> Result<(), Error> {
-        let requirements = push.grant().requirements();
-        if tags.is_empty() || requirements.iter().any(RequirementName::is_unverified) {
-            return Ok(());
-        }
+        if tags.is_empty() { Ok(()) } else { self.judge_tag(push, digest).await }
+    }
+
+    /// Whether a tag may be set on `digest`.
+    pub(super) async fn judge_tag(&self, push: &Allowed<Push>, digest: &Digest) -> Result<(), Error> {
+        let requirements = tag_requirements(push)?;
         if requirements.is_empty() {
-            return Err(Error::Denied(
-                "expected an enforced requirement to judge the tag by; what is granted here is not enforced".to_owned(),
-            ));
+            return Ok(());
         }
         match self.decide_under(push, digest, requirements).await? {
             Decision::Admitted { .. } => Ok(()),
@@ -174,6 +171,28 @@ impl Registry {
             })
             .collect())
     }
+}
+
+/// The requirements of which one must be met when a tag is set; none if `unverified` is granted. What is not enforced
+/// never admits a tag.
+pub(super) fn tag_requirements(push: &Allowed<Push>) -> Result<&[RequirementName], Error> {
+    let requirements = push.grant().requirements();
+    if requirements.iter().any(RequirementName::is_unverified) {
+        return Ok(&[]);
+    }
+    if requirements.is_empty() {
+        return Err(Error::Denied(
+            "expected an enforced requirement to judge the tag by; what is granted here is not enforced".to_owned(),
+        ));
+    }
+    Ok(requirements)
+}
+
+/// The refusal of a tag to someone who may only sign.
+pub(super) fn sets_no_tag() -> Error {
+    Error::Denied(
+        "expected the right to push to set a tag; found `sign`, which sets only the tags kept for evidence".to_owned(),
+    )
 }
 
 /// The digest of the bytes, by the algorithm that the path asks for, and the tags to set.

@@ -28,6 +28,23 @@ pub(super) enum Decision {
     Withheld { unmet: Vec<Unmet>, until: Option<Timestamp> },
 }
 
+/// The pushes of a tag as they were walked for a caller, from the newest.
+#[derive(Debug)]
+pub(super) struct Walk {
+    /// Those that are not served, each with the reason.
+    pub(super) passed: Vec<(Push, String)>,
+    /// Why the newest is not served, if it is not.
+    newest: Vec<Unmet>,
+    end: End,
+}
+
+#[derive(Debug)]
+enum End {
+    Served(Resolved),
+    /// And what more there is to say.
+    Withheld(Option<String>),
+}
+
 pub(super) fn earlier(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
     match (one, other) {
         (Some(one), Some(other)) => Some(one.min(other)),
@@ -56,45 +73,63 @@ impl Registry {
     }
 
     async fn resolve_tag(&self, allowed: &Allowed<Pull>, tag: &Tag) -> Result<Resolved, Error> {
+        let walk = self.walk(allowed, tag).await?;
+        self.conclude(allowed, walk).await
+    }
+
+    /// Walks the pushes of a tag until one is served or none can be.
+    pub(super) async fn walk(&self, allowed: &Allowed<Pull>, tag: &Tag) -> Result<Walk, Error> {
         let pushes = self.metadata.pushes(allowed.repository(), tag).await?;
         let Some(newest) = pushes.first() else {
             return Err(self.unknown(allowed, Reference::Tag(tag.clone())).await?);
         };
-        match allowed.access().terms() {
+        let served = match allowed.access().terms() {
             PullTerms::Everything | PullTerms::Signing => {
-                Ok(Resolved { digest: newest.digest, lenience: None, until: None })
+                Resolved { digest: newest.digest, lenience: None, until: None }
             }
             PullTerms::Conditional { requirements, mode: Mode::Enforce } => {
-                self.resolve_enforced(allowed, &pushes, requirements).await
+                return self.walk_enforced(allowed, &pushes, requirements).await;
             }
-            PullTerms::Conditional { .. } | PullTerms::Nothing => self.resolve_digest(allowed, &newest.digest).await,
+            PullTerms::Conditional { .. } | PullTerms::Nothing => self.resolve_digest(allowed, &newest.digest).await?,
+        };
+        Ok(Walk { passed: Vec::new(), newest: Vec::new(), end: End::Served(served) })
+    }
+
+    /// What a walk came to: the push that is served, or the refusal that speaks of the newest.
+    pub(super) async fn conclude(&self, allowed: &Allowed<Pull>, walk: Walk) -> Result<Resolved, Error> {
+        match walk.end {
+            End::Served(resolved) => Ok(resolved),
+            End::Withheld(more) => Err(self.withheld(allowed, walk.newest, more).await?),
         }
     }
 
     /// The newest push that meets a requirement, skipping what has not met one *yet*. What met one and lost it is
     /// refused: nobody is silently taken back to an older release.
-    async fn resolve_enforced(
+    async fn walk_enforced(
         &self,
         allowed: &Allowed<Pull>,
         pushes: &[Push],
         requirements: &[RequirementName],
-    ) -> Result<Resolved, Error> {
+    ) -> Result<Walk, Error> {
         let mut alive = requirements.to_vec();
-        let mut newest: Vec<Unmet> = Vec::new();
+        let mut walk = Walk { passed: Vec::new(), newest: Vec::new(), end: End::Withheld(None) };
         let mut until = None;
         for (index, push) in pushes.iter().enumerate() {
             let target = self.judged_digest(allowed, &push.digest).await?;
             let unmet = match self.decide_under(allowed, &target, &alive).await? {
                 Decision::Admitted { until: ends, .. } => {
-                    return Ok(Resolved { digest: push.digest, lenience: None, until: earlier(until, ends) });
+                    let until = earlier(until, ends);
+                    walk.end = End::Served(Resolved { digest: push.digest, lenience: None, until });
+                    return Ok(walk);
                 }
                 Decision::Withheld { unmet, until: again } => {
                     until = earlier(until, again);
                     unmet
                 }
             };
+            walk.passed.push((push.clone(), reason_of(&unmet)));
             if index == 0 {
-                newest = unmet;
+                walk.newest = unmet;
             }
             let ever = self.metadata.met(allowed.repository(), &target).await?;
             // A requirement that no line names here any more was replaced by what is asked for now.
@@ -103,14 +138,15 @@ impl Registry {
                 let lost_it = alive.contains(lost) || !asked.contains(lost);
                 let how = if lost_it { " and no longer does" } else { ", which skips no newer push" };
                 let why = format!("{} met {lost}{how}, so no older push is served", push.digest);
-                return Err(self.withheld(allowed, newest, Some(why)).await?);
+                walk.end = End::Withheld(Some(why));
+                return Ok(walk);
             }
             alive.retain(|name| falls_back(allowed, name));
             if alive.is_empty() {
                 break;
             }
         }
-        Err(self.withheld(allowed, newest, None).await?)
+        Ok(walk)
     }
 
     /// Whether `digest` is admitted to the caller.
@@ -189,11 +225,13 @@ impl Registry {
         mut unmet: Vec<Unmet>,
         more: Option<String>,
     ) -> Result<Error, Error> {
+        let mut index = None;
         for one in &mut unmet {
-            self.hint(allowed.current(), allowed.repository(), one).await?;
+            let hint = self.hint(allowed.current(), allowed.repository(), one).await?;
+            index = index.or(hint);
         }
         let mut reason = reason_of(&unmet);
-        if let Some(more) = more {
+        for more in index.into_iter().chain(more) {
             reason = format!("{reason}; {more}");
         }
         Ok(Error::Withheld(Box::new(Withheld { reason, requirements: unmet })))
@@ -205,12 +243,8 @@ fn falls_back(allowed: &Allowed<Pull>, name: &RequirementName) -> bool {
     requirement.is_some_and(|requirement| requirement.tag_fallback() == TagFallback::Pending)
 }
 
+/// One clause for each requirement. What would make it pass is told beside it, for it can be long.
 fn reason_of(unmet: &[Unmet]) -> String {
     let clauses: Vec<String> = unmet.iter().map(|one| format!("{}: {}", one.requirement, one.reason)).collect();
-    let mut reason = clauses.join("; ");
-    if let Some(hint) = unmet.iter().find_map(|one| one.hint.as_ref()) {
-        reason.push_str("; ");
-        reason.push_str(hint);
-    }
-    reason
+    clauses.join("; ")
 }

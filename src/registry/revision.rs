@@ -8,7 +8,7 @@ use quick_cache::sync::Cache;
 
 use super::{cases, warnings};
 use crate::authz::guard::{self, Protection};
-use crate::authz::{self, Access, Admin, Authorizer, Casbin, Grant, Policy, Undecided};
+use crate::authz::{self, Access, Admin, Authorizer, Casbin, Grant, Line, Policy, Undecided};
 use crate::files::Files;
 use crate::gate::{Action, Mode, RequirementName, Who};
 use crate::mistake::Mistake;
@@ -99,6 +99,26 @@ impl Revision {
         let access = Arc::new(Access::decide(self.authorizer.as_ref(), &self.modes, who, repository)?);
         self.decided.insert(key, Arc::clone(&access));
         Ok(access)
+    }
+
+    /// The requirements under which `who` may do `action` in `repository`, whatever their modes. Not remembered.
+    pub fn granted(
+        &self,
+        who: &Who,
+        repository: &RepositoryName,
+        action: Action,
+    ) -> Result<BTreeSet<RequirementName>, Undecided> {
+        self.authorizer.granted(who, authz::place(repository.as_str(), action), action)
+    }
+
+    /// The lines of the policy that speak of it, as the model that Hallmark brings reads them.
+    pub fn lines_for(&self, who: &Who, repository: &RepositoryName, action: Action) -> Vec<&Line> {
+        self.policy.speaking(&who.to_string(), authz::place(repository.as_str(), action), action)
+    }
+
+    /// Whether the user's own casbin model decides.
+    pub fn has_own_model(&self) -> bool {
+        self.files.contains_key(MODEL)
     }
 
     /// The right to administer the registry, if `who` has it.

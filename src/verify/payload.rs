@@ -10,7 +10,7 @@ use crate::gate::Shape;
 use crate::oci::{Algorithm, Digest, EvidenceTag, Manifest, media_type};
 
 /// How many signatures one manifest may carry: endless ones would cost endless checks (CVE-2023-46737).
-pub(super) const MAX_SIGNATURES: usize = 128;
+pub const MAX_SIGNATURES: usize = 128;
 
 /// Parses every layer as the payload of `shape`: the digest that it is about, or what is false.
 ///

@@ -1,6 +1,7 @@
 //! The verbs over the real store, the real metadata and real signatures, at a clock that stands still.
 
 mod concurrency;
+mod explain;
 mod faults;
 mod signing;
 mod tags;
