@@ -25,8 +25,8 @@ enum Notation {
     IsLaxer(&'static str),
     /// It refuses what Hallmark does not, and why.
     IsStricter(&'static str),
-    /// It is not asked, and why.
-    HasNoSay(&'static str),
+    /// It is not asked.
+    HasNoSay,
 }
 
 /// Signs `prod/app@<digest>` with a client.
@@ -181,8 +181,8 @@ impl Case {
     }
 
     pub(super) fn refused_at_push(self, words: &'static [&'static str]) -> Self {
-        let notation = Notation::HasNoSay("there is nothing to read");
-        Self { comes: Comes::RefusedAtPush(words), notation, ..self }
+        // There is nothing that notation could read.
+        Self { comes: Comes::RefusedAtPush(words), notation: Notation::HasNoSay, ..self }
     }
 
     pub(super) fn notation_accepts(self, why: &'static str) -> Self {
@@ -193,8 +193,9 @@ impl Case {
         Self { notation: Notation::IsStricter(why), ..self }
     }
 
-    pub(super) fn notation_has_no_say(self, why: &'static str) -> Self {
-        Self { notation: Notation::HasNoSay(why), ..self }
+    /// Where nothing that notation knows of decides.
+    pub(super) fn notation_has_no_say(self) -> Self {
+        Self { notation: Notation::HasNoSay, ..self }
     }
 
     // --- what is done with it
@@ -237,7 +238,7 @@ impl Case {
         let (expected, why) = match self.notation {
             Notation::Agrees => (met, "as Hallmark does"),
             Notation::IsLaxer(why) | Notation::IsStricter(why) => (!met, why),
-            Notation::HasNoSay(_) => return,
+            Notation::HasNoSay => return,
         };
         let registry = Registry::start(&self.setup);
         self.is_pushed(&registry);

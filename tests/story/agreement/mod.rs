@@ -206,19 +206,19 @@ table! {
 
         // --- thresholds: `acme` and `nightly` are two names for the same authority
         one_certificate_twice => two_of_acme().forged(&Format::ALL, |forge| forge).unmet(&["2 of"])
-            .notation_has_no_say("it counts nothing");
+            .notation_has_no_say();
         two_certificates_of_one_name => two_of_acme()
             .signed(Format::Jws)
             .leaf(|leaf| leaf)
             .signed(Format::Jws)
             .unmet(&["2 of"])
-            .notation_has_no_say("it counts nothing");
+            .notation_has_no_say();
         two_certificates_of_two_names => two_of_acme()
             .signed(Format::Jws)
             .leaf(|_| leaf("C=GB, ST=Kent, O=Acme, CN=nightly"))
             .signed(Format::Cose)
             .met()
-            .notation_has_no_say("it counts nothing");
+            .notation_has_no_say();
 
         // --- indexes
         index => Case::new().indexed().signed(Format::Jws).met();
@@ -234,20 +234,20 @@ table! {
             .unmet(&["sign the index"]);
     }
     signed_with_clients {
-        cosign_bundle => Case::of_cosign(RELEASE).by(bundle).met().notation_has_no_say(IT_IS_COSIGN);
-        cosign_sig => Case::of_cosign(RELEASE).by(sig).met().notation_has_no_say(IT_IS_COSIGN);
+        cosign_bundle => Case::of_cosign(RELEASE).by(bundle).met().notation_has_no_say();
+        cosign_sig => Case::of_cosign(RELEASE).by(sig).met().notation_has_no_say();
         cosign_bundle_of_a_wrong_key => Case::of_cosign(RELEASE)
             .by(|signer, reference| drop(signer.cosign_sign(Key::Stranger, reference).succeeds()))
             .unmet(&["key"])
-            .notation_has_no_say(IT_IS_COSIGN);
+            .notation_has_no_say();
         cosign_sig_of_a_wrong_key => Case::of_cosign(RELEASE)
             .by(|signer, reference| drop(signer.cosign2_sign(Key::Stranger, reference).succeeds()))
             .unmet(&["key"])
-            .notation_has_no_say(IT_IS_COSIGN);
+            .notation_has_no_say();
         cosign_attestation_passed_off_as_a_signature => Case::of_cosign(RELEASE)
             .by(attestation)
             .unmet(&["attestation"])
-            .notation_has_no_say(IT_IS_COSIGN);
+            .notation_has_no_say();
         cosign_key_of_another_repository => Case::of_cosign(RELEASE)
             .set(|setup| {
                 let repositories = "release.pub\"\nrepositories = [\"other/**\"]";
@@ -256,14 +256,14 @@ table! {
             .by(bundle)
             .by(sig)
             .unmet(&["prod/app"])
-            .notation_has_no_say(IT_IS_COSIGN);
+            .notation_has_no_say();
         one_cosign_key_twice_of_two => Case::of_cosign(BOTH).by(bundle).by(sig).unmet(&["2 of"])
-            .notation_has_no_say(IT_IS_COSIGN);
+            .notation_has_no_say();
         two_cosign_keys_of_two => Case::of_cosign(BOTH)
             .by(bundle)
             .by(|signer, reference| drop(signer.cosign2_sign(Key::Next, reference).succeeds()))
             .met()
-            .notation_has_no_say(IT_IS_COSIGN);
+            .notation_has_no_say();
         cosign_and_notation_of_two => cosign_and_acme().signed(Format::Jws).by(bundle).met();
         notation_alone_of_cosign_and_notation => cosign_and_acme()
             .forged(&Format::ALL, |forge| forge)
@@ -271,14 +271,13 @@ table! {
             .notation_accepts("it knows nothing of cosign");
         cosign_alone_of_cosign_and_notation => cosign_and_acme().by(bundle).by(sig).unmet(&["2 of"]);
         index_signed_by_cosign => Case::of_cosign(RELEASE).indexed().by(bundle).asked_for_the_index().met()
-            .notation_has_no_say(IT_IS_COSIGN);
+            .notation_has_no_say();
     }
 }
 
 const ROOT: &str = "C=GB, ST=Kent, O=Acme, CN=root";
 const RELEASE: &str = "any = [{ signed_by = \"release\" }]";
 const BOTH: &str = "threshold = 2\nof = [{ signed_by = \"release\" }, { signed_by = \"next\" }]";
-const IT_IS_COSIGN: &str = "it is cosign's";
 
 fn root() -> Authority {
     Authority::new(ROOT)
