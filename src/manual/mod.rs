@@ -5,6 +5,7 @@
 //! - [`architecture`]: floors, fences, seams, and the one line that every request follows.
 //! - [`a_pull`] and [`a_push`]: both, function by function.
 //! - [`verdicts`]: what a verdict depends on, and how long it is remembered.
+//! - [`notation`]: what of notation is verified, in which order, and where Hallmark is stricter.
 //! - [`storage`]: the disk, the order of what becomes durable, collection.
 //! - [`threats`]: what is assumed and where it is stopped, in short.
 //! - [`adding_an_endpoint`]: the list that a new endpoint touches.
@@ -15,6 +16,7 @@ pub mod a_push;
 pub mod adding_an_endpoint;
 pub mod architecture;
 pub mod glossary;
+pub mod notation;
 pub mod storage;
 pub mod threats;
 pub mod verdicts;
