@@ -22,6 +22,7 @@
 //! | 1 | [`store`] | immutable bytes |
 //! | 1 | [`metadata`] | small mutable facts; one transaction is the commit |
 //! | 1 | [`trust`] | signers and keys |
+//! | 1 | [`client`] | a client of other registries, bounded, with docker's credentials |
 //! | 2 | [`verify`] | evidence → findings; pure, given bytes, trust and time |
 //! | 2 | [`requirements`] | conditions over findings |
 //! | 2 | [`authn`] | who asks |
@@ -40,6 +41,7 @@
 //! | casbin | [`authz`] |
 //! | openssl, sigstore-verify | [`verify`], [`trust`] |
 //! | rusqlite | [`metadata`] |
+//! | reqwest, http-auth, `docker_credential` | [`client`] |
 //!
 //! # Seams
 //!
@@ -72,6 +74,7 @@
 //! - Floor 0 has three more modules, so that parsers of users' files on floors 1 to 3 share places and mistakes.
 //! - `rustls` is named in `main` too: the provider is installed before anything speaks TLS.
 //!
+//! [`client`]: crate::client
 //! [`gate`]: crate::gate
 //! [`oci`]: crate::oci
 //! [`clock`]: crate::clock

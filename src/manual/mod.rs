@@ -6,6 +6,7 @@
 //! - [`a_pull`] and [`a_push`]: both, function by function.
 //! - [`verdicts`]: what a verdict depends on, and how long it is remembered.
 //! - [`notation`]: what of notation is verified, in which order, and where Hallmark is stricter.
+//! - [`a_verification`]: `hallmark verify`, which asks the gate's question of any registry.
 //! - [`storage`]: the disk, the order of what becomes durable, collection.
 //! - [`threats`]: what is assumed and where it is stopped, in short.
 //! - [`adding_an_endpoint`]: the list that a new endpoint touches.
@@ -13,6 +14,7 @@
 
 pub mod a_pull;
 pub mod a_push;
+pub mod a_verification;
 pub mod adding_an_endpoint;
 pub mod architecture;
 pub mod glossary;

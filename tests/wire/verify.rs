@@ -215,7 +215,7 @@ fn the_evidence_of_the_gates_refusal_is_told_in_its_words() {
     let house = House::start();
     let image = house.push_image(b"a release").0;
     let gate = house.send("deploy", "GET", &format!("/v2/prod/app/manifests/{image}"), "", b"");
-    let detail = serde_json::from_slice::<Value>(&gate.body).unwrap()["errors"][0]["detail"].clone();
+    let detail = serde_json::from_slice::<Value>(&gate.body).unwrap()["errors"][0]["detail"]["requirements"][0].clone();
     let verified = house.verify(image, &["--json"]);
     let explanation = verified.json()["explanation"].clone();
     for key in ["requirement", "digest", "reason", "conditions", "evidence"] {
@@ -258,10 +258,11 @@ fn a_requirement_that_only_warns_is_judged_and_says_so() {
 #[test]
 fn every_mistake_is_told() {
     let verifier = Verifier::new();
-    verifier.put("trust/signers.toml", "[release]\ncosign_key = \"absent.pub\"\n[Other!]\n");
+    verifier
+        .put("trust/signers.toml", "[release]\ncosign_key = \"absent.pub\"\n[other]\ncosign_key = \"absent.pub\"\n");
     let verified = verifier.verify("localhost:1/prod/app:v1", &[]);
     assert_eq!(verified.exit, 2);
-    assert!(verified.output.contains("signers.toml:2") && verified.output.contains("signers.toml:3"), "{verified:?}");
+    assert!(verified.output.contains("signers.toml:2") && verified.output.contains("signers.toml:4"), "{verified:?}");
 }
 
 #[test]
