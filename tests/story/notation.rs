@@ -43,7 +43,7 @@ fn a_signature_of_another_authority_counts_for_nothing() {
     signs(&signer, Format::Jws, &theirs, &digest);
 
     deploy.manifest("prod/app", "v1").refuses(403, "DENIED", &["ca:acme"]);
-    ci.notation_verify("prod/app:v1").fails_saying(&["authenticity"]);
+    ci.notation_verify("prod/app:v1").fails_saying(&["does not contain any trusted certificate"]);
 }
 
 #[test]
