@@ -9,6 +9,7 @@ use quick_cache::sync::Cache;
 use super::{cases, warnings};
 use crate::authz::guard::{self, Protection};
 use crate::authz::{self, Access, Admin, Authorizer, Casbin, Grant, Line, Policy, Undecided};
+use crate::clock::Timestamp;
 use crate::files::Files;
 use crate::gate::{Action, Mode, RequirementName, Who};
 use crate::mistake::Mistake;
@@ -84,9 +85,9 @@ impl Revision {
         &self.policy
     }
 
-    /// What is likely not meant, though it can be loaded.
-    pub fn warnings(&self) -> Vec<Mistake> {
-        warnings::of(self)
+    /// What is likely not meant, though it can be loaded; `now` tells which certificates have expired or soon will.
+    pub fn warnings(&self, now: Timestamp) -> Vec<Mistake> {
+        warnings::of(self, now)
     }
 
     /// Everything that `who` may do in `repository`. Decided once and remembered by its full key; a first decision
@@ -302,7 +303,8 @@ mod tests {
                       g, user:a, role:idle";
         let requirements = format!("{REQUIREMENTS}[unused]\nany = []");
         let revision = load(&[(Policy::FILE, policy), (Requirements::FILE, &requirements)]).await.unwrap();
-        let warnings: Vec<String> = revision.warnings().iter().map(ToString::to_string).collect();
+        let warnings: Vec<String> =
+            revision.warnings(Timestamp::from_micros(0)).iter().map(ToString::to_string).collect();
         for expected in [
             "policies/policy.csv:1: role:empty has no member",
             "policies/policy.csv:2: user:s may sign and has a conditional pull there (line 3)",

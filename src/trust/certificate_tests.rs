@@ -172,3 +172,16 @@ fn what_is_special_in_a_name_is_escaped() {
     assert_eq!(certificate.subject().to_string(), "1.2.3.4=#0c0178,CN=\\ a\\,b\\+c\\\\#,O=Acme,ST=WA,C=US");
     assert_eq!(certificate.subject().unmatchable(), Some("the attribute 1.2.3.4, which can't be compared"));
 }
+
+#[test]
+fn names_that_notation_can_not_compare_match_no_pattern() {
+    for (text, why) in [
+        ("C=US,O=a", None),
+        ("O=a\\=#b", Some("the characters =#, which can't be compared")),
+        ("O=a,O=b", Some("a second O")),
+        ("O=a+OU=b", Some("several attributes in one place")),
+    ] {
+        let name: x509_cert::name::Name = text.parse().unwrap();
+        assert_eq!(DistinguishedName::of(&name, Vec::new()).unmatchable(), why, "{text}");
+    }
+}

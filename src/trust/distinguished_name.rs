@@ -56,7 +56,12 @@ impl DistinguishedName {
         let rdn =
             |attributes: &Vec<Attribute>| attributes.iter().map(ToString::to_string).collect::<Vec<_>>().join("+");
         let text = words.iter().rev().map(rdn).collect::<Vec<_>>().join(",");
-        Self { der, text, attributes: attributes(&words) }
+        // notation looks for `=#` in the whole text, wherever it stands.
+        let comparable = attributes(&words).and_then(|all| match text.contains("=#") {
+            true => Err("the characters =#, which can't be compared".to_owned()),
+            false => Ok(all),
+        });
+        Self { der, text, attributes: comparable }
     }
 
     /// Its encoding in DER.

@@ -80,7 +80,7 @@ fn check(kind: StoreKind, certificate: &Certificate) -> Result<(), String> {
 }
 
 /// The certificates of one file: in PEM, one or several, or in DER, one after the other.
-fn certificates(bytes: &[u8]) -> Result<Vec<Certificate>, String> {
+pub(super) fn certificates(bytes: &[u8]) -> Result<Vec<Certificate>, String> {
     const BEGIN: &str = "-----BEGIN ";
     let text = std::str::from_utf8(bytes).ok().filter(|text| text.contains(BEGIN));
     let Some(text) = text else { return in_der(bytes) };
