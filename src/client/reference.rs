@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::Ipv6Addr;
 use std::str::FromStr;
 
+use super::origin::is_docker_hub;
 use crate::oci::{NameError, Reference, ReferenceError, RepositoryName};
 
 /// `<host>[:<port>]/<repository>[:<tag>][@<digest>]`: a manifest and where it is.
@@ -56,7 +57,10 @@ impl FromStr for ImageReference {
             Some(digest) => Reference::Digest(digest.parse().map_err(ReferenceError::from)?),
             None => tag,
         };
-        Ok(Self { registry, repository: repository.parse()?, reference })
+        // Docker's own registry keeps what has no owner there.
+        let library = is_docker_hub(&registry) && !repository.contains('/');
+        let repository = if library { format!("library/{repository}").parse()? } else { repository.parse()? };
+        Ok(Self { registry, repository, reference })
     }
 }
 
@@ -104,6 +108,13 @@ mod tests {
         assert_eq!(parts("reg.example.org/prod/app:v1"), ("reg.example.org".into(), "prod/app".into(), "v1".into()));
         assert_eq!(parts("localhost:5000/app:v1"), ("localhost:5000".into(), "app".into(), "v1".into()));
         assert_eq!(parts("[::1]:5000/app:v1"), ("[::1]:5000".into(), "app".into(), "v1".into()));
+    }
+
+    #[test]
+    fn docker_hub_keeps_what_has_no_owner_in_a_library() {
+        assert_eq!(parts("docker.io/alpine").1, "library/alpine");
+        assert_eq!(parts("docker.io/acme/app").1, "acme/app");
+        assert_eq!(parts("quay.io/app").1, "app");
     }
 
     #[test]

@@ -76,7 +76,7 @@ impl Session {
     }
 
     async fn reach(&self) -> Result<Reached, ClientError> {
-        let mut failure = None;
+        let mut failures = Vec::new();
         for base in self.exchange.plain.bases(&self.registry)? {
             let url = base.join("v2/").map_err(|error| ClientError::Setup(error.to_string()))?;
             match self.exchange.get(&url, Wanted { accept: None, limit: MAX_PING_BYTES }, None).await {
@@ -86,11 +86,11 @@ impl Session {
                 // What has no such page may be a registry all the same; what fails tells nothing.
                 Ok(answer) if answer.status < 500 => return Ok(Reached { base, challenge: None }),
                 Ok(answer) => return Err(answer.refused()),
-                Err(error @ ClientError::Unreachable { .. }) => failure = Some(error),
+                Err(ClientError::Unreachable { url, cause }) => failures.push(format!("{url}: {cause}")),
                 Err(error) => return Err(error),
             }
         }
-        Err(failure.unwrap_or_else(|| ClientError::Setup(format!("expected a registry, found {}", self.registry))))
+        Err(ClientError::Unreachable { url: self.registry.clone(), cause: failures.join("; ") })
     }
 
     fn remembered(&self, scope: &str) -> Option<HeaderValue> {

@@ -7,6 +7,7 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
 use crate::program::{Program, put};
+use crate::verifier::Verifier;
 
 #[test]
 fn https_is_served_to_who_trusts_the_authority() {
@@ -19,6 +20,26 @@ fn https_is_served_to_who_trusts_the_authority() {
     let answer = ask(&program, Some(made.cert.der()));
     assert!(answer.is_ok_and(|answer| answer.starts_with("HTTP/1.1 200") && answer.ends_with("alive\n")));
     assert!(ask(&program, None).is_err());
+}
+
+#[test]
+fn verify_trusts_an_authority_that_is_named() {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    put(folder.path(), "chain.pem", &made.cert.pem());
+    put(folder.path(), "key.pem", &made.signing_key.serialize_pem());
+    let program = Program::start_in(folder, &["--tls-certificate", "chain.pem", "--tls-key", "key.pem"]);
+    let verifier = Verifier::new();
+    let reference = format!("localhost:{}/open/app:v1", program.address().rsplit(':').next().unwrap());
+    let chain = program.folder().join("chain.pem");
+
+    let named = verifier.verify(&reference, &["--ca-certificate", chain.to_str().unwrap()]);
+    let of_the_system = verifier.verify_where(&reference, &[], &[("SSL_CERT_FILE", chain.as_os_str())]);
+    for trusted in [named, of_the_system] {
+        assert!(trusted.output.contains("found nothing of that name"), "{trusted:?}");
+    }
+    let untrusted = verifier.verify(&reference, &[]);
+    assert!(untrusted.exit == 2 && untrusted.output.contains("UnknownIssuer"), "{untrusted:?}");
 }
 
 fn ask(program: &Program, trusted: Option<&CertificateDer<'static>>) -> std::io::Result<String> {

@@ -1,6 +1,7 @@
 //! Someone with a folder of trust and requirements who runs `hallmark verify`.
 
-use std::path::Path;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use base64::Engine as _;
@@ -53,12 +54,22 @@ impl Verifier {
         self.put("docker/config.json", &format!(r#"{{"auths": {{"{registry}": {{"auth": "{auth}"}}}}}}"#));
     }
 
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
     pub(crate) fn verify(&self, reference: &str, flags: &[&str]) -> Verified {
+        self.verify_where(reference, flags, &[])
+    }
+
+    /// With these variables in the environment.
+    pub(crate) fn verify_where(&self, reference: &str, flags: &[&str], variables: &[(&str, &OsStr)]) -> Verified {
         let output = Command::new(env!("CARGO_BIN_EXE_hallmark"))
             .args(["verify", reference, "--requirement", "signed"])
             .args(flags)
             .current_dir(self.0.path())
             .env("DOCKER_CONFIG", self.0.path().join("docker"))
+            .envs(variables.iter().copied())
             .output()
             .unwrap();
         let text = [output.stdout, output.stderr].concat();

@@ -381,6 +381,48 @@ fn an_identity_token_is_shown_to_the_token_endpoint() {
     );
 }
 
+/// Someone whose credentials a helper of this script keeps, and the registry that asks for them.
+fn with_helper(script: &str) -> (Verified, Tiny) {
+    let registry = guarded_by("Basic bWU6c2VjcmV0");
+    let verifier = Verifier::new();
+    verifier.put("bin/docker-credential-test", script);
+    let helper = verifier.path("bin/docker-credential-test");
+    std::fs::set_permissions(helper, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    verifier.put("docker/config.json", r#"{"credsStore": "test"}"#);
+    let bin = std::env::join_paths([verifier.path("bin"), "/usr/bin".into(), "/bin".into()]).unwrap();
+    let reference = format!("{}/prod/app:v1", registry.address);
+    (verifier.verify_where(&reference, &[], &[("PATH", &bin)]), registry)
+}
+
+fn guarded_by(authorization: &'static str) -> Tiny {
+    Tiny::start(move |ask, _| match ask.authorization.as_deref() == Some(authorization) {
+        true => honest(ask),
+        false => Reply::status(401).with("www-authenticate", "Basic realm=\"x\""),
+    })
+}
+
+#[test]
+fn a_helper_is_asked_for_the_name_and_the_password() {
+    let script = "#!/bin/sh\ncat > /dev/null\necho '{\"Username\": \"me\", \"Secret\": \"secret\"}'\n";
+    let (verified, _) = with_helper(script);
+    assert_eq!(verified.exit, 0, "{verified:?}");
+}
+
+#[test]
+fn a_helper_without_an_entry_is_anonymous() {
+    let script = "#!/bin/sh\ncat > /dev/null\necho 'credentials not found in native keychain'\nexit 1\n";
+    let (verified, registry) = with_helper(script);
+    assert!(verified.exit == 2 && verified.output.contains("401"), "{verified:?}");
+    assert!(registry.asked().iter().all(|ask| ask.authorization.is_none()));
+}
+
+#[test]
+fn a_helper_that_breaks_is_never_anonymous() {
+    let (verified, registry) = with_helper("#!/bin/sh\ncat > /dev/null\necho 'a secret'\nexit 1\n");
+    assert_eq!((verified.exit, registry.asked()), (2, Vec::new()), "{verified:?}");
+    assert!(!verified.output.contains("a secret"), "{verified:?}");
+}
+
 #[test]
 fn a_helper_that_fails_can_not_be_told() {
     let registry = Tiny::start(|ask, _| honest(ask));

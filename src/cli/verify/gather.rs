@@ -115,7 +115,6 @@ impl Gather<'_> {
         };
         Ok(match check_evidence(shape, &manifest, &layers, piece.tag.as_ref()) {
             Ok(about) if about == *subject => Read::Evidence(shape, Box::new(manifest), layers),
-            Ok(_) if !piece.claimed => Read::Other,
             Ok(about) => nothing(shape, format!("evidence about {subject}"), format!("evidence about {about}")),
             Err(falsehood) => nothing(shape, falsehood.expected, falsehood.found),
         })

@@ -13,12 +13,14 @@ use super::Trouble;
 use super::source::Found;
 use crate::client::Fetched;
 use crate::oci::{Descriptor, Digest, Manifest, ManifestError, Reference, media_type};
-use crate::verify::{Candidate, candidate};
+use crate::verify::{Candidate, candidate, check_evidence};
 
 /// The annotation that is a tag.
 const REF_NAME: &str = "org.opencontainers.image.ref.name";
 /// The largest `index.json`, in bytes.
 const MAX_INDEX_BYTES: u64 = 128 << 20;
+/// The largest payload that is looked at to tell what it is about, in bytes.
+const MAX_PAYLOAD_BYTES: u64 = 1 << 20;
 /// The most manifests that are looked at.
 const MAX_MANIFESTS: usize = 200_000;
 /// The most descriptors of one manifest.
@@ -40,9 +42,8 @@ struct Node {
     /// As its descriptor says.
     media_type: String,
     children: Vec<Digest>,
+    /// What it says that it is about: by `subject`, or as evidence without one by its payload.
     subject: Option<Digest>,
-    /// Whether it may be evidence that only its payload says what it is about.
-    unbound: bool,
 }
 
 #[derive(Deserialize)]
@@ -97,8 +98,7 @@ impl Layout {
             let node = Node {
                 media_type: entry.media_type,
                 children: children.clone().map(|child| child.digest).collect(),
-                subject: parsed.as_ref().and_then(|manifest| manifest.subject.as_ref()).map(|subject| subject.digest),
-                unbound: parsed.as_ref().is_some_and(is_unbound),
+                subject: parsed.as_ref().map_or(Ok(None), |manifest| self.subject(manifest))?,
             };
             waiting.extend(children);
             self.nodes.insert(entry.digest, node);
@@ -126,8 +126,23 @@ impl Layout {
         Ok(Some(Fetched { bytes, media_type, digest }))
     }
 
-    /// The manifests that may be evidence about `digest`, with whether they say so themselves.
-    pub(super) fn referrers(&self, digest: &Digest) -> Vec<(Digest, bool)> {
+    /// What a manifest says that it is about. Older signatures say so in their payload alone.
+    fn subject(&self, manifest: &Manifest) -> Result<Option<Digest>, Trouble> {
+        if let Some(subject) = &manifest.subject {
+            return Ok(Some(subject.digest));
+        }
+        let Candidate::Evidence(shape) = candidate(manifest, None, &[]) else { return Ok(None) };
+        let mut first = manifest.clone();
+        first.layers.truncate(1);
+        let Some(layer) = first.layers.first().filter(|layer| layer.size <= MAX_PAYLOAD_BYTES) else { return Ok(None) };
+        match self.blob(&layer.digest, layer.size)? {
+            Found::Bytes(bytes) => Ok(check_evidence(shape, &first, &[bytes], None).ok()),
+            Found::Absent | Found::TooLarge => Ok(None),
+        }
+    }
+
+    /// The manifests that say they are about `digest`, or are listed to be.
+    pub(super) fn referrers(&self, digest: &Digest) -> Vec<Digest> {
         let listed: BTreeSet<&Digest> = self
             .names
             .get(&format!("{}-{}", digest.algorithm().as_str(), digest.hex()))
@@ -136,14 +151,8 @@ impl Layout {
             .filter_map(|list| self.nodes.get(list))
             .flat_map(|list| &list.children)
             .collect();
-        let claims = |(found, node): (&Digest, &Node)| {
-            let claims = node.subject == Some(*digest) || listed.contains(found);
-            (claims || node.unbound).then_some((*found, claims))
-        };
-        let mut all: Vec<_> = self.nodes.iter().filter_map(claims).collect();
-        // What says so comes first: the rest may be about anything.
-        all.sort_by_key(|(_, claims)| !claims);
-        all
+        let is_about = |(found, node): &(&Digest, &Node)| node.subject == Some(*digest) || listed.contains(found);
+        self.nodes.iter().filter(is_about).map(|(found, _)| *found).collect()
     }
 
     /// The indexes that reach `digest`, the nearest first. Lists of referrers are none: they admit nothing.
@@ -201,10 +210,6 @@ pub(super) fn parse(bytes: &[u8], said: &str) -> Result<Manifest, ManifestError>
         Err(ManifestError::MediaType(none)) if none.is_empty() => Manifest::parse(bytes, said, MAX_LINKS),
         parsed => parsed,
     }
-}
-
-fn is_unbound(manifest: &Manifest) -> bool {
-    manifest.subject.is_none() && matches!(candidate(manifest, None, &[]), Candidate::Evidence(_))
 }
 
 /// Whether clients keep a list of referrers under that tag.

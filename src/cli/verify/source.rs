@@ -22,8 +22,6 @@ pub(super) struct Piece {
     pub(super) digest: Digest,
     /// The tag that it was found under alone.
     pub(super) tag: Option<EvidenceTag>,
-    /// Whether it, or a list, says that it is about the digest; else only its payload can say so.
-    pub(super) claimed: bool,
     /// None: it is listed, and is not there.
     pub(super) manifest: Option<Fetched>,
 }
@@ -77,22 +75,21 @@ impl Source {
         let mut more = false;
         // What cosign keeps under its tags comes first: it is one manifest each, and can't be crowded out.
         let tagged = self.tagged(repository, digest).await?;
-        let referrers = match self {
+        let referrers: Vec<Digest> = match self {
             Self::Registry(client) => {
-                let listed = client.referrers(repository, digest).await?;
-                listed.into_iter().map(|entry| (entry.digest, true)).collect()
+                client.referrers(repository, digest).await?.into_iter().map(|entry| entry.digest).collect()
             }
             Self::Layout(layout) => layout.referrers(digest),
         };
-        let listed: BTreeSet<Digest> = referrers.iter().map(|(digest, _)| *digest).collect();
+        let listed: BTreeSet<Digest> = referrers.iter().copied().collect();
         for (fetched, tag) in tagged {
             // Who listed it as well is judged by what it is, whatever tag someone hung on it.
             let tag = Some(tag).filter(|_| !listed.contains(&fetched.digest));
             if seen.insert(fetched.digest) {
-                pieces.push(Piece { digest: fetched.digest, tag, claimed: true, manifest: Some(fetched) });
+                pieces.push(Piece { digest: fetched.digest, tag, manifest: Some(fetched) });
             }
         }
-        for (found, claimed) in referrers {
+        for found in referrers {
             if !seen.insert(found) {
                 continue;
             }
@@ -101,7 +98,7 @@ impl Source {
                 break;
             }
             let manifest = self.manifest(repository, &Reference::Digest(found)).await?;
-            pieces.push(Piece { digest: found, tag: None, claimed, manifest });
+            pieces.push(Piece { digest: found, tag: None, manifest });
         }
         Ok((pieces, more))
     }
