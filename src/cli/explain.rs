@@ -15,8 +15,8 @@ use crate::registry::Account;
 /// The arguments of `hallmark explain`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// What it is about: HOST[:PORT]/REPOSITORY[:TAG|@DIGEST]
-    #[arg(value_name = "REFERENCE")]
+    /// What it is about
+    #[arg(value_name = "REFERENCE", help = "What it is about: HOST[:PORT]/REPOSITORY[:TAG|@DIGEST]")]
     pub reference: ImageReference,
     /// Whom it is about: `user:NAME` or `anonymous` (yourself, unless you may administer)
     #[arg(long, value_name = "WHO")]
