@@ -82,7 +82,8 @@ fn raise_descriptors() {
 
 fn check(args: &check::Args) -> Exit {
     let runtime = tokio::runtime::Builder::new_current_thread().build();
-    runtime.map_or(Exit::CouldNotTell, |runtime| runtime.block_on(check::run(args, &mut std::io::stdout().lock())))
+    let (clock, mut out) = (hallmark::clock::SystemClock, std::io::stdout().lock());
+    runtime.map_or(Exit::CouldNotTell, |runtime| runtime.block_on(check::run(args, &clock, &mut out)))
 }
 
 fn verify(args: &verify::Args) -> Exit {

@@ -41,6 +41,7 @@ const FENCES: &[(&str, &[&str])] = &[
     ("casbin", &["authz"]),
     ("sigstore_verify", &["verify", "trust"]),
     ("openssl", &["verify", "trust"]),
+    ("x509_cert", &["verify", "trust"]),
     ("rusqlite", &["metadata"]),
     ("reqwest", &["client"]),
     ("http_auth", &["client"]),

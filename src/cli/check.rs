@@ -9,10 +9,12 @@ use serde::Serialize;
 use super::{Exit, told};
 use crate::authn::Htpasswd;
 use crate::authz::Effect;
+use crate::clock::{Clock, Timestamp};
 use crate::config::{Config, Flags, files};
 use crate::gate::Mode;
 use crate::mistake::Mistake;
 use crate::registry::Revision;
+use crate::trust::{Signer, SignerKind, Trust};
 
 /// What `check` takes.
 #[derive(Clone, Debug, clap::Args)]
@@ -37,6 +39,7 @@ struct Report {
     revision: Option<String>,
     hostname: Option<String>,
     requirements: Vec<RequirementReport>,
+    notation: Vec<NotationReport>,
     subjects: BTreeMap<String, SubjectReport>,
     mistakes: Vec<Mistake>,
     warnings: Vec<Mistake>,
@@ -52,6 +55,17 @@ struct RequirementReport {
     signers: Vec<String>,
 }
 
+/// What a statement of notation's makes a signer.
+#[derive(Debug, Serialize)]
+struct NotationReport {
+    signer: String,
+    statement: String,
+    level: String,
+    scopes: Vec<String>,
+    stores: Vec<String>,
+    identities: Vec<String>,
+}
+
 /// What the table says of one role or person.
 #[derive(Debug, Default, Serialize)]
 struct SubjectReport {
@@ -61,9 +75,9 @@ struct SubjectReport {
 
 /// Reads everything that `serve` would, and writes what it finds to `out`: 0 it would be served, 1 it would
 /// not, 2 the configuration that was named can't be read.
-pub async fn run(args: &Args, out: &mut dyn Write) -> Exit {
+pub async fn run(args: &Args, clock: &dyn Clock, out: &mut dyn Write) -> Exit {
     let report = match Config::load(args.config.as_deref(), &args.flags) {
-        Ok(config) => examine(&config).await,
+        Ok(config) => examine(&config, clock.now()).await,
         Err(mistakes) => Report { mistakes, ..Report::default() },
     };
     let readable = args.config.as_ref().is_none_or(|path| std::fs::File::open(path).is_ok());
@@ -76,7 +90,7 @@ pub async fn run(args: &Args, out: &mut dyn Write) -> Exit {
     told(written.map(|()| exit))
 }
 
-async fn examine(config: &Config) -> Report {
+async fn examine(config: &Config, now: Timestamp) -> Report {
     let mut report = Report { hostname: Some(config.hostname.clone()), ..Report::default() };
     let users = users(config).map_err(|mistakes| report.mistakes.extend(mistakes)).ok().flatten();
     for path in config.tls.iter().flat_map(|tls| [&tls.certificate, &tls.key]) {
@@ -90,7 +104,10 @@ async fn examine(config: &Config) -> Report {
         Err(mistakes) => Err(mistakes),
     };
     match revision {
-        Ok(revision) => describe(&revision, users.as_ref(), &stored(&config.root), &mut report),
+        Ok(revision) => {
+            describe(&revision, users.as_ref(), &stored(&config.root), &mut report);
+            report.warnings.extend(revision.warnings(now));
+        }
         Err(mistakes) => report.mistakes.extend(mistakes),
     }
     report.ok = report.mistakes.is_empty();
@@ -133,11 +150,24 @@ fn describe(revision: &Revision, users: Option<&Htpasswd>, stored: &[String], re
     for (member, role, _) in revision.policy().roles().iter() {
         report.subjects.entry(role.to_owned()).or_default().members.push(member.to_owned());
     }
-    report.warnings = revision.warnings();
+    report.notation = revision.trust().signers().filter_map(|signer| notation(revision.trust(), signer)).collect();
     report.warnings.extend(strangers(revision, users));
     if !stored.is_empty() {
         report.warnings.extend(revision.policy().idle(stored));
     }
+}
+
+fn notation(trust: &Trust, signer: &Signer) -> Option<NotationReport> {
+    let SignerKind::Notation { policy, .. } = signer.kind() else { return None };
+    let statement = trust.notation().by_name(policy)?;
+    Some(NotationReport {
+        signer: signer.name().to_string(),
+        statement: statement.name().to_owned(),
+        level: statement.level().to_owned(),
+        scopes: statement.scopes().to_vec(),
+        stores: statement.stores(),
+        identities: statement.identities().into_iter().map(str::to_owned).collect(),
+    })
 }
 
 /// Users of whom the policy speaks and who are in no htpasswd file.
@@ -196,6 +226,11 @@ fn text(report: &Report, out: &mut dyn Write) -> io::Result<()> {
             writeln!(out, "  except for {}", requirement.except.join(", "))?;
         }
     }
+    for found in &report.notation {
+        writeln!(out, "signer {}: notation's statement {} ({})", found.signer, found.statement, found.level)?;
+        writeln!(out, "  for {}", found.scopes.join(", "))?;
+        writeln!(out, "  trusts {} by {}", found.identities.join("; "), found.stores.join(", "))?;
+    }
     for (subject, found) in &report.subjects {
         let members = if found.members.is_empty() { String::new() } else { format!(" ({})", found.members.join(", ")) };
         writeln!(out, "{subject}{members}")?;
@@ -211,4 +246,38 @@ fn text(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     }
     let verdict = if report.ok { "this would be served" } else { "this would be refused" };
     writeln!(out, "{verdict}: {} mistakes, {} warnings", report.mistakes.len(), report.warnings.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::files::Files;
+
+    #[tokio::test]
+    async fn a_signer_of_notation_is_told_with_its_statement() {
+        let mut params = rcgen::CertificateParams::new([]).unwrap();
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let root = params.self_signed(&rcgen::KeyPair::generate().unwrap()).unwrap();
+        let document = r#"{"version": "1.0", "trustPolicies": [{"name": "acme-images",
+            "registryScopes": ["a.example/prod/app"], "signatureVerification": {"level": "strict"},
+            "trustStores": ["ca:acme"], "trustedIdentities": ["x509.subject: C=US, ST=WA, O=Acme"]}]}"#;
+        let files: Files = [
+            ("policies/policy.csv", b"p, anonymous, dev/**, pull, unverified, allow\n".as_slice()),
+            ("policies/requirements.toml", b""),
+            ("trust/signers.toml", b"[acme]\nnotation_policy = \"acme-images\"\n"),
+            ("trust/trustpolicy.json", document.as_bytes()),
+            ("trust/x509/ca/acme/root.crt", root.pem().as_bytes()),
+        ]
+        .map(|(name, bytes)| (name.to_owned(), bytes.to_vec()))
+        .into();
+        let revision = Revision::load(files, &["a.example".to_owned()]).await.unwrap();
+        let mut report = Report::default();
+        describe(&revision, None, &[], &mut report);
+        let mut out = Vec::new();
+        text(&report, &mut out).unwrap();
+        let told = String::from_utf8(out).unwrap();
+        let expected = "signer acme: notation's statement acme-images (strict)\n  for a.example/prod/app\n  \
+                        trusts x509.subject: C=US, ST=WA, O=Acme by ca:acme\n";
+        assert!(told.contains(expected), "{told}");
+    }
 }

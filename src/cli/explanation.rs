@@ -55,7 +55,70 @@ fn evidence(finding: &Finding, out: &mut dyn Write) -> io::Result<()> {
     }
 }
 
-/// Without what would steer a terminal: some of it is quoted from what others pushed.
+/// Without what would steer a terminal or reorder its line: some of it is quoted from what others pushed.
 pub(super) fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
+    let steers = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    };
+    text.chars().map(|c| if steers(c) { '?' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Timestamp;
+    use crate::gate::{Identity, Shape};
+    use crate::oci::Digest;
+
+    fn explanation() -> Explanation {
+        let digest = Digest::sha256(b"image");
+        let leaf = |condition: &str, met| Explained { condition: condition.to_owned(), met, of: Vec::new() };
+        let of = vec![leaf("signed by a", true), leaf("signed by b", false)];
+        let verified = Outcome::Verified {
+            signers: vec!["a".parse().unwrap()],
+            identity: Identity("k".to_owned()),
+            until: Some(Timestamp::from_micros(0)),
+        };
+        let evidence = |outcome| Finding { evidence: Digest::sha256(b"e"), shape: Shape::SigstoreBundle, outcome };
+        Explanation {
+            requirement: "both".parse().unwrap(),
+            mode: Mode::Warn,
+            digest,
+            met: false,
+            through: digest,
+            until: None,
+            reason: "no".to_owned(),
+            conditions: Explained { condition: "all of".to_owned(), met: false, of },
+            evidence: vec![evidence(verified), evidence(Outcome::nothing("a key", "\u{1b}[2J\u{202e}"))],
+            hint: Some("a signature by b".to_owned()),
+        }
+    }
+
+    fn written(explanation: &Explanation) -> String {
+        let mut out = Vec::new();
+        text(explanation, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_requirement_is_a_tree_with_its_evidence_and_what_would_make_it_pass() {
+        let digest = Digest::sha256(b"image");
+        let bundle = Digest::sha256(b"e");
+        let expected = format!(
+            "both (only warns) is not met: no\n  digest {digest}\n  [unmet] all of\n    [met] signed by a\n    \
+             [unmet] signed by b\n  evidence {bundle} (sigstore-bundle)\n    verified: signed by a, until \
+             1970-01-01T00:00:00Z\n  evidence {bundle} (sigstore-bundle)\n    counts for nothing: expected a key\n{:24}\
+             found ?[2J?\n  to pass: a signature by b\n",
+            ""
+        );
+        assert_eq!(written(&explanation()), expected);
+    }
+
+    #[test]
+    fn an_explanation_survives_json() {
+        let told = explanation();
+        let json = serde_json::to_string(&told).unwrap();
+        assert_eq!(serde_json::from_str::<Explanation>(&json).unwrap(), told);
+    }
 }

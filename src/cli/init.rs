@@ -128,7 +128,7 @@ mod tests {
     async fn checked(dir: &Path) -> (Exit, serde_json::Value) {
         let args = check::Args { config: Some(dir.join("hallmark.toml")), flags: Flags::default(), json: true };
         let mut out = Vec::new();
-        let exit = check::run(&args, &mut out).await;
+        let exit = check::run(&args, &crate::clock::SystemClock, &mut out).await;
         (exit, serde_json::from_slice(&out).unwrap())
     }
 

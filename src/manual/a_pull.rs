@@ -36,8 +36,15 @@
 //! # When it is refused
 //!
 //! [`Error::Withheld`] becomes 403 `DENIED`; `detail` is [`Withheld`]: each granted requirement as a tree, and each
-//! piece of evidence with what was expected and what was found. `Registry::hint` adds "sign the index" where children
-//! are signed and the index is not. [`Error::Unavailable`] becomes 503, and only the log learns why.
+//! piece of evidence with what was expected and what was found, and what would make it pass (`requirements::hint`).
+//! `Registry::hint` puts "sign the index" before it where children are signed and the index is not.
+//! [`Error::Unavailable`] becomes 503, and only the log learns why.
+//!
+//! `hallmark explain` asks `GET /_hallmark/explain` for the same words without pulling: [`Registry::explain`] takes an
+//! [`Insight`] (about oneself with any grant there, about others with `admin`) and walks, resolves and judges with the
+//! functions named above. It decides nothing itself, writes nothing but that a requirement was met, and calls what they
+//! find withheld or unknown an answer. Which pushes of a tag are skipped is told to administrators by digest, to others
+//! by reason alone; a blob that is withheld is told to others as if it were absent.
 //!
 //! # A blob
 //!
@@ -81,6 +88,8 @@
 //! [`Metadata::ancestors`]: crate::metadata::Metadata::ancestors
 //! [`Metadata::holders`]: crate::metadata::Metadata::holders
 //! [`Admitted`]: crate::registry::Admitted
+//! [`Registry::explain`]: crate::registry::Registry::explain
+//! [`Insight`]: crate::registry::Insight
 //! [`Error::Withheld`]: crate::registry::Error::Withheld
 //! [`Error::Unavailable`]: crate::registry::Error::Unavailable
 //! [`Withheld`]: crate::registry::Withheld

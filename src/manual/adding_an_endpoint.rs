@@ -7,8 +7,8 @@
 //!    and log in [`Kind::as_str`]. A row in `http/endpoint_tests.rs`, with the methods that it refuses.
 //! 2. **Action.** Which [`Action`] covers it? A new one is a change of the policy's language: of the README, of
 //!    [`Action::ALL`], and of what [`Access::decide`] asks.
-//! 3. **Authorisation.** Its row in [`Kind::access`]: open, challenge, for each entry, an action in the repository, or an
-//!    action in the registry. The test `no_endpoint_is_without_an_authorisation_row` lists them. Its handler asks the
+//! 3. **Authorisation.** Its row in [`Kind::access`]: open, challenge, for each entry, an action in the repository, an
+//!    action in the registry, or an insight. The test `no_endpoint_is_without_an_authorisation_row` lists them. Its handler asks the
 //!    registry for exactly that, with one of the `allow_` functions ([`Registry::allow_pull`] and so on), before it reads
 //!    the body.
 //! 4. **Verb.** A method of [`Registry`] that takes an [`Allowed`] of the right action, in a file of that name. If it
@@ -28,7 +28,8 @@
 //! 8. **Manual and papers.** The walk-through here, the table of refusals in README.md, and for each thing that it must
 //!    withstand, a row with its test in SECURITY.md.
 //!
-//! An operator's endpoint (`/_hallmark/…`) is the same, with [`Registry::allow_admin`] and no repository.
+//! An operator's endpoint (`/_hallmark/…`) is the same, with [`Registry::allow_admin`] and no repository in its path;
+//! `/_hallmark/explain` names one in its query, read strictly, and asks [`Registry::allow_explain`].
 //!
 //! [`Endpoint`]: crate::http::Endpoint
 //! [`Endpoint::parse`]: crate::http::Endpoint::parse
@@ -42,6 +43,7 @@
 //! [`Registry`]: crate::registry::Registry
 //! [`Registry::allow_pull`]: crate::registry::Registry::allow_pull
 //! [`Registry::allow_admin`]: crate::registry::Registry::allow_admin
+//! [`Registry::allow_explain`]: crate::registry::Registry::allow_explain
 //! [`Allowed`]: crate::registry::Allowed
 //! [`Admitted`]: crate::registry::Admitted
 //! [`Metadata`]: crate::metadata::Metadata

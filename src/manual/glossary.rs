@@ -14,6 +14,7 @@
 //! | degraded | the files were refused, the last good revision is in force | [`Condition`](crate::http::Condition) |
 //! | epoch | a number that says that something in a repository changed | [`super::verdicts`] |
 //! | evidence | a manifest in one of cosign's or notation's shapes | [`Kind::Evidence`](crate::metadata::Kind::Evidence) |
+//! | explanation | a requirement with its answer for one digest, met or not, told in full; `hallmark explain` and `hallmark verify` tell it, a refusal is one that is unmet | [`Explanation`](crate::gate::Explanation), [`Account`](crate::registry::Account) |
 //! | falsehood | what is wrong with evidence under any trust and at any time | [`Falsehood`](crate::verify::Falsehood) |
 //! | finding | what one signature in a piece of evidence shows | [`Finding`](crate::gate::Finding) |
 //! | generation of a digest | the newest change that concerns it or what reaches it | [`Metadata::generation`](crate::metadata::Metadata::generation) |
@@ -21,7 +22,9 @@
 //! | grant | the right to an action, made by the decision alone | [`Grant`](crate::authz::Grant) |
 //! | guard rail | a requirement's `protects`: no weaker `pull` may be granted there | [`guard`](crate::authz::guard) |
 //! | holder | a manifest that holds a blob or another manifest | [`Holder`](crate::metadata::Holder) |
+//! | hint | what would make a requirement pass: whose signature, and how many more | [`Explanation`](crate::gate::Explanation) |
 //! | identity | what a threshold counts once | [`Identity`](crate::gate::Identity) |
+//! | insight | leave to be told what someone may do in a repository, and why | [`Insight`](crate::registry::Insight) |
 //! | lease | until when a blob stays that no manifest holds | [`super::storage`] |
 //! | met | the verdict that a requirement is satisfied; remembered for ever as "was met" | [`Verdict`](crate::gate::Verdict) |
 //! | mistake | what is wrong in a user's file, with its line | [`Mistake`](crate::mistake::Mistake) |
@@ -34,6 +37,7 @@
 //! | requirement | a named condition over signers and attestations | [`Requirement`](crate::requirements::Requirement) |
 //! | revision | trust, requirements and policy, loaded and swapped as one | [`Revision`](crate::registry::Revision) |
 //! | signer | a named identity in the trust store | [`Signer`](crate::trust::Signer) |
+//! | statement | an entry of notation's trust policy: what it trusts, and in which repositories | [`Statement`](crate::trust::Statement) |
 //! | subject | the digest that evidence, data or a referrer is about; in the policy, who a line is about | |
 //! | terms | what a pull shows to a caller | [`PullTerms`](crate::authz::PullTerms) |
 //! | `unverified` | the requirement that everything meets | [`RequirementName`](crate::gate::RequirementName) |

@@ -2,8 +2,8 @@
 
 use crate::authz::{Access, InRepository, Pull, PullTerms, Push};
 use crate::gate::{Action, Explanation, RequirementName, Verdict};
-use crate::metadata::{Kind, Push as TagPush};
-use crate::oci::{Digest, Reference, RepositoryName};
+use crate::metadata::{self, Kind};
+use crate::oci::{Digest, Reference, RepositoryName, Tag};
 
 use super::account::{Account, Passed, account};
 use super::allowed::lacks;
@@ -43,6 +43,9 @@ impl Registry {
             Action::Promote => {
                 let refused = account.grants.is_empty().then(|| lacks(insight.access(), action));
                 account.granted(refused)?;
+                if account.allowed == Some(true) {
+                    account.allow("promote is granted, and there is no endpoint for it yet");
+                }
             }
             Action::Admin => {
                 let grant = insight.current().revision.admin(insight.access().who())?;
@@ -62,29 +65,19 @@ impl Registry {
             Ok(allowed) => allowed,
             Err(error) => return account.refuse(error),
         };
-        let resolved = match reference {
+        let (newest, resolved) = match reference {
             None => {
                 account.undecided(allowed.access().terms());
                 return Ok(());
             }
-            Some(Reference::Tag(tag)) => match self.walk(&allowed, tag).await {
-                Ok(mut walk) => {
-                    let told = |(push, reason): (TagPush, String)| {
-                        let full = insight.is_full();
-                        Passed { digest: full.then_some(push.digest), at: full.then_some(push.at), reason }
-                    };
-                    account.passed = std::mem::take(&mut walk.passed).into_iter().map(told).collect();
-                    self.conclude(&allowed, walk).await
-                }
-                Err(error) => Err(error),
-            },
+            Some(Reference::Tag(tag)) => self.explain_tag(insight, &allowed, tag, account).await,
             Some(Reference::Digest(digest)) => {
                 if self.metadata.manifest(allowed.repository(), digest).await?.is_none()
                     && self.metadata.blob(allowed.repository(), digest).await?.is_some()
                 {
                     return self.explain_blob(insight, &allowed, digest, account).await;
                 }
-                self.resolve(&allowed, &Reference::Digest(*digest)).await
+                (Some(*digest), self.resolve(&allowed, &Reference::Digest(*digest)).await)
             }
         };
         match resolved {
@@ -92,19 +85,36 @@ impl Registry {
             Err(Error::Withheld(withheld)) => {
                 account.withhold(*withheld, allowed.current());
                 let judged = account.requirements.first().map(|one| one.digest);
-                account.digest = match reference {
-                    Some(Reference::Digest(digest)) => Some(*digest),
-                    Some(Reference::Tag(tag)) => {
-                        let pushes = self.metadata.pushes(allowed.repository(), tag).await?;
-                        pushes.first().map(|push| push.digest)
-                    }
-                    None => None,
-                };
-                account.judged_as = judged.filter(|judged| account.digest != Some(*judged));
+                account.digest = newest;
+                account.judged_as = judged.filter(|judged| newest != Some(*judged));
                 Ok(())
             }
             Err(error) => account.refuse(error),
         }
+    }
+
+    /// What the tag resolves to, with the newest push that is not served; tells which are passed over.
+    async fn explain_tag(
+        &self,
+        insight: &Insight,
+        allowed: &Allowed<Pull>,
+        tag: &Tag,
+        account: &mut Account,
+    ) -> (Option<Digest>, Result<Resolved, Error>) {
+        let mut walk = match self.walk(allowed, tag).await {
+            Ok(walk) => walk,
+            Err(error) => return (None, Err(error)),
+        };
+        let passed = std::mem::take(&mut walk.passed);
+        let newest = passed.first().map(|(push, _)| push.digest);
+        let full = insight.is_full();
+        let told = |(push, reason): (metadata::Push, String)| Passed {
+            digest: full.then_some(push.digest),
+            at: full.then_some(push.at),
+            reason,
+        };
+        account.passed = passed.into_iter().map(told).collect();
+        (newest, self.conclude(allowed, walk).await)
     }
 
     async fn explain_served(
@@ -179,7 +189,7 @@ impl Registry {
         };
         let Some(digest) = stored else {
             account.depends(
-                "a push by digest is not judged; a tag is, on the object that it is set on, which is not here to be judged",
+                "a push by digest is not judged; a tag is, on the object that it is set on, and no such object is here",
             );
             return Ok(());
         };

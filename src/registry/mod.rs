@@ -27,6 +27,7 @@ mod revision;
 mod tend;
 #[cfg(test)]
 mod tests;
+mod trust_warnings;
 mod upload;
 mod view;
 mod warnings;

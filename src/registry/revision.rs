@@ -9,6 +9,7 @@ use quick_cache::sync::Cache;
 use super::{cases, warnings};
 use crate::authz::guard::{self, Protection};
 use crate::authz::{self, Access, Admin, Authorizer, Casbin, Grant, Line, Policy, Undecided};
+use crate::clock::Timestamp;
 use crate::files::Files;
 use crate::gate::{Action, Mode, RequirementName, Who};
 use crate::mistake::Mistake;
@@ -84,9 +85,9 @@ impl Revision {
         &self.policy
     }
 
-    /// What is likely not meant, though it can be loaded.
-    pub fn warnings(&self) -> Vec<Mistake> {
-        warnings::of(self)
+    /// What is likely not meant, though it can be loaded; `now` tells which certificates have expired or soon will.
+    pub fn warnings(&self, now: Timestamp) -> Vec<Mistake> {
+        warnings::of(self, now)
     }
 
     /// Everything that `who` may do in `repository`. Decided once and remembered by its full key; a first decision
@@ -296,13 +297,35 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_requirement_is_touched_when_the_trust_policy_of_its_signer_changes() {
+        let policy = |scope: &str| {
+            format!(
+                r#"{{"version": "1.0", "trustPolicies": [{{"name": "a", "registryScopes": ["a.example/{scope}"],
+                "signatureVerification": {{"level": "skip"}}}}]}}"#
+            )
+        };
+        let signed = "[signed]\nany = [{ signed_by = \"s\" }]\nprotects = [\"prod/**\"]\n";
+        let under = async |scope: &str| {
+            let policy = policy(scope);
+            let signers = "[s]\nnotation_policy = \"a\"\n";
+            let changes =
+                [("trust/trustpolicy.json", policy.as_str()), (Trust::FILE, signers), (Requirements::FILE, signed)];
+            load(&changes).await.unwrap()
+        };
+        let (old, same, other) = (under("prod").await, under("prod").await, under("other").await);
+        assert!(same.touched_since(&old).is_empty());
+        assert_eq!(other.touched_since(&old), BTreeSet::from(["signed".parse().unwrap()]));
+    }
+
+    #[tokio::test]
     async fn warnings_name_what_is_likely_not_meant() {
         let policy = "p, role:empty, dev/**, pull, unverified, allow\np, user:s, prod/**, sign, unverified, allow\n\
                       p, user:s, prod/a, pull, signed, allow\np, anonymous, prod/**, pull, signed, deny\n\
                       g, user:a, role:idle";
         let requirements = format!("{REQUIREMENTS}[unused]\nany = []");
         let revision = load(&[(Policy::FILE, policy), (Requirements::FILE, &requirements)]).await.unwrap();
-        let warnings: Vec<String> = revision.warnings().iter().map(ToString::to_string).collect();
+        let warnings: Vec<String> =
+            revision.warnings(Timestamp::from_micros(0)).iter().map(ToString::to_string).collect();
         for expected in [
             "policies/policy.csv:1: role:empty has no member",
             "policies/policy.csv:2: user:s may sign and has a conditional pull there (line 3)",

@@ -3,17 +3,20 @@
 use std::collections::BTreeSet;
 
 use super::revision::{MODEL, Revision};
+use super::trust_warnings;
 use crate::authz::{self, Effect, Line, Policy};
-use crate::gate::{Action, RequirementName};
+use crate::clock::Timestamp;
+use crate::gate::{Action, RequirementName, SignerName};
 use crate::mistake::Mistake;
 use crate::requirements::Requirements;
-use crate::trust::SignerKind;
+use crate::trust::{Signer, SignerKind, Trust};
 
-pub(super) fn of(revision: &Revision) -> Vec<Mistake> {
+pub(super) fn of(revision: &Revision, now: Timestamp) -> Vec<Mistake> {
     let mut all = roles(revision.policy());
     all.extend(deny_lines(revision.policy()));
     all.extend(signers_who_pull(revision.policy()));
     all.extend(requirements(revision));
+    all.extend(trust_warnings::of(revision.trust(), now));
     if revision.files().contains_key(MODEL) {
         let message =
             "guard rails weigh the lines of policy.csv alone: what this model grants beyond them is not checked";
@@ -90,8 +93,6 @@ fn signer_who_pulls(policy: &Policy, subject: &str) -> Vec<Mistake> {
 fn requirements(revision: &Revision) -> Vec<Mistake> {
     let lines = revision.policy().lines();
     let named: BTreeSet<_> = lines.iter().filter_map(|line| line.requirement.as_ref()).collect();
-    let is_key =
-        |name| revision.trust().signer(name).is_some_and(|signer| matches!(signer.kind(), SignerKind::CosignKey(_)));
     let mut all = Vec::new();
     for requirement in revision.requirements().iter() {
         let mut tell = |message: String| all.push(Mistake::new(Requirements::FILE, requirement.line(), message));
@@ -101,9 +102,21 @@ fn requirements(revision: &Revision) -> Vec<Mistake> {
         }
         if requirement.signers().is_empty() {
             tell(format!("nobody can meet {name}: it names no signer"));
-        } else if !requirement.signers().iter().any(is_key) {
-            tell(format!("nobody can meet {name} yet: none of its signers is a key"));
+        } else if !requirement.signers().iter().any(|signer| may_count(revision.trust(), signer)) {
+            tell(format!("nobody can meet {name} yet: none of its signers is a key or a statement that is enforced"));
         }
     }
     all
+}
+
+/// Whether any signature of the signer's counts for anything.
+fn may_count(trust: &Trust, name: &SignerName) -> bool {
+    match trust.signer(name).map(Signer::kind) {
+        Some(SignerKind::CosignKey(_)) => true,
+        Some(SignerKind::Notation { policy, .. }) => trust
+            .notation()
+            .by_name(policy)
+            .is_some_and(|statement| statement.not_enforced().is_none() && trust.notation().speaks_here(statement)),
+        Some(SignerKind::Keyless { .. }) | None => false,
+    }
 }

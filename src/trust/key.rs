@@ -156,6 +156,13 @@ impl PublicKey {
     }
 }
 
+/// The identity of any key: of a kind that cosign signs with, what [`PublicKey::identity`] is.
+pub(super) fn identity(key: &PKey<Public>) -> Identity {
+    let canonical = canonical(key).map(|(key, _)| key);
+    let der = canonical.as_ref().unwrap_or(key).public_key_to_der();
+    Identity(Digest::sha256(&der.unwrap_or_default()).hex())
+}
+
 /// The same key in its one encoding: named curve, uncompressed point. Two encodings would be two identities.
 fn canonical(key: &PKey<Public>) -> Result<(PKey<Public>, Scheme), KeyError> {
     let unusable = |_openssl| KeyError::NotPem("one that is not valid");

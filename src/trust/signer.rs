@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
-use super::{PublicKey, Trust};
+use super::{PublicKey, Statement, Trust, TrustPolicy};
 use crate::document::{Document, Table};
 use crate::files::Files;
 use crate::gate::SignerName;
@@ -50,10 +51,12 @@ pub enum SignerKind {
         /// The identity in the certificate.
         identity: Pattern,
     },
-    /// By the statement of notation's trust policy; recognised, not judged yet.
+    /// By the statement of notation's trust policy.
     Notation {
         /// The statement's name.
         policy: String,
+        /// All that decides whether a signature is this signer's.
+        judged_by: Arc<TrustPolicy>,
     },
 }
 
@@ -75,6 +78,20 @@ impl Signer {
     /// How it is known.
     pub fn kind(&self) -> &SignerKind {
         &self.kind
+    }
+
+    /// Its key, if it is known by one.
+    pub fn cosign_key(&self) -> Option<&PublicKey> {
+        match &self.kind {
+            SignerKind::CosignKey(key) => Some(key),
+            SignerKind::Keyless { .. } | SignerKind::Notation { .. } => None,
+        }
+    }
+
+    pub(super) fn judge_by(&mut self, whole: &Arc<TrustPolicy>) {
+        if let SignerKind::Notation { judged_by, .. } = &mut self.kind {
+            *judged_by = Arc::clone(whole);
+        }
     }
 
     /// The line of `trust/signers.toml` on which it is named.
@@ -106,7 +123,8 @@ const KEYS: [&str; 8] = [
     "notation_policy",
 ];
 
-pub(super) fn parse(files: &Files) -> Result<BTreeMap<SignerName, Signer>, Vec<Mistake>> {
+/// Reads the signers; those that name a statement of notation's must name one of `policy`, unless it can't be read.
+pub(super) fn parse(files: &Files, policy: Option<&TrustPolicy>) -> Result<BTreeMap<SignerName, Signer>, Vec<Mistake>> {
     let Some(bytes) = files.get(Trust::FILE) else {
         return Err(vec![Mistake::new(Trust::FILE, 0, "expected the file that names the signers, found none")]);
     };
@@ -124,6 +142,9 @@ pub(super) fn parse(files: &Files) -> Result<BTreeMap<SignerName, Signer>, Vec<M
         document.only(fields, &KEYS);
         let repositories = repositories(&mut document, fields);
         let kind = kind(&mut document, fields, &key.span(), files);
+        if let (Some(SignerKind::Notation { policy: named, .. }), Some(policy)) = (&kind, policy) {
+            statement_exists(&mut document, fields, named, policy);
+        }
         if let (Some(name), Some(kind)) = (name, kind) {
             let line = document.line(&key.span());
             signers.insert(name.clone(), Signer { name, kind, repositories, line });
@@ -175,7 +196,8 @@ fn kind(document: &mut Document<'_>, fields: &Table<'_>, place: &Range<usize>, f
         return key(document, path, &value.span(), files).map(SignerKind::CosignKey);
     }
     if let Some(value) = fields.get("notation_policy") {
-        return Some(SignerKind::Notation { policy: document.text(value)?.to_owned() });
+        let policy = document.text(value)?.to_owned();
+        return Some(SignerKind::Notation { policy, judged_by: Arc::default() });
     }
     let issuer = pattern(document, fields, ["certificate_oidc_issuer", "certificate_oidc_issuer_regexp"], place);
     let identity = pattern(document, fields, ["certificate_identity", "certificate_identity_regexp"], place);
@@ -186,6 +208,14 @@ fn kind(document: &mut Document<'_>, fields: &Table<'_>, place: &Range<usize>, f
     let path = document.text(root)?;
     let trusted_root = below_trust(document, path, &root.span(), files).map(|_| path.to_owned())?;
     Some(SignerKind::Keyless { trusted_root, issuer: issuer?, identity: identity? })
+}
+
+fn statement_exists(document: &mut Document<'_>, fields: &Table<'_>, named: &str, policy: &TrustPolicy) {
+    let Some(value) = fields.get("notation_policy").filter(|_| policy.by_name(named).is_none()) else { return };
+    let names: Vec<_> = policy.statements().iter().map(Statement::name).collect();
+    let found = if names.is_empty() { "no statement at all".to_owned() } else { names.join(", ") };
+    let message = format!("expected a statement of {} named {named:?}, found {found}", TrustPolicy::FILE);
+    document.refuse(&value.span(), message);
 }
 
 fn pattern(

@@ -39,12 +39,16 @@ fn signers_are_read_by_name() {
         [acme]
         notation_policy = "acme-images"
     "#;
-    let trust = Trust::parse(&files(text), &[]).unwrap();
+    let mut files = files(text);
+    let statement = r#"{"version": "1.0", "trustPolicies": [{"name": "acme-images", "registryScopes": ["a.example/b"],
+        "signatureVerification": {"level": "skip"}}]}"#;
+    files.insert(TrustPolicy::FILE.to_owned(), statement.as_bytes().to_vec());
+    let trust = Trust::parse(&files, &[]).unwrap();
     let names: Vec<_> = trust.signers().map(|signer| signer.name().as_str()).collect();
     assert_eq!(names, ["acme", "keyless", "release"]);
     let kind = |name: &str| trust.signer(&name.parse().unwrap()).unwrap().kind();
     assert!(matches!(kind("release"), SignerKind::CosignKey(_)));
-    assert!(matches!(kind("acme"), SignerKind::Notation { policy } if policy == "acme-images"));
+    assert!(matches!(kind("acme"), SignerKind::Notation { policy, .. } if policy == "acme-images"));
     assert!(matches!(kind("keyless"), SignerKind::Keyless { identity: Pattern::Matching(_), .. }));
 }
 

@@ -61,6 +61,7 @@ impl Case {
             layers: &self.layers,
             subject,
             subject_bytes: None,
+            subject_media_type: None,
             repository: &repository,
         };
         SignatureVerifier.verify(&evidence, trust, Timestamp::from_micros(0))

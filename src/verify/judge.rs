@@ -7,6 +7,7 @@ use super::cosign::log::{LogEntry, Logged};
 use super::cosign::simple_signing;
 use super::falsehood::brief;
 use super::keys::Keys;
+use super::notation;
 use super::payload::MAX_SIGNATURES;
 use crate::clock::Timestamp;
 use crate::gate::{Finding, Outcome, Shape};
@@ -31,6 +32,8 @@ pub struct Evidence<'a> {
     pub subject: Digest,
     /// The subject's bytes, when they are at hand.
     pub subject_bytes: Option<&'a Bytes>,
+    /// The media type under which the subject is stored, when it is at hand.
+    pub subject_media_type: Option<&'a str>,
     /// Where it is.
     pub repository: &'a RepositoryName,
 }
@@ -44,18 +47,18 @@ pub trait Verifier: Send + Sync + 'static {
     fn verify(&self, evidence: &Evidence<'_>, trust: &Trust, at: Timestamp) -> Vec<Finding>;
 }
 
-/// Judges cosign's key signatures; every other shape is recognised and counts for nothing yet.
+/// Judges cosign's key signatures and notation's signatures; every other shape is recognised and counts for nothing yet.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SignatureVerifier;
 
 impl Verifier for SignatureVerifier {
-    fn verify(&self, evidence: &Evidence<'_>, trust: &Trust, _at: Timestamp) -> Vec<Finding> {
+    fn verify(&self, evidence: &Evidence<'_>, trust: &Trust, at: Timestamp) -> Vec<Finding> {
         let keys = Keys::new(trust, evidence.repository);
         let outcomes = match evidence.shape {
             Shape::CosignSignature => signatures(evidence, &keys),
             Shape::SigstoreBundle => vec![bundle(evidence, &keys)],
             Shape::CosignAttestation => vec![nothing(&keys, "an attestation, which is not judged yet")],
-            Shape::NotationSignature => vec![nothing(&keys, "a notation signature, which is not judged yet")],
+            Shape::NotationSignature => vec![notation::verify(evidence, trust, at)],
             Shape::ReferrersList => vec![nothing(&keys, "a list of referrers")],
         };
         let finding = |outcome| Finding { evidence: evidence.digest, shape: evidence.shape, outcome };

@@ -105,6 +105,10 @@ fn check_notation(manifest: &Manifest, layers: &[Bytes], tag: Option<&EvidenceTa
     let ([layer], [bytes]) = (manifest.layers.as_slice(), layers) else {
         return Err(Falsehood::new("exactly one layer, a notation envelope", format!("{} layers", layers.len())));
     };
-    notation::check(&layer.media_type, bytes)?;
-    claimed_subject(manifest, tag)?.ok_or_else(|| Falsehood::new("a notation signature with a subject", "none"))
+    let claimed = claimed_subject(manifest, tag)?;
+    let (Some(claimed), Some(subject)) = (claimed, &manifest.subject) else {
+        return Err(Falsehood::new("a notation signature with a subject", "none"));
+    };
+    notation::check(&layer.media_type, bytes, subject)?;
+    Ok(claimed)
 }

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::Trouble;
 use super::layout::parse;
 use super::source::{Found, Piece, Source};
+use crate::client::Fetched;
 use crate::clock::Timestamp;
 use crate::config::Limits;
 use crate::gate::{Finding, Outcome, Shape};
@@ -55,7 +56,7 @@ impl Gather<'_> {
         let looked_at = considered.saturating_mul(LOOKED_AT);
         let (pieces, mut more) = self.source.pieces(self.repository, subject, looked_at).await?;
         let reference = Reference::Digest(*subject);
-        let bytes = self.source.manifest(self.repository, &reference).await?.map(|found| found.bytes);
+        let stored = self.source.manifest(self.repository, &reference).await?;
         let mut findings = Vec::new();
         let mut count = 0_usize;
         for piece in pieces {
@@ -68,12 +69,12 @@ impl Gather<'_> {
                 break;
             }
             count = count.saturating_add(1);
-            findings.extend(self.judge(subject, bytes.as_ref(), piece.digest, read));
+            findings.extend(self.judge(subject, stored.as_ref(), piece.digest, read));
         }
         Ok(Gathered { findings, more })
     }
 
-    fn judge(&self, subject: &Digest, subject_bytes: Option<&Bytes>, digest: Digest, read: Read) -> Vec<Finding> {
+    fn judge(&self, subject: &Digest, stored: Option<&Fetched>, digest: Digest, read: Read) -> Vec<Finding> {
         let (shape, manifest, layers) = match read {
             Read::Evidence(shape, manifest, layers) => (shape, manifest, layers),
             Read::Nothing(shape, outcome) => return vec![Finding { evidence: digest, shape, outcome }],
@@ -85,7 +86,8 @@ impl Gather<'_> {
             manifest: &manifest,
             layers: &layers,
             subject: *subject,
-            subject_bytes,
+            subject_bytes: stored.map(|stored| &stored.bytes),
+            subject_media_type: stored.map(|stored| stored.media_type.as_str()),
             repository: self.repository,
         };
         SignatureVerifier.verify(&evidence, self.trust, self.at)

@@ -108,10 +108,14 @@ impl Judge<'_> {
             }
         }
         if signed > 0 {
-            explanation.hint = Some(format!(
+            let first = format!(
                 "sign the index: {signed} of its manifests meet {}, and signed manifests never admit the index that lists them",
                 self.requirement.name()
-            ));
+            );
+            explanation.hint = Some(match explanation.hint {
+                Some(hint) => format!("{first}; {hint}"),
+                None => first,
+            });
         } else if self.by_digest && self.through.is_none() && matches!(self.gather.source, Source::Registry(_)) {
             let hint = "where it came by an index that is signed, name the index with --through";
             explanation.hint = Some(match explanation.hint {

@@ -3,6 +3,7 @@
 mod answer;
 mod image;
 mod keys;
+mod notation;
 mod person;
 mod programs;
 mod registry;
@@ -11,6 +12,7 @@ mod setup;
 pub(crate) use answer::Answer;
 pub(crate) use image::{Descriptor, Image, Index, descriptor, digest_of, manifest};
 pub(crate) use keys::Key;
+pub(crate) use notation::{ACME, authority, leaf, now, sound};
 pub(crate) use person::Person;
 pub(crate) use programs::{Ran, Run};
 pub(crate) use registry::{Registry, passwords};
@@ -30,3 +32,7 @@ pub(crate) const EMPTY: &str = "application/vnd.oci.empty.v1+json";
 pub(crate) const BUNDLE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
 /// The media type of cosign's older payload.
 pub(crate) const SIMPLE_SIGNING: &str = "application/vnd.dev.cosign.simplesigning.v1+json";
+/// What a registry with a name of its own is called; clients reach it as they reach the world from behind a proxy.
+pub(crate) const HOSTNAME: &str = "registry.example.org";
+/// Another name of the same registry.
+pub(crate) const ALIAS: &str = "registry.example.net";

@@ -8,11 +8,11 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 use ureq::http::Request;
 
-use super::{Answer, Descriptor, IMAGE, Image, Key, Registry, Run, descriptor, digest_of};
+use super::{ALIAS, Answer, Descriptor, HOSTNAME, IMAGE, Image, Key, Registry, Run, descriptor, digest_of};
 
 /// A user of one registry, with a home and credentials of their own.
 pub(crate) struct Person<'r> {
-    registry: &'r Registry,
+    pub(super) registry: &'r Registry,
     home: PathBuf,
     authorization: Option<String>,
     agent: ureq::Agent,
@@ -24,7 +24,10 @@ impl<'r> Person<'r> {
         std::fs::create_dir_all(&home).unwrap();
         let basic = password.map(|password| STANDARD.encode(format!("{name}:{password}")));
         let auths = match &basic {
-            Some(basic) => json!({ "auths": { registry.address(): { "auth": basic } } }),
+            Some(basic) => {
+                let auth = json!({ "auth": basic });
+                json!({ "auths": { registry.address(): auth, HOSTNAME: auth, ALIAS: auth } })
+            }
             None => json!({}),
         };
         std::fs::write(home.join("config.json"), auths.to_string()).unwrap();
@@ -193,6 +196,16 @@ impl<'r> Person<'r> {
             key.private().as_os_str(),
             reference.as_ref(),
         ])
+    }
+
+    /// `cosign attest` of cosign 3: a bundle that says something of the image, and is no signature.
+    pub(crate) fn cosign_attest(&self, key: Key, reference: &str) -> Run {
+        let reference = self.registry.reference(reference);
+        std::fs::write(self.home.join("predicate.json"), "{}").unwrap();
+        self.run("cosign3")
+            .args(["attest", "--yes", "--allow-http-registry", "--use-signing-config=false", "--tlog-upload=false"])
+            .args(["--type", "custom", "--predicate", "predicate.json"])
+            .args(["--key".as_ref(), key.private().as_os_str(), reference.as_ref()])
     }
 
     /// `cosign verify`, of the given version.

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use super::Registry;
+
 /// Where `name` is installed: `$HALLMARK_CLIENTS/bin`, `.clients/bin`, or the PATH.
 fn program(name: &str) -> PathBuf {
     let ours = std::env::var_os("HALLMARK_CLIENTS")
@@ -27,7 +29,16 @@ pub(crate) struct Run(pub(super) Command);
 impl Run {
     /// The program called `name`, without any of the caller's own configuration.
     pub(crate) fn new(name: &str, home: &Path) -> Self {
-        let mut command = Command::new(program(name));
+        Self::program(&program(name), home)
+    }
+
+    /// `hallmark` itself, in the same way.
+    pub(crate) fn hallmark(home: &Path) -> Self {
+        Self::program(Path::new(env!("CARGO_BIN_EXE_hallmark")), home)
+    }
+
+    fn program(file: &Path, home: &Path) -> Self {
+        let mut command = Command::new(file);
         command
             .env("HOME", home)
             .env("TMPDIR", home)
@@ -51,6 +62,18 @@ impl Run {
     pub(crate) fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
         self.0.env(name, value);
         self
+    }
+
+    /// Makes the registry the proxy that leads to every host: so it is reached by any name that it may have.
+    pub(crate) fn behind(self, registry: &Registry) -> Self {
+        let proxy = format!("http://{}", registry.address());
+        // Nothing is reached by TLS, and nothing directly.
+        self.env("http_proxy", &proxy)
+            .env("HTTP_PROXY", &proxy)
+            .env("https_proxy", "http://127.0.0.1:1")
+            .env("HTTPS_PROXY", "http://127.0.0.1:1")
+            .env("no_proxy", "")
+            .env("NO_PROXY", "")
     }
 
     /// Runs it to its end.

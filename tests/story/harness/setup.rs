@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use super::Key;
+use serde_json::{Value, json};
+
+use super::{HOSTNAME, Key};
 
 /// The policy, requirements, trust, users and configuration of a registry.
 #[derive(Clone)]
@@ -17,6 +19,14 @@ pub(crate) struct Setup {
     pub(crate) signers: String,
     /// Files of `trust/cosign`.
     pub(crate) keys: Vec<(&'static str, Key)>,
+    /// `trust/trustpolicy.json`, if there is one.
+    pub(crate) trust_policy: Option<Value>,
+    /// Files of `trust/x509`: a path such as `ca/acme/root.pem`, and the certificates in it.
+    pub(crate) certificates: Vec<(String, String)>,
+    /// `hostname`, if it is not what it is by default.
+    pub(crate) hostname: Option<&'static str>,
+    /// `aliases`.
+    pub(crate) aliases: Vec<&'static str>,
     /// Names that get a password.
     pub(crate) users: Vec<&'static str>,
     /// `listen`.
@@ -58,11 +68,58 @@ cosign_key = \"cosign/next.pub\"
 "
             .to_owned(),
             keys: vec![("release.pub", Key::Release), ("next.pub", Key::Next)],
+            trust_policy: None,
+            certificates: Vec::new(),
+            hostname: None,
+            aliases: Vec::new(),
             users: vec!["ci", "signer", "deploy"],
             listen: "127.0.0.1:0",
             danger_plain_http: false,
             configuration: String::new(),
         }
+    }
+
+    /// As [`Setup::release`], save that `deploy` pulls what the one signer `acme` has signed with notation, and that the
+    /// registry is called [`HOSTNAME`]: `root` is what the statement `acme-images` trusts.
+    pub(crate) fn notation(root: &str) -> Self {
+        let mut setup = Self::release();
+        setup.requirements = setup
+            .requirements
+            .replace("{ signed_by = \"release\" }, { signed_by = \"next\" }", "{ signed_by = \"acme\" }");
+        "[acme]\nnotation_policy = \"acme-images\"\n".clone_into(&mut setup.signers);
+        setup.keys.clear();
+        setup.trust_policy = Some(json!({
+            "version": "1.0",
+            "trustPolicies": [{
+                "name": "acme-images",
+                "registryScopes": [format!("{HOSTNAME}/prod/app")],
+                "signatureVerification": { "level": "strict" },
+                "trustStores": ["ca:acme"],
+                "trustedIdentities": ["*"],
+            }],
+        }));
+        setup.certificates = vec![("ca/acme/root.pem".to_owned(), root.to_owned())];
+        setup.hostname = Some(HOSTNAME);
+        setup
+    }
+
+    /// The first statement of its trust policy.
+    pub(crate) fn statement(&mut self) -> &mut Value {
+        &mut self.trust_policy.as_mut().unwrap()["trustPolicies"][0]
+    }
+
+    /// Trusts the cosign key of the signer `release` too.
+    pub(crate) fn with_release_key(mut self) -> Self {
+        self.signers.push_str("[release]\ncosign_key = \"cosign/release.pub\"\n");
+        self.keys.push(("release.pub", Key::Release));
+        self
+    }
+
+    /// Its one requirement, with other conditions.
+    pub(crate) fn requires(mut self, conditions: &str) -> Self {
+        self.requirements =
+            format!("[signed-release]\n{conditions}\nprotects = [\"prod/**\"]\nexcept = [\"role:ci\"]\n");
+        self
     }
 
     /// Everybody may do everything under `open/**`, unsigned and without credentials.
@@ -74,6 +131,10 @@ cosign_key = \"cosign/next.pub\"
             cases: String::new(),
             signers: String::new(),
             keys: Vec::new(),
+            trust_policy: None,
+            certificates: Vec::new(),
+            hostname: None,
+            aliases: Vec::new(),
             users: Vec::new(),
             listen: "127.0.0.1:0",
             danger_plain_http: false,
@@ -94,8 +155,19 @@ cosign_key = \"cosign/next.pub\"
         for (file, key) in &self.keys {
             write(&format!("trust/cosign/{file}"), &key.pem());
         }
+        if let Some(policy) = &self.trust_policy {
+            write("trust/trustpolicy.json", &policy.to_string());
+        }
+        for (file, certificates) in &self.certificates {
+            let file = folder.join("trust/x509").join(file);
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+            std::fs::write(file, certificates).unwrap();
+        }
         let mut configuration =
             format!("listen = {:?}\nroot = \"data\"\npolicies = \"policies\"\ntrust = \"trust\"\n", self.listen);
+        if let Some(hostname) = self.hostname {
+            configuration.push_str(&format!("hostname = {hostname:?}\naliases = {:?}\n", self.aliases));
+        }
         if self.danger_plain_http {
             configuration.push_str("danger_plain_http = true\n");
         }
