@@ -21,7 +21,7 @@
 //! | 1 | [`config`] | `hallmark.toml` as written → as checked; the folders of policies and trust as one snapshot |
 //! | 1 | [`store`] | immutable bytes |
 //! | 1 | [`metadata`] | small mutable facts; one transaction is the commit |
-//! | 1 | [`trust`] | signers and keys |
+//! | 1 | [`trust`] | signers and keys; certificates, notation's trust policy and stores |
 //! | 2 | [`verify`] | evidence → findings; pure, given bytes, trust and time |
 //! | 2 | [`requirements`] | conditions over findings |
 //! | 2 | [`authn`] | who asks |
@@ -38,7 +38,7 @@
 //! | axum, hyper, hyper-util, tokio-rustls | [`http`], [`app`] |
 //! | rustls | [`http`], [`app`], `main` (which installs the provider) |
 //! | casbin | [`authz`] |
-//! | openssl, sigstore-verify | [`verify`], [`trust`] |
+//! | openssl, sigstore-verify, x509-cert | [`verify`], [`trust`] |
 //! | rusqlite | [`metadata`] |
 //!
 //! # Seams
