@@ -42,17 +42,23 @@ fn a_leaf_for_another_purpose_counts_for_nothing() {
 
 #[test]
 fn a_leaf_with_another_key_usage_counts_for_nothing() {
-    for usage in [Usage::KeyEncipherment, Usage::DataEncipherment, Usage::KeyAgreement, Usage::KeyCertSign, Usage::CrlSign] {
+    for usage in
+        [Usage::KeyEncipherment, Usage::DataEncipherment, Usage::KeyAgreement, Usage::KeyCertSign, Usage::CrlSign]
+    {
         assert_found(&by_leaf(|leaf| leaf.key_usage(&[Usage::DigitalSignature, usage])), "whose key usage includes");
     }
-    assert_eq!(signers(&by_leaf(|leaf| leaf.key_usage(&[Usage::DigitalSignature, Usage::ContentCommitment]))), ["acme"]);
+    assert_eq!(
+        signers(&by_leaf(|leaf| leaf.key_usage(&[Usage::DigitalSignature, Usage::ContentCommitment]))),
+        ["acme"]
+    );
 }
 
 #[test]
 fn the_key_usage_of_a_leaf_is_there_and_critical() {
     assert_found(&by_leaf(|leaf| leaf.key_usage(&[])), "absent or not critical");
     let digital_signature = [3, 2, 7, 0x80];
-    let written = |critical| by_leaf(|leaf| leaf.key_usage(&[]).extension(&[2, 5, 29, 15], &digital_signature, critical));
+    let written =
+        |critical| by_leaf(|leaf| leaf.key_usage(&[]).extension(&[2, 5, 29, 15], &digital_signature, critical));
     assert_found(&written(false), "absent or not critical");
     assert_eq!(signers(&written(true)), ["acme"]);
 }

@@ -36,9 +36,11 @@ fn a_key_of_another_size_signs_nothing() {
 #[test]
 fn the_algorithm_is_the_one_of_the_key() {
     assert_refused("the algorithm ES384", |forge| forge.with(|forge| forge.algorithm = "ES384".to_owned()));
-    assert_refused("the algorithm PS256", |forge| forge.with(|forge| {
-        forge.algorithm = "PS256".to_owned();
-    }));
+    assert_refused("the algorithm PS256", |forge| {
+        forge.with(|forge| {
+            forge.algorithm = "PS256".to_owned();
+        })
+    });
 }
 
 #[test]
@@ -53,7 +55,9 @@ fn an_rsa_signature_without_pss_counts_for_nothing() {
 
 #[test]
 fn a_corrupted_signature_counts_for_nothing() {
-    assert_refused("a signature by another key or over other bytes", |forge| forge.with(|forge| forge.corrupted = true));
+    assert_refused("a signature by another key or over other bytes", |forge| {
+        forge.with(|forge| forge.corrupted = true)
+    });
 }
 
 #[test]
@@ -64,7 +68,9 @@ fn a_signature_by_another_key_counts_for_nothing() {
 
 #[test]
 fn an_unknown_critical_header_counts_for_nothing() {
-    assert_refused("the unknown critical header \"org.acme.new\"", |forge| forge.header("org.acme.new", json!(1), true));
+    assert_refused("the unknown critical header \"org.acme.new\"", |forge| {
+        forge.header("org.acme.new", json!(1), true)
+    });
 }
 
 #[test]
@@ -179,7 +185,8 @@ fn user_metadata_in_the_payload_is_let_be() {
 #[test]
 fn jws_is_base64url_without_padding() {
     let (root, leaf) = chain_of_three();
-    let padded = Forge::new(Format::Jws, &leaf, &target()).header("a", json!("aa"), false).with(|forge| forge.padded = true);
+    let padded =
+        Forge::new(Format::Jws, &leaf, &target()).header("a", json!("aa"), false).with(|forge| forge.padded = true);
     assert!(!judge(&padded, &trust(&root)).changes_at().is_some());
     assert_found(&judge(&padded, &trust(&root)), "adding");
 }

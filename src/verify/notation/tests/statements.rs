@@ -133,7 +133,8 @@ fn strict_that_only_logs_expiry_backs_nothing() {
 fn a_statement_that_no_signer_names_makes_nobody() {
     let (root, leaf) = chain_of_three();
     let release = String::from_utf8(crate::verify::fixtures::read("release.pub")).unwrap();
-    let mut files = files("[release]\ncosign_key = \"cosign/release.pub\"\n", &statement(), &[("ca/acme", &root.root_pem())]);
+    let mut files =
+        files("[release]\ncosign_key = \"cosign/release.pub\"\n", &statement(), &[("ca/acme", &root.root_pem())]);
     files.insert("trust/cosign/release.pub".to_owned(), release.into_bytes());
     let outcome = judge(&Forge::new(Format::Jws, &leaf, &target()), &parsed(&files));
     assert_found(&outcome, "which no signer names");
@@ -159,7 +160,8 @@ fn every_signer_of_the_statement_is_named() {
 fn one_identity_in_two_certificates_is_one() {
     let root = Authority::new(ROOT);
     let trust = trust(&root);
-    let by = |spec: &LeafSpec, format| identity(&judge(&Forge::new(format, &root.issue(spec), &target()), &trust)).clone();
+    let by =
+        |spec: &LeafSpec, format| identity(&judge(&Forge::new(format, &root.issue(spec), &target()), &trust)).clone();
     let first = by(&LeafSpec::new(LEAF), Format::Jws);
     assert_eq!(first, by(&LeafSpec::new(LEAF).key(Key::P384), Format::Cose));
     assert_ne!(first, by(&LeafSpec::new("C=US, ST=WA, O=acme, CN=another"), Format::Jws));

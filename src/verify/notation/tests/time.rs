@@ -26,7 +26,10 @@ fn a_signature_counts_until_it_expires() {
     for format in Format::ALL {
         let forge = Forge::new(format, &leaf, &target()).expiring(SIGNED_AT + DAY);
         assert_eq!(until(&judge_at(&forge, &trust(&root), SIGNED_AT + DAY - 1)), Some(seconds(SIGNED_AT + DAY)));
-        assert_found(&judge_at(&forge, &trust(&root), SIGNED_AT + DAY), "a signature that expired at 2026-01-02T00:00:00Z");
+        assert_found(
+            &judge_at(&forge, &trust(&root), SIGNED_AT + DAY),
+            "a signature that expired at 2026-01-02T00:00:00Z",
+        );
     }
 }
 
@@ -69,7 +72,8 @@ fn a_chain_that_is_never_valid_at_one_moment_does_not_begin_to_count() {
 #[test]
 fn the_earliest_end_is_the_end() {
     let (root, leaf) = chain(LONG, (SIGNED_AT - DAY, SIGNED_AT + 5 * DAY));
-    let until_with = |expiry| until(&judge(&Forge::new(Format::Cose, &leaf, &target()).expiring(expiry), &trust(&root)));
+    let until_with =
+        |expiry| until(&judge(&Forge::new(Format::Cose, &leaf, &target()).expiring(expiry), &trust(&root)));
     assert_eq!(until_with(SIGNED_AT + DAY), Some(seconds(SIGNED_AT + DAY)));
     assert_eq!(until_with(SIGNED_AT + 50 * DAY), Some(Timestamp::from_micros((SIGNED_AT + 5 * DAY) * 1_000_000 + 1)));
 }
