@@ -23,5 +23,7 @@ mod uploads;
 mod verifier;
 #[path = "wire/verify.rs"]
 mod verify;
+#[path = "wire/verify_credentials.rs"]
+mod verify_credentials;
 #[path = "wire/verify_hostile.rs"]
 mod verify_hostile;

@@ -247,3 +247,37 @@ fn text(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     let verdict = if report.ok { "this would be served" } else { "this would be refused" };
     writeln!(out, "{verdict}: {} mistakes, {} warnings", report.mistakes.len(), report.warnings.len())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::files::Files;
+
+    #[tokio::test]
+    async fn a_signer_of_notation_is_told_with_its_statement() {
+        let mut params = rcgen::CertificateParams::new([]).unwrap();
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let root = params.self_signed(&rcgen::KeyPair::generate().unwrap()).unwrap();
+        let document = r#"{"version": "1.0", "trustPolicies": [{"name": "acme-images",
+            "registryScopes": ["a.example/prod/app"], "signatureVerification": {"level": "strict"},
+            "trustStores": ["ca:acme"], "trustedIdentities": ["x509.subject: C=US, ST=WA, O=Acme"]}]}"#;
+        let files: Files = [
+            ("policies/policy.csv", b"p, anonymous, dev/**, pull, unverified, allow\n".as_slice()),
+            ("policies/requirements.toml", b""),
+            ("trust/signers.toml", b"[acme]\nnotation_policy = \"acme-images\"\n"),
+            ("trust/trustpolicy.json", document.as_bytes()),
+            ("trust/x509/ca/acme/root.crt", root.pem().as_bytes()),
+        ]
+        .map(|(name, bytes)| (name.to_owned(), bytes.to_vec()))
+        .into();
+        let revision = Revision::load(files, &["a.example".to_owned()]).await.unwrap();
+        let mut report = Report::default();
+        describe(&revision, None, &[], &mut report);
+        let mut out = Vec::new();
+        text(&report, &mut out).unwrap();
+        let told = String::from_utf8(out).unwrap();
+        let expected = "signer acme: notation's statement acme-images (strict)\n  for a.example/prod/app\n  \
+                        trusts x509.subject: C=US, ST=WA, O=Acme by ca:acme\n";
+        assert!(told.contains(expected), "{told}");
+    }
+}

@@ -118,14 +118,21 @@ fn write(args: &Args, account: &Account, body: &serde_json::Value, out: &mut dyn
         writeln!(out, "judged as what it is about: {subject}")?;
     }
     grants(account, out)?;
-    for passed in &account.passed {
-        let which = passed.digest.map_or_else(|| "a newer push".to_owned(), |digest| digest.to_string());
-        let when = passed.at.map(|at| format!(" of {at}")).unwrap_or_default();
-        writeln!(out, "not served: {which}{when}: {}", plain(&passed.reason))?;
-    }
+    passed(account, out)?;
     for requirement in &account.requirements {
         writeln!(out)?;
         text(requirement, out)?;
+    }
+    Ok(())
+}
+
+/// The pushes that are not served, but the newest of a refused tag, of which everything else speaks.
+fn passed(account: &Account, out: &mut dyn Write) -> io::Result<()> {
+    let (order, told) = if account.allowed == Some(false) { ("older", 1) } else { ("newer", 0) };
+    for passed in account.passed.iter().skip(told) {
+        let which = passed.digest.map(|digest| format!(" {digest}")).unwrap_or_default();
+        let when = passed.at.map(|at| format!(" of {at}")).unwrap_or_default();
+        writeln!(out, "not served, {order}: push{which}{when}: {}", plain(&passed.reason))?;
     }
     Ok(())
 }

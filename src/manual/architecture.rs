@@ -21,7 +21,7 @@
 //! | 1 | [`config`] | `hallmark.toml` as written → as checked; the folders of policies and trust as one snapshot |
 //! | 1 | [`store`] | immutable bytes |
 //! | 1 | [`metadata`] | small mutable facts; one transaction is the commit |
-//! | 1 | [`trust`] | signers and keys |
+//! | 1 | [`trust`] | signers and keys; certificates, notation's trust policy and stores |
 //! | 1 | [`client`] | a client of other registries, bounded, with docker's credentials |
 //! | 2 | [`verify`] | evidence → findings; pure, given bytes, trust and time |
 //! | 2 | [`requirements`] | conditions over findings |
@@ -39,7 +39,7 @@
 //! | axum, hyper, hyper-util, tokio-rustls | [`http`], [`app`] |
 //! | rustls | [`http`], [`app`], `main` (which installs the provider) |
 //! | casbin | [`authz`] |
-//! | openssl, sigstore-verify | [`verify`], [`trust`] |
+//! | openssl, sigstore-verify, x509-cert | [`verify`], [`trust`] |
 //! | rusqlite | [`metadata`] |
 //! | reqwest, http-auth, `docker_credential` | [`client`] |
 //!

@@ -37,6 +37,7 @@
 //! | requirement | a named condition over signers and attestations | [`Requirement`](crate::requirements::Requirement) |
 //! | revision | trust, requirements and policy, loaded and swapped as one | [`Revision`](crate::registry::Revision) |
 //! | signer | a named identity in the trust store | [`Signer`](crate::trust::Signer) |
+//! | statement | an entry of notation's trust policy: what it trusts, and in which repositories | [`Statement`](crate::trust::Statement) |
 //! | subject | the digest that evidence, data or a referrer is about; in the policy, who a line is about | |
 //! | terms | what a pull shows to a caller | [`PullTerms`](crate::authz::PullTerms) |
 //! | `unverified` | the requirement that everything meets | [`RequirementName`](crate::gate::RequirementName) |

@@ -10,6 +10,7 @@
 //! - [`storage`]: the disk, the order of what becomes durable, collection.
 //! - [`threats`]: what is assumed and where it is stopped, in short.
 //! - [`adding_an_endpoint`]: the list that a new endpoint touches.
+//! - [`trust_policy`]: notation's files, and where they are read more strictly than notation reads them.
 //! - [`glossary`]: one word for one thing.
 
 pub mod a_pull;
@@ -21,4 +22,5 @@ pub mod glossary;
 pub mod notation;
 pub mod storage;
 pub mod threats;
+pub mod trust_policy;
 pub mod verdicts;

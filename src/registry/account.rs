@@ -40,7 +40,7 @@ pub struct Account {
     /// The subject that is judged in its place, for evidence and data.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub judged_as: Option<Digest>,
-    /// The pushes of the tag that are newer and not served, newest first.
+    /// The pushes of the tag that were looked at and are not served, newest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub passed: Vec<Passed>,
     /// Each requirement that decides, with its answer.

@@ -230,8 +230,12 @@ impl Registry {
         {
             return Ok(findings);
         }
-        let findings: Arc<[Finding]> = self.verify_evidence(current, repository, subject, stored).await?.into();
-        self.findings.insert(key, Arc::clone(&findings));
+        // What was judged without its subject may be judged otherwise once the subject is here.
+        let at_hand = self.metadata.manifest(repository, subject).await?;
+        let findings = self.verify_evidence(current, repository, subject, at_hand.as_ref(), stored).await?.into();
+        if at_hand.is_some() {
+            self.findings.insert(key, Arc::clone(&findings));
+        }
         Ok(findings)
     }
 
@@ -240,6 +244,7 @@ impl Registry {
         current: &Current,
         repository: &RepositoryName,
         subject: &Digest,
+        at_hand: Option<&StoredManifest>,
         stored: &StoredManifest,
     ) -> Result<Vec<Finding>, Error> {
         let Kind::Evidence(shape) = stored.kind else { return Ok(Vec::new()) };
@@ -249,7 +254,6 @@ impl Registry {
         let Some(layers) = self.small_layers(repository, &manifest, u64::MAX).await? else {
             return Err(Error::Unavailable(format!("a layer of stored evidence {} can't be read", stored.digest)));
         };
-        let at_hand = self.metadata.manifest(repository, subject).await?;
         Ok(self.verifier.verify(
             &Evidence {
                 digest: stored.digest,
@@ -257,8 +261,8 @@ impl Registry {
                 manifest: &manifest,
                 layers: &layers,
                 subject: *subject,
-                subject_bytes: at_hand.as_ref().map(|found| &found.bytes),
-                subject_media_type: at_hand.as_ref().map(|found| found.media_type.as_str()),
+                subject_bytes: at_hand.map(|found| &found.bytes),
+                subject_media_type: at_hand.map(|found| found.media_type.as_str()),
                 repository,
             },
             current.revision.trust(),

@@ -297,6 +297,27 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_requirement_is_touched_when_the_trust_policy_of_its_signer_changes() {
+        let policy = |scope: &str| {
+            format!(
+                r#"{{"version": "1.0", "trustPolicies": [{{"name": "a", "registryScopes": ["a.example/{scope}"],
+                "signatureVerification": {{"level": "skip"}}}}]}}"#
+            )
+        };
+        let signed = "[signed]\nany = [{ signed_by = \"s\" }]\nprotects = [\"prod/**\"]\n";
+        let under = async |scope: &str| {
+            let policy = policy(scope);
+            let signers = "[s]\nnotation_policy = \"a\"\n";
+            let changes =
+                [("trust/trustpolicy.json", policy.as_str()), (Trust::FILE, signers), (Requirements::FILE, signed)];
+            load(&changes).await.unwrap()
+        };
+        let (old, same, other) = (under("prod").await, under("prod").await, under("other").await);
+        assert!(same.touched_since(&old).is_empty());
+        assert_eq!(other.touched_since(&old), BTreeSet::from(["signed".parse().unwrap()]));
+    }
+
+    #[tokio::test]
     async fn warnings_name_what_is_likely_not_meant() {
         let policy = "p, role:empty, dev/**, pull, unverified, allow\np, user:s, prod/**, sign, unverified, allow\n\
                       p, user:s, prod/a, pull, signed, allow\np, anonymous, prod/**, pull, signed, deny\n\

@@ -9,7 +9,7 @@ use crate::trust::{
 };
 
 /// How long before its end a certificate is told.
-const SOON: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+const SOON: Duration = Duration::from_hours(30 * 24);
 
 pub(super) fn of(trust: &Trust, now: Timestamp) -> Vec<Mistake> {
     let statements = trust.notation().statements();
@@ -134,7 +134,7 @@ mod tests {
     #[test]
     fn certificates_are_told_by_their_time() {
         let at = |days: u64| {
-            let now = Timestamp::from_micros(1_767_225_600_000_000).plus(Duration::from_secs(days * 86_400));
+            let now = Timestamp::from_micros(1_767_225_600_000_000).plus(Duration::from_hours(days * 24));
             warnings("*", STRICT, "\"ca:a\"", SIGNER, now)
         };
         assert!(at(334).is_empty());

@@ -57,9 +57,9 @@ impl DistinguishedName {
             |attributes: &Vec<Attribute>| attributes.iter().map(ToString::to_string).collect::<Vec<_>>().join("+");
         let text = words.iter().rev().map(rdn).collect::<Vec<_>>().join(",");
         // notation looks for `=#` in the whole text, wherever it stands.
-        let comparable = attributes(&words).and_then(|all| match text.contains("=#") {
-            true => Err("the characters =#, which can't be compared".to_owned()),
-            false => Ok(all),
+        let comparable = attributes(&words).and_then(|all| {
+            let plain = !text.contains("=#");
+            plain.then_some(all).ok_or_else(|| "the characters =#, which can't be compared".to_owned())
         });
         Self { der, text, attributes: comparable }
     }

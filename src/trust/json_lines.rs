@@ -10,7 +10,7 @@ impl JsonLines {
     /// Reads what was parsed as JSON already, and so is neither wrong nor deep.
     pub(super) fn of(bytes: &[u8]) -> Self {
         let mut scanner = Scanner { rest: bytes, line: 1, found: BTreeMap::new() };
-        scanner.value(String::new());
+        scanner.value("");
         Self(scanner.found)
     }
 
@@ -52,15 +52,15 @@ impl Scanner<'_> {
         None
     }
 
-    fn value(&mut self, pointer: String) {
+    fn value(&mut self, pointer: &str) {
         let first = self.peek();
-        self.found.insert(pointer.clone(), self.line);
+        self.found.insert(pointer.to_owned(), self.line);
         match first {
             Some(b'{') => {
                 self.next();
                 while self.peek() == Some(b'"') {
                     let key = self.text();
-                    self.value(format!("{pointer}/{key}"));
+                    self.value(&format!("{pointer}/{key}"));
                 }
                 self.next();
             }
@@ -68,7 +68,7 @@ impl Scanner<'_> {
                 self.next();
                 let mut index = 0_usize;
                 while self.peek().is_some_and(|byte| byte != b']') {
-                    self.value(format!("{pointer}/{index}"));
+                    self.value(&format!("{pointer}/{index}"));
                     index = index.saturating_add(1);
                 }
                 self.next();

@@ -182,16 +182,13 @@ impl TrustPolicy {
                 if !self.hostnames.iter().any(|own| own == host) {
                     continue;
                 }
-                match by_repository.insert(repository.to_owned(), index).filter(|other| *other != index) {
-                    Some(other) => {
-                        let other = self.statements.get(other).map(Statement::name).unwrap_or_default();
-                        let message = format!(
-                            "expected one statement for {repository}, found {other:?} and {:?} under two names of this registry",
-                            statement.name
-                        );
-                        mistakes.push(Mistake::new(Self::FILE, statement.line, message));
-                    }
-                    None => {}
+                let earlier = by_repository.insert(repository.to_owned(), index).filter(|other| *other != index);
+                if let Some(other) = earlier.and_then(|other| self.statements.get(other)) {
+                    let message = format!(
+                        "expected one statement for {repository}, found {:?} and {:?} under two names of this registry",
+                        other.name, statement.name
+                    );
+                    mistakes.push(Mistake::new(Self::FILE, statement.line, message));
                 }
             }
         }

@@ -166,7 +166,7 @@ fn ed25519ph_and_other_shapes_count_for_nothing_yet_and_say_so() {
     let trust = trust(&["release", "ed25519"]);
     let judged = |case: &str, shape| found(&Case::read(case).judge(shape, image(), &trust)).to_owned();
     assert_eq!(judged("att", Shape::CosignAttestation), "an attestation, which is not judged yet");
-    assert_eq!(judged("att", Shape::NotationSignature), "a notation signature, which is not judged yet");
+    assert_eq!(judged("att", Shape::NotationSignature), "a layer of \"application/vnd.dsse.envelope.v1+json\"");
     assert!(judged("sig-ed25519", Shape::CosignSignature).contains("Ed25519ph"));
     assert!(judged("bundle-ed25519", Shape::SigstoreBundle).contains("Ed25519ph"));
 }
@@ -408,14 +408,11 @@ fn an_index_is_a_referrers_list_only_under_its_tag() {
 }
 
 #[test]
-fn a_notation_envelope_is_recognised_and_kept() {
+fn a_notation_envelope_is_recognised() {
     let mut case = Case::read("bundle-release");
     case.manifest.artifact_type = Some(media_type::NOTATION.to_owned());
     case.manifest.layers[0].media_type = "application/jose+json".to_owned();
-    case.replace(0, r#"{"payload": "", "protected": "", "header": {}, "signature": ""}"#);
     assert_eq!(looks_like(&case, None), Candidate::Evidence(Shape::NotationSignature));
-    assert_eq!(check(&case, Shape::NotationSignature, None), Ok(image()));
-    case.replace(0, &b"{}"[..]);
     assert!(check(&case, Shape::NotationSignature, None).is_err());
 }
 

@@ -1,8 +1,8 @@
 //! Other projects' vectors: `HALLMARK_VECTORS`, or `../shared/vectors` beside this repository; skipped when absent.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::check_evidence;
 use super::cosign::bundle::{Bundle, Content, Material};
@@ -12,7 +12,7 @@ use crate::gate::Shape;
 use crate::oci::{Digest, Manifest, media_type};
 use crate::trust::PublicKey;
 
-fn vectors() -> Option<PathBuf> {
+pub(super) fn vectors() -> Option<PathBuf> {
     let beside = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/vectors");
     let folder = std::env::var_os("HALLMARK_VECTORS").map_or(beside, PathBuf::from);
     if folder.join("MANIFEST.tsv").is_file() {
@@ -20,6 +20,13 @@ fn vectors() -> Option<PathBuf> {
     }
     writeln!(std::io::stderr(), "skipped: no vectors in {}", folder.display()).unwrap();
     None
+}
+
+/// The paths of every vector of these kinds.
+pub(super) fn named(folder: &Path, kinds: &[&str]) -> BTreeSet<String> {
+    let manifest = std::fs::read_to_string(folder.join("MANIFEST.tsv")).unwrap();
+    let fields = manifest.lines().map(|line| line.split('\t').collect::<Vec<_>>());
+    fields.filter(|fields| kinds.contains(&fields[4])).map(|fields| fields[0].to_owned()).collect()
 }
 
 fn ratify(folder: &str) -> Option<(Case, PathBuf)> {
@@ -87,6 +94,59 @@ fn connaisseur_three_keys_are_three_signatures() {
     assert_eq!(signers(&findings), [["alice"], ["bob"], ["charlie"]]);
     let default = trust_of(&[("default", key("default"))]);
     assert_eq!(signers(&case.judge(Shape::CosignSignature, subject, &default)), [[""; 0]; 3]);
+}
+
+/// Every file of an older signature of cosign's, and the test that judges it.
+#[test]
+fn every_older_signature_of_cosign_s_is_named() {
+    let Some(folder) = vectors() else { return };
+    let rows = [
+        ("ratify/cosign-legacy/valid-hash-256-curve-P256-ECDSA-key-AKV/", 3),
+        ("ratify/cosign-legacy/valid-hash-256-curve-P384-ECDSA-key/", 3),
+        ("ratify/cosign-legacy/valid-hash-256-keysize-2048-RSA-key-AKV/", 3),
+        // `connaisseur_three_keys_are_three_signatures`
+        ("connaisseur/cosign/securesystemsengineering/testimage/blobs/sha256_", 3),
+        ("connaisseur/cosign/securesystemsengineering/testimage/manifests/sha256-bfec161f", 1),
+        ("connaisseur/cosign/securesystemsengineering/testimage/manifests/multi-cosigned-alice", 2),
+        // `connaisseur_an_unsigned_image_is_an_object`
+        ("connaisseur/cosign/securesystemsengineering/testimage/manifests/co-unsigned.json", 1),
+        // Waiting for keyless: `ratify_keyless_signatures_count_for_nothing_yet`, `connaisseur_keyless_…`
+        ("ratify/cosign-legacy/successful-keyless-verification/", 4),
+        ("ratify/cosign-legacy/failed-keyless-verification/", 4),
+        ("connaisseur/cosign/securesystemsengineering/testimage/manifests/keyless.json", 1),
+        ("connaisseur/cosign/securesystemsengineering/testimage/manifests/sha256-31dc72a1", 1),
+    ];
+    let mut all = named(&folder, &["cosign-legacy", "cosign-legacy-aux"]);
+    for (prefix, count) in rows {
+        let before = all.len();
+        all.retain(|path| !path.starts_with(prefix));
+        assert_eq!(before - all.len(), count, "{prefix}");
+    }
+    assert_eq!(all, BTreeSet::new(), "vectors that no row names");
+}
+
+fn connaisseur(name: &str) -> Option<Manifest> {
+    let folder = vectors()?.join("connaisseur/cosign/securesystemsengineering/testimage/manifests");
+    let bytes = std::fs::read(folder.join(name)).unwrap();
+    let written: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+    Some(Manifest::parse(&bytes, written["mediaType"].as_str().unwrap_or(media_type::OCI_MANIFEST), 99).unwrap())
+}
+
+#[test]
+fn connaisseur_an_unsigned_image_is_an_object() {
+    for name in ["co-unsigned.json", "multi-cosigned-alice.json", "multi-cosigned-alice-bob-charlie.json", "keyless.json"] {
+        let Some(manifest) = connaisseur(name) else { return };
+        assert_eq!(super::candidate(&manifest, None, &[]), super::Candidate::Object, "{name}");
+    }
+}
+
+/// Its payload is not among the vectors; its certificate and log entry are.
+#[test]
+fn connaisseur_keyless_signature_waits_for_its_certificate_to_be_judged() {
+    let name = "sha256-31dc72a13a0c34b40eb95419d2b2fd67320c856baf3b72da518023ee8d370aee.sig.json";
+    let Some(manifest) = connaisseur(name) else { return };
+    assert_eq!(super::candidate(&manifest, None, &[]), super::Candidate::Evidence(Shape::CosignSignature));
+    assert!(manifest.layers[0].annotations.contains_key("dev.sigstore.cosign/certificate"));
 }
 
 fn conformance(name: &str) -> Option<(PathBuf, Vec<u8>)> {

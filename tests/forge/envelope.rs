@@ -183,6 +183,11 @@ impl Forge {
 
     /// The bytes of the envelope.
     pub fn bytes(&self) -> Vec<u8> {
+        self.parts().0
+    }
+
+    /// The bytes of the envelope, those under its signature, and the signature as the envelope holds it.
+    pub fn parts(&self) -> (Vec<u8>, Vec<u8>, Vec<u8>) {
         match self.format {
             Format::Jws => self.jws(),
             Format::Cose => self.cose(),
@@ -193,7 +198,7 @@ impl Forge {
         !self.without.iter().any(|left_out| left_out == name)
     }
 
-    fn jws(&self) -> Vec<u8> {
+    fn jws(&self) -> (Vec<u8>, Vec<u8>, Vec<u8>) {
         let rfc3339 = |at: i64| json!(OffsetDateTime::from_unix_timestamp(at).unwrap().format(&Rfc3339).unwrap());
         let mut headers = vec![
             ("alg".to_owned(), json!(self.algorithm)),
@@ -213,7 +218,9 @@ impl Forge {
         let encode = |bytes: &[u8]| if self.padded { URL_SAFE.encode(bytes) } else { URL_SAFE_NO_PAD.encode(bytes) };
         let protected = encode(format!("{{{}}}", fields.join(",")).as_bytes());
         let payload = encode(&self.payload);
-        let signature = encode(&self.sign(format!("{protected}.{payload}").as_bytes()));
+        let signed = format!("{protected}.{payload}").into_bytes();
+        let raw = self.sign(&signed);
+        let signature = encode(&raw);
         let x5c: Vec<_> = self.chain.iter().map(|der| STANDARD.encode(der)).collect();
         let mut header = Map::from_iter([("x5c".to_owned(), json!(x5c))]);
         header.extend(self.unprotected.iter().cloned());
@@ -222,10 +229,10 @@ impl Forge {
         if let Some(edit) = self.edit {
             edit(&mut written);
         }
-        Value::Object(written).to_string().into_bytes()
+        (Value::Object(written).to_string().into_bytes(), signed, raw)
     }
 
-    fn cose(&self) -> Vec<u8> {
+    fn cose(&self) -> (Vec<u8>, Vec<u8>, Vec<u8>) {
         let time = |at: i64| match self.time_tag {
             Some(tag) => Cbor::Tag(tag, Box::new(Cbor::from(at))),
             None => Cbor::from(at),
@@ -253,7 +260,8 @@ impl Forge {
             Cbor::Bytes(Vec::new()),
             Cbor::Bytes(self.payload.clone()),
         ]);
-        let signature = self.sign(&encoded(&signed));
+        let signed = encoded(&signed);
+        let signature = self.sign(&signed);
         let chain = self.chain.iter().cloned().map(Cbor::Bytes).collect();
         let mut unprotected = vec![(Cbor::from(33), Cbor::Array(chain))];
         unprotected.extend(self.unprotected.iter().map(|(name, value)| (label(name), cbor(value))));
@@ -261,9 +269,10 @@ impl Forge {
             Cbor::Bytes(protected),
             Cbor::Map(unprotected),
             Cbor::Bytes(self.payload.clone()),
-            Cbor::Bytes(signature),
+            Cbor::Bytes(signature.clone()),
         ]);
-        encoded(&if self.tagged { Cbor::Tag(18, Box::new(message)) } else { message })
+        let message = if self.tagged { Cbor::Tag(18, Box::new(message)) } else { message };
+        (encoded(&message), signed, signature)
     }
 
     fn sign(&self, message: &[u8]) -> Vec<u8> {

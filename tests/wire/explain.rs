@@ -245,6 +245,19 @@ fn the_command_ends_with_one_until_it_is_signed_and_then_with_none() {
 }
 
 #[test]
+fn the_command_says_why_a_newer_push_is_not_served() {
+    let house = House::start();
+    house.sign(&house.key);
+    let config = house.push_blob(b"{\"another\": \"config\"}");
+    let newer = house.push("v1", &config, 21, &json!([])).to_string();
+    let own = text(&house.command("deploy", &["HOST/prod/app:v1"]));
+    assert!(own.contains("not served, newer: push: signed-release: no signature was found"), "{own}");
+    assert!(own.contains(&format!("digest: {}", house.image)) && !own.contains(&newer), "{own}");
+    let full = text(&house.command("root", &["--who", "user:deploy", "HOST/prod/app:v1"]));
+    assert!(full.contains(&format!("not served, newer: push {newer} of 2")), "{full}");
+}
+
+#[test]
 fn the_command_asks_about_others_and_writes_json() {
     let house = House::start();
     let args = ["--who", "user:deploy", "--json", "HOST/prod/app:v1"];

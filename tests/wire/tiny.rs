@@ -1,5 +1,6 @@
 //! A registry of a few lines that answers whatever a test says, and remembers what it was asked.
 
+use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
@@ -87,15 +88,15 @@ fn serve(stream: TcpStream, remember: &Mutex<Vec<Ask>>, answer: impl Fn(&Ask) ->
     let reply = answer(&ask);
     let mut head = format!("HTTP/1.1 {} x\r\nconnection: close\r\n", reply.status);
     for (name, value) in &reply.headers {
-        head.push_str(&format!("{name}: {value}\r\n"));
+        write!(head, "{name}: {value}\r\n").unwrap();
     }
     if !reply.endless {
-        head.push_str(&format!("content-length: {}\r\n", reply.body.len()));
+        write!(head, "content-length: {}\r\n", reply.body.len()).unwrap();
     }
     let mut stream = stream;
     let mut sent = stream.write_all(format!("{head}\r\n").as_bytes()).and_then(|()| stream.write_all(&reply.body));
     while reply.endless && sent.is_ok() {
-        sent = stream.write_all(&[b' '; 65536]);
+        sent = stream.write_all(&[b' '; 8192]);
     }
 }
 

@@ -10,6 +10,7 @@ use super::layout::Layout;
 use super::source::Found;
 use super::*;
 use crate::oci::{Digest, media_type};
+use crate::verify::fixtures;
 
 const MANIFEST_BYTES: u64 = 1 << 20;
 
@@ -145,6 +146,17 @@ fn referrers_are_found_by_their_subject_and_by_the_list_under_the_tag() {
     let mut expected = [referrer, listed];
     expected.sort();
     assert_eq!(found, expected);
+}
+
+#[test]
+fn a_signature_without_subject_and_tag_is_about_what_its_payload_says() {
+    let mut folder = Folder::new();
+    let signature = folder.blob(&fixtures::read("sig-release/manifest.json"));
+    folder.blob(&fixtures::read("sig-release/layer-0"));
+    folder.name(signature, media_type::OCI_MANIFEST, None);
+    let layout = folder.open().unwrap();
+    assert_eq!(layout.referrers(&fixtures::image()), [signature]);
+    assert!(layout.referrers(&fixtures::other_image()).is_empty());
 }
 
 #[test]

@@ -60,8 +60,8 @@ fn intact(evidence: &Evidence<'_>, statement: Option<&Statement>) -> Result<Inta
     let (Some(leaf), Some(root)) = (chain.leaf().cloned(), chain.root().cloned()) else {
         return Err(Falsehood::new("a certificate chain", "none").into());
     };
-    check_signature(&envelope, &leaf)?;
     chain.check()?;
+    check_signature(&envelope, &leaf)?;
     Ok(Intact { chain, leaf, root, scheme, expiry: envelope.headers.expiry })
 }
 

@@ -112,16 +112,16 @@ fn leaf_and_issuer_of_one_name_count() {
 
 #[test]
 fn a_chain_out_of_order_counts_for_nothing() {
-    assert_refused("not an authority", |forge| forge.with(|forge| forge.chain.swap(0, 1)));
+    assert_refused("which is a certificate authority's", |forge| forge.with(|forge| forge.chain.swap(0, 1)));
     assert_refused("is self-signed and not the last", |forge| forge.with(|forge| forge.chain.swap(1, 2)));
-    assert_refused("", |forge| forge.with(|forge| forge.chain.reverse()));
+    assert_refused("which is a certificate authority's", |forge| forge.with(|forge| forge.chain.reverse()));
 }
 
 #[test]
 fn a_chain_that_lacks_a_certificate_counts_for_nothing() {
     assert_refused("is not issued by", |forge| forge.with(|forge| drop(forge.chain.remove(1))));
     assert_refused("one that ends in", |forge| forge.with(|forge| drop(forge.chain.pop())));
-    assert_refused("another key", |forge| forge.with(|forge| drop(forge.chain.remove(0))));
+    assert_refused("which is a certificate authority's", |forge| forge.with(|forge| drop(forge.chain.remove(0))));
 }
 
 #[test]
