@@ -185,3 +185,14 @@ fn names_that_notation_can_not_compare_match_no_pattern() {
         assert_eq!(DistinguishedName::of(&name, Vec::new()).unmatchable(), why, "{text}");
     }
 }
+
+#[test]
+fn a_subject_as_it_is_told_is_a_pattern_that_names_it() {
+    for name in ["release", " a ", "#1", "a,b;c+d=e", "back\\slash", "\"q\" <x>", "Zo\u{eb} \u{1f511}", "tab\there"] {
+        let certificate = self_signed(named(name)).certificate();
+        let subject = certificate.subject();
+        let pattern = subject_pattern::SubjectPattern::parse(&subject.to_string()).unwrap();
+        assert!(pattern.matches(subject), "{subject}");
+        assert!(!pattern.matches(self_signed(named("other")).certificate().subject()), "{subject}");
+    }
+}
