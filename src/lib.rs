@@ -31,12 +31,5 @@ pub mod manual;
 
 #[cfg(test)]
 #[path = "../tests/forge/mod.rs"]
-#[expect(
-    missing_docs,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::missing_panics_doc,
-    reason = "a forge for tests"
-)]
+#[expect(missing_docs, clippy::missing_panics_doc, reason = "a forge for tests")]
 pub mod forge;

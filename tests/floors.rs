@@ -42,6 +42,7 @@ const FENCES: &[(&str, &[&str])] = &[
     ("sigstore_verify", &["verify", "trust"]),
     ("openssl", &["verify", "trust"]),
     ("x509_cert", &["verify", "trust"]),
+    ("coset", &["verify"]),
     ("rusqlite", &["metadata"]),
     ("reqwest", &["client"]),
     ("http_auth", &["client"]),

@@ -14,11 +14,14 @@ pub(super) struct Keys<'a> {
     counting: Vec<(&'a PublicKey, Vec<&'a SignerName>)>,
     /// Signers whose `repositories` leave this one out.
     elsewhere: Vec<(&'a PublicKey, &'a Signer)>,
+    /// The signers that notation's trust policy makes here, if any.
+    notation: Option<String>,
 }
 
 impl<'a> Keys<'a> {
     pub(super) fn new(trust: &'a Trust, repository: &'a RepositoryName) -> Self {
-        let mut keys = Self { repository, counting: Vec::new(), elsewhere: Vec::new() };
+        let mut keys =
+            Self { repository, counting: Vec::new(), elsewhere: Vec::new(), notation: notation(trust, repository) };
         for signer in trust.signers() {
             let SignerKind::CosignKey(key) = signer.kind() else { continue };
             if !signer.applies_to(repository) {
@@ -63,10 +66,25 @@ impl<'a> Keys<'a> {
             format!("{} (key {})", names.join(" and "), key.short())
         };
         let named: Vec<_> = self.counting.iter().take(NAMED).map(words).collect();
-        match (named.len(), self.counting.len().saturating_sub(NAMED)) {
-            (0, _) => format!("a signature by a key of the trust store that counts in {}", self.repository),
-            (_, 0) => format!("a signature by {}", named.join(" or ")),
-            (_, rest) => format!("a signature by {} or one of {rest} more", named.join(", ")),
+        let by_key = match (named.len(), self.counting.len().saturating_sub(NAMED)) {
+            (0, _) => None,
+            (_, 0) => Some(format!("a signature by {}", named.join(" or "))),
+            (_, rest) => Some(format!("a signature by {} or one of {rest} more", named.join(", "))),
+        };
+        match (by_key, &self.notation) {
+            (None, None) => format!("a signature by a key of the trust store that counts in {}", self.repository),
+            (None, Some(notation)) => notation.clone(),
+            (Some(by_key), None) => by_key,
+            (Some(by_key), Some(notation)) => format!("{by_key}, or {notation}"),
         }
     }
+}
+
+/// What notation's trust policy would have taken in `repository`, if it makes a signer there.
+fn notation(trust: &Trust, repository: &RepositoryName) -> Option<String> {
+    let statement = trust.statement(repository)?;
+    let names: Vec<_> = trust.notation_signers(statement, repository).map(|signer| signer.name().as_str()).collect();
+    let policy = statement.name();
+    let signed = || format!("a notation signature by {} (trust policy statement {policy:?})", names.join(" or "));
+    (!names.is_empty()).then(signed)
 }

@@ -134,7 +134,9 @@ fn connaisseur(name: &str) -> Option<Manifest> {
 
 #[test]
 fn connaisseur_an_unsigned_image_is_an_object() {
-    for name in ["co-unsigned.json", "multi-cosigned-alice.json", "multi-cosigned-alice-bob-charlie.json", "keyless.json"] {
+    for name in
+        ["co-unsigned.json", "multi-cosigned-alice.json", "multi-cosigned-alice-bob-charlie.json", "keyless.json"]
+    {
         let Some(manifest) = connaisseur(name) else { return };
         assert_eq!(super::candidate(&manifest, None, &[]), super::Candidate::Object, "{name}");
     }

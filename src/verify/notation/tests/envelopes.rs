@@ -187,7 +187,6 @@ fn jws_is_base64url_without_padding() {
     let (root, leaf) = chain_of_three();
     let padded =
         Forge::new(Format::Jws, &leaf, &target()).header("a", json!("aa"), false).with(|forge| forge.padded = true);
-    assert!(!judge(&padded, &trust(&root)).changes_at().is_some());
     assert_found(&judge(&padded, &trust(&root)), "adding");
 }
 

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::clock::Timestamp;
 use crate::files::Files;
 use crate::forge::{Authority, Forge, Format, LeafSpec, SIGNED_AT, SigningCertificate, Target, signature_manifest};
-use crate::gate::{Outcome, Shape};
+use crate::gate::{Outcome, Shape, SignerName};
 use crate::oci::{Digest, Manifest, RepositoryName, media_type};
 use crate::trust::Trust;
 use crate::verify::{Evidence, SignatureVerifier, Verifier as _};
@@ -120,7 +120,7 @@ fn judge_stored(
 #[track_caller]
 fn signers(outcome: &Outcome) -> Vec<&str> {
     match outcome {
-        Outcome::Verified { signers, .. } => signers.iter().map(|signer| signer.as_str()).collect(),
+        Outcome::Verified { signers, .. } => signers.iter().map(SignerName::as_str).collect(),
         Outcome::Nothing { .. } => panic!("expected a signature that counts, found {outcome:?}"),
     }
 }

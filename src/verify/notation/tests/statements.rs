@@ -214,3 +214,25 @@ fn the_root_is_never_asked_about_revocation() {
     let forge = Forge::new(Format::Jws, &root.issue(&LeafSpec::new(LEAF)), &target());
     assert_eq!(signers(&judge(&forge, &trust(&root))), ["acme"]);
 }
+
+/// Whoever signed with cosign where only notation counts learns so.
+#[test]
+fn a_cosign_signature_is_told_that_notation_would_have_counted() {
+    let case = crate::verify::fixtures::Case::read("sig-release");
+    let trust = trust(&Authority::new(ROOT));
+    let findings = case.judge(Shape::CosignSignature, crate::verify::fixtures::image(), &trust);
+    let [finding] = findings.as_slice() else { panic!("{findings:?}") };
+    let Outcome::Nothing { expected, .. } = &finding.outcome else { panic!("{finding:?}") };
+    assert_eq!(expected, "a notation signature by acme (trust policy statement \"acme-images\")");
+}
+
+/// An attack on the parts: each is sound, together they are of two signers.
+#[test]
+fn the_chain_of_one_with_the_signature_of_another_counts_for_nothing() {
+    let root = Authority::new(ROOT);
+    let (one, two) = (root.issue(&LeafSpec::new(LEAF)), root.issue(&LeafSpec::new(LEAF)));
+    for format in crate::forge::Format::ALL {
+        let forge = Forge::new(format, &one, &target()).with(|forge| forge.chain.clone_from(&two.chain));
+        assert_found(&judge(&forge, &trust(&root)), "by another key");
+    }
+}

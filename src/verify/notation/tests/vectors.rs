@@ -53,10 +53,22 @@ fn envelopes() -> Vec<(String, Under, i64, Verdict)> {
         (GO, "jws_signature.sig", Own, SIGNED_AT, Counts),
         (GO, "cose_signature.sig", Own, SIGNED_AT, Counts),
         (MOCK, "ca_invalid_sig_env.json", TestRoot("ca"), SIGNED_AT, Nothing("by another key or over other bytes")),
-        (MOCK, "sa_expired_sig_env.json", TestRoot("signingAuthority"), SIGNED_AT, Nothing("that expired at 2022-07-29")),
+        (
+            MOCK,
+            "sa_expired_sig_env.json",
+            TestRoot("signingAuthority"),
+            SIGNED_AT,
+            Nothing("that expired at 2022-07-29"),
+        ),
         (MOCK, "sa_expired_sig_env.json", TestRoot("signingAuthority"), JULY_2022, Counts),
         (MOCK, "sa_valid_sig_env.json", TestRoot("signingAuthority"), SIGNED_AT, Counts),
-        (MOCK, "sa_valid_sig_env.json", TestRoot("ca"), SIGNED_AT, Nothing("no trust store of the kind signingAuthority")),
+        (
+            MOCK,
+            "sa_valid_sig_env.json",
+            TestRoot("ca"),
+            SIGNED_AT,
+            Nothing("no trust store of the kind signingAuthority"),
+        ),
         (MOCK, "sig_env_with_metadata.json", Own, SIGNED_AT, Nothing("which expired at 2023-01-12")),
         (MOCK, "sig_env_with_metadata.json", Own, JANUARY_2023, Counts),
         (TIMESTAMPS, "withoutTimestamp.sig", Own, SIGNED_AT, Counts),
@@ -71,7 +83,9 @@ fn envelopes() -> Vec<(String, Under, i64, Verdict)> {
         (TIMESTAMPS, "timestampBeforeNotBefore.sig", Timestamps, SIGNED_AT, Nothing(WAITING)),
         (TIMESTAMPS, "withoutTimestamp.sig", Timestamps, SIGNED_AT, Nothing(WAITING)),
     ];
-    rows.into_iter().map(|(folder, name, under, at, verdict)| (format!("{folder}/{name}"), under, at, verdict)).collect()
+    rows.into_iter()
+        .map(|(folder, name, under, at, verdict)| (format!("{folder}/{name}"), under, at, verdict))
+        .collect()
 }
 
 fn pem_of(der: &[u8]) -> String {
