@@ -30,7 +30,8 @@
 //! | RSA keys under 2048 bits of issuers | taken | issue nothing |
 //! | an extension twice, or a known one that does not parse | the same, or ignored | no certificate |
 //!
-//! Laxer in one: symbolic links below `trust/` are followed while they stay there, as Kubernetes mounts secrets.
+//! Laxer in two: symbolic links below `trust/` are followed while they stay there, as Kubernetes mounts secrets; and an
+//! override may say `"integrity": "enforce"`, which is so anyway.
 //!
 //! # What a verdict hangs on
 //!

@@ -166,7 +166,8 @@ fn overrides_change_what_a_level_enforces() {
 #[test]
 fn integrity_is_not_overridden_and_only_revocation_is_skipped() {
     let at = "/signatureVerification/override";
-    refused(at, json!({"integrity": "enforce"}), "found \"integrity\"");
+    refused(at, json!({"integrity": "log"}), "found \"integrity\"");
+    assert!(load(&changed(at, json!({"integrity": "enforce"}))).is_ok());
     refused(at, json!({"expiry": "skip"}), "only revocation may be skipped");
     refused(at, json!({"authenticity": "ignore"}), "to be enforce, log or skip, found \"ignore\"");
     refused(at, json!([]), "expected an object");

@@ -139,6 +139,10 @@ fn handling(
         reading.refuse(&at, "expected no override of the level skip, found one");
     }
     for (key, value) in overrides {
+        // It is always enforced, and may be said to be.
+        if key == "integrity" && value.as_str() == Some("enforce") {
+            continue;
+        }
         match overridden(key, value) {
             Ok((check, handling)) => drop(all.insert(check, handling)),
             Err(message) => reading.refuse(&format!("{at}/{key}"), message),
