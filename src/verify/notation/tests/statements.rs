@@ -231,7 +231,7 @@ fn a_cosign_signature_is_told_that_notation_would_have_counted() {
 fn the_chain_of_one_with_the_signature_of_another_counts_for_nothing() {
     let root = Authority::new(ROOT);
     let (one, two) = (root.issue(&LeafSpec::new(LEAF)), root.issue(&LeafSpec::new(LEAF)));
-    for format in crate::forge::Format::ALL {
+    for format in Format::ALL {
         let forge = Forge::new(format, &one, &target()).with(|forge| forge.chain.clone_from(&two.chain));
         assert_found(&judge(&forge, &trust(&root)), "by another key");
     }
