@@ -93,18 +93,36 @@ fn entries(answer: &Answer) -> Result<Vec<Descriptor>, ClientError> {
 
 /// Where `Link` says that the next page is: of the same registry.
 fn next_page(answer: &Answer, asked: &Url) -> Result<Option<Url>, ClientError> {
-    let Some(link) = answer.header(&LINK) else { return Ok(None) };
-    let wrong = || ClientError::Meaning {
-        url: asked.to_string(),
-        expected: "a link to the next page of this registry",
-        found: told(link),
-    };
-    let (target, parameters) = link.trim().strip_prefix('<').and_then(|rest| rest.split_once('>')).ok_or_else(wrong)?;
-    if !parameters.split(';').any(|parameter| matches!(parameter.trim(), "rel=\"next\"" | "rel=next")) {
-        return Ok(None);
+    for value in answer.headers.get_all(LINK) {
+        let wrong = || ClientError::Meaning {
+            url: asked.to_string(),
+            expected: "a link to the next page of this registry",
+            found: told(&String::from_utf8_lossy(value.as_bytes())),
+        };
+        let text = value.to_str().map_err(|_text| wrong())?;
+        let Some(target) = next_target(text).map_err(|NoLink| wrong())? else { continue };
+        let next = asked.join(target).map_err(|_parse| wrong())?;
+        return if is_same(asked, &next) { Ok(Some(next)) } else { Err(wrong()) };
     }
-    let next = asked.join(target).map_err(|_parse| wrong())?;
-    if is_same(asked, &next) { Ok(Some(next)) } else { Err(wrong()) }
+    Ok(None)
+}
+
+/// Not a list of links.
+#[derive(Debug, PartialEq, Eq)]
+struct NoLink;
+
+/// The target of the link to what is next, if there is one.
+fn next_target(text: &str) -> Result<Option<&str>, NoLink> {
+    let (_, mut rest) = text.split_once('<').ok_or(NoLink)?;
+    loop {
+        let (target, after) = rest.split_once('>').ok_or(NoLink)?;
+        let (parameters, more) = after.split_once('<').map_or((after, None), |(own, more)| (own, Some(more)));
+        if parameters.split([';', ',']).any(|one| matches!(one.trim(), "rel=\"next\"" | "rel=next")) {
+            return Ok(Some(target));
+        }
+        let Some(more) = more else { return Ok(None) };
+        rest = more;
+    }
 }
 
 fn check_bounds(next: Option<&Url>, asked: &HashSet<Url>, found: usize) -> Result<(), ClientError> {
@@ -121,4 +139,27 @@ fn check_bounds(next: Option<&Url>, asked: &HashSet<Url>, found: usize) -> Resul
         return Err(ClientError::Meaning { url: next.to_string(), expected: "a next page", found });
     }
     if asked.len() >= MAX_PAGES { too_much(MAX_PAGES, "pages") } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_page_is_found_among_links() {
+        assert_eq!(next_target("</a?x=1,2>; rel=\"next\""), Ok(Some("/a?x=1,2")));
+        assert_eq!(next_target("</a>; rel=\"prev\", </b>; title=x; rel=next"), Ok(Some("/b")));
+    }
+
+    #[test]
+    fn links_to_something_else_are_no_next_page() {
+        assert_eq!(next_target("</a>; rel=\"prev\""), Ok(None));
+        assert_eq!(next_target("</a>"), Ok(None));
+    }
+
+    #[test]
+    fn what_is_no_link_is_not_taken_for_the_last_page() {
+        assert_eq!(next_target("/a; rel=\"next\""), Err(NoLink));
+        assert_eq!(next_target("</a; rel=\"next\""), Err(NoLink));
+    }
 }
