@@ -1,5 +1,5 @@
-//! One table of signatures, good and bad: the gate and `hallmark verify` judge each alike and in the same words, and
-//! where notation's own rules decide, so does `notation verify`.
+//! One table of signatures, good and bad: the gate, `hallmark explain` and `hallmark verify` judge each alike and in the
+//! same words, and where notation's own rules decide, so does `notation verify`.
 
 mod case;
 mod weak;
@@ -9,7 +9,7 @@ use rcgen::{BasicConstraints, ExtendedKeyUsagePurpose, IsCa, KeyUsagePurpose};
 use serde_json::json;
 
 use crate::forge::{Authority, DAY, Format, Key as KeyKind, LeafSpec, SigningCertificate};
-use crate::harness::{ACME, HOSTNAME, Key, Person, authority, leaf, now};
+use crate::harness::{ACME, ALIAS, HOSTNAME, Key, Person, authority, leaf, now};
 use case::Case;
 
 /// A row is a name and a case: what is trusted, how the image is signed, what comes of it with words of the refusal,
@@ -67,6 +67,15 @@ table! {
         signing_authority_whose_store_is_not_listed => Case::new()
             .forged(&Format::ALL, |forge| forge.by_authority(now() - 60))
             .unmet(&["signingAuthority"]);
+        signing_authority_whose_store_is_listed => Case::new()
+            .listing("signingAuthority:acme")
+            .forged(&[Format::Cose], |forge| forge.by_authority(now() - 60))
+            .met();
+        signing_authority_that_vouches_for_the_time => Case::new()
+            .listing("signingAuthority:acme")
+            .leaf(|leaf| leaf.valid(now() - 30 * DAY, now() - DAY))
+            .forged(&[Format::Jws], |forge| forge.by_authority(now() - 2 * DAY))
+            .met();
         trusted_identity => Case::new()
             .statement("trustedIdentities", json!(["x509.subject: C=GB, ST=Kent, O=Acme"]))
             .signed(Format::Jws)
@@ -129,6 +138,21 @@ table! {
         certificate_signed_with_sha1 => weak(2048, MessageDigest::sha1()).unmet(&["SHA-2"]);
         rsa_of_1024_bits => weak(1024, MessageDigest::sha256()).unmet(&["1024"]);
 
+        // --- what is not judged yet
+        timestamp_that_is_asked_for => Case::new()
+            .listing("tsa:acme")
+            .signed(Format::Jws)
+            .unmet(&["timestamps are not judged yet"]);
+        certificate_that_names_a_responder => Case::new()
+            .leaf(with_responder)
+            .signed(Format::Jws)
+            .unmet(&["revocation", "skip"]);
+        certificate_that_names_a_responder_nobody_asks => Case::new()
+            .leaf(with_responder)
+            .statement("signatureVerification", json!({ "level": "strict", "override": { "revocation": "skip" } }))
+            .signed(Format::Jws)
+            .met();
+
         // --- envelopes
         unknown_critical_header => Case::new()
             .forged(&Format::ALL, |forge| forge.header("org.example.strange", json!("x"), true))
@@ -176,6 +200,12 @@ table! {
             .statement("registryScopes", json!([format!("{HOSTNAME}/prod/other")]))
             .signed(Format::Jws)
             .unmet(&["prod/app"]);
+        scope_of_an_alias => Case::new()
+            .set(|setup| setup.aliases = vec![ALIAS])
+            .statement("registryScopes", json!([format!("{ALIAS}/prod/app")]))
+            .signed(Format::Jws)
+            .met()
+            .notation_refuses("to it two names are two registries");
         scope_of_everything => Case::new().statement("registryScopes", json!(["*"])).signed(Format::Jws).met();
         permissive => Case::new()
             .statement("signatureVerification", json!({ "level": "permissive" }))
@@ -285,6 +315,13 @@ fn root() -> Authority {
 
 fn issuing() -> LeafSpec {
     LeafSpec::authority("C=GB, ST=Kent, O=Acme, CN=issuing")
+}
+
+/// A leaf that names an OCSP responder at `http://127.0.0.1:1`, where nobody answers.
+fn with_responder(leaf: LeafSpec) -> LeafSpec {
+    const OCSP: [u8; 10] = [0x06, 0x08, 0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x30, 0x01];
+    let access = [&[0x30, 0x20, 0x30, 0x1e][..], &OCSP, &[0x86, 0x12], b"http://127.0.0.1:1"].concat();
+    leaf.extension(&[1, 3, 6, 1, 5, 5, 7, 1, 1], &access, false)
 }
 
 /// Signed with a weak certificate in both envelopes; its root is trusted.

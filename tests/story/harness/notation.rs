@@ -86,6 +86,11 @@ impl Person<'_> {
             .run()
     }
 
+    /// `hallmark explain --json` of a pull, with this person's credentials.
+    pub(crate) fn hallmark_explain(&self, reference: &str) -> Ran {
+        Run::hallmark(self.home()).args(["explain", "--json", &self.registry.reference(reference)]).run()
+    }
+
     /// Uploads a forged signature of `subject`: its blobs must be taken, its manifest need not.
     #[track_caller]
     pub(crate) fn pushes_signature(&self, repository: &str, forge: &Forge, subject: &Target) -> Answer {

@@ -166,7 +166,8 @@ cosign_key = \"cosign/next.pub\"
         let mut configuration =
             format!("listen = {:?}\nroot = \"data\"\npolicies = \"policies\"\ntrust = \"trust\"\n", self.listen);
         if let Some(hostname) = self.hostname {
-            configuration.push_str(&format!("hostname = {hostname:?}\naliases = {:?}\n", self.aliases));
+            let aliases = &self.aliases;
+            configuration = format!("{configuration}hostname = {hostname:?}\naliases = {aliases:?}\n");
         }
         if self.danger_plain_http {
             configuration.push_str("danger_plain_http = true\n");
