@@ -22,6 +22,7 @@ mod list;
 mod mount;
 mod pull;
 mod push;
+mod recovery;
 mod resolve;
 mod revision;
 mod tend;
@@ -98,6 +99,7 @@ pub struct Registry {
     manifests: Cache<Question<Reference>, Arc<Answer<Admitted<ManifestContent>>>, ManifestWeight>,
     blobs: Cache<Question<Digest>, Arc<Answer<BlobTicket>>>,
     busy: upload::Busy,
+    adrift: recovery::Adrift,
     waiting: judge::Waiting,
     counters: Counters,
     changed: Arc<Notify>,
@@ -143,11 +145,12 @@ impl Registry {
             manifests: Cache::with_weighter(MANIFESTS, MANIFEST_BYTES, ManifestWeight),
             blobs: Cache::new(BLOBS),
             busy: upload::Busy::default(),
+            adrift: recovery::Adrift::default(),
             waiting: judge::Waiting::default(),
             counters: Counters::default(),
             changed: Arc::new(Notify::new()),
         });
-        registry.discard_unknown_uploads().await?;
+        registry.recover().await?;
         Ok(registry)
     }
 
