@@ -16,6 +16,7 @@ impl Registry {
             self.epochs.advance(repository);
         }
         for upload in &swept.uploads {
+            self.trusted.forget(*upload);
             self.store.discard(*upload).await?;
         }
         for key in &swept.trash {
