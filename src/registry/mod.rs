@@ -94,7 +94,7 @@ pub struct Registry {
     swapping: Mutex<()>,
     epochs: Arc<epoch::Epochs>,
     verdicts: Cache<VerdictKey, Arc<Judged>>,
-    findings: Cache<(RepositoryName, Digest, u64), Arc<[Finding]>>,
+    findings: Cache<(RepositoryName, Digest, Option<String>, u64), Arc<[Finding]>>,
     manifests: Cache<Question<Reference>, Arc<Answer<Admitted<ManifestContent>>>, ManifestWeight>,
     blobs: Cache<Question<Digest>, Arc<Answer<BlobTicket>>>,
     busy: upload::Busy,
