@@ -10,10 +10,10 @@
 #[path = "../tests/forge/mod.rs"]
 #[expect(
     dead_code,
-    unused_imports,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::wrong_self_convention,
     unreachable_pub,
     reason = "a forge for tests, of which this uses a part"
 )]
