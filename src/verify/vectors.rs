@@ -104,11 +104,11 @@ fn every_older_signature_of_cosign_s_is_named() {
         ("ratify/cosign-legacy/valid-hash-256-curve-P256-ECDSA-key-AKV/", 3),
         ("ratify/cosign-legacy/valid-hash-256-curve-P384-ECDSA-key/", 3),
         ("ratify/cosign-legacy/valid-hash-256-keysize-2048-RSA-key-AKV/", 3),
-        // `connaisseur_three_keys_are_three_signatures`
+        // `connaisseur_three_keys_are_three_signatures`, `connaisseur_an_image_is_an_object`
         ("connaisseur/cosign/securesystemsengineering/testimage/blobs/sha256_", 3),
         ("connaisseur/cosign/securesystemsengineering/testimage/manifests/sha256-bfec161f", 1),
         ("connaisseur/cosign/securesystemsengineering/testimage/manifests/multi-cosigned-alice", 2),
-        // `connaisseur_an_unsigned_image_is_an_object`
+        // `connaisseur_what_was_never_signed_is_no_manifest`
         ("connaisseur/cosign/securesystemsengineering/testimage/manifests/co-unsigned.json", 1),
         // Waiting for keyless: `ratify_keyless_signatures_count_for_nothing_yet`, `connaisseur_keyless_…`
         ("ratify/cosign-legacy/successful-keyless-verification/", 4),
@@ -133,13 +133,19 @@ fn connaisseur(name: &str) -> Option<Manifest> {
 }
 
 #[test]
-fn connaisseur_an_unsigned_image_is_an_object() {
-    for name in
-        ["co-unsigned.json", "multi-cosigned-alice.json", "multi-cosigned-alice-bob-charlie.json", "keyless.json"]
-    {
+fn connaisseur_an_image_is_an_object() {
+    for name in ["multi-cosigned-alice.json", "multi-cosigned-alice-bob-charlie.json", "keyless.json"] {
         let Some(manifest) = connaisseur(name) else { return };
         assert_eq!(super::candidate(&manifest, None, &[]), super::Candidate::Object, "{name}");
     }
+}
+
+#[test]
+fn connaisseur_what_was_never_signed_is_no_manifest() {
+    let Some(folder) = vectors() else { return };
+    let name = "connaisseur/cosign/securesystemsengineering/testimage/manifests/co-unsigned.json";
+    let bytes = std::fs::read(folder.join(name)).unwrap();
+    assert!(Manifest::parse(&bytes, media_type::OCI_MANIFEST, 99).is_err());
 }
 
 /// Its payload is not among the vectors; its certificate and log entry are.
