@@ -70,8 +70,11 @@ fn the_key_usage_of_a_leaf_is_there_and_critical() {
 
 #[test]
 fn a_leaf_is_no_authority() {
-    assert_found(&by_leaf(|leaf| leaf.is_ca(IsCa::Ca(BasicConstraints::Unconstrained))), "certificate authority");
-    assert_eq!(signers(&by_leaf(|leaf| leaf.is_ca(IsCa::ExplicitNoCa))), ["acme"]);
+    assert_found(
+        &by_leaf(|leaf| leaf.basic_constraints(IsCa::Ca(BasicConstraints::Unconstrained))),
+        "certificate authority",
+    );
+    assert_eq!(signers(&by_leaf(|leaf| leaf.basic_constraints(IsCa::ExplicitNoCa))), ["acme"]);
 }
 
 #[test]
@@ -83,12 +86,13 @@ fn an_unknown_critical_extension_counts_for_nothing() {
 
 #[test]
 fn an_issuer_is_an_authority() {
-    assert_found(&below(|spec| spec.is_ca(IsCa::NoCa)), "not an authority");
-    assert_found(&below(|spec| spec.is_ca(IsCa::ExplicitNoCa)), "not an authority");
+    assert_found(&below(|spec| spec.basic_constraints(IsCa::NoCa)), "not an authority");
+    assert_found(&below(|spec| spec.basic_constraints(IsCa::ExplicitNoCa)), "not an authority");
     assert_found(&below(|spec| spec.key_usage(&[Usage::CrlSign])), "lacks signing certificates");
     assert_found(&below(|spec| spec.key_usage(&[])), "absent or not critical");
     let constraints = [0x30, 3, 1, 1, 0xff];
-    let written = |critical| below(|spec| spec.is_ca(IsCa::NoCa).extension(&[2, 5, 29, 19], &constraints, critical));
+    let written =
+        |critical| below(|spec| spec.basic_constraints(IsCa::NoCa).extension(&[2, 5, 29, 19], &constraints, critical));
     assert_found(&written(false), "not critical");
     assert_eq!(signers(&written(true)), ["acme"]);
 }
@@ -96,14 +100,14 @@ fn an_issuer_is_an_authority() {
 #[test]
 fn a_path_length_bounds_the_authorities_below() {
     let with_root = |length| {
-        let spec = LeafSpec::authority(ROOT).is_ca(IsCa::Ca(BasicConstraints::Constrained(length)));
+        let spec = LeafSpec::authority(ROOT).basic_constraints(IsCa::Ca(BasicConstraints::Constrained(length)));
         let root = Authority::root(&spec);
         let leaf = root.intermediate("O=acme, CN=intermediate").issue(&LeafSpec::new(LEAF));
         judge(&Forge::new(Format::Jws, &leaf, &target()), &trust(&root))
     };
     assert_found(&with_root(0), "whose path length is 0");
     assert_eq!(signers(&with_root(1)), ["acme"]);
-    assert_eq!(signers(&below(|spec| spec.is_ca(IsCa::Ca(BasicConstraints::Constrained(0))))), ["acme"]);
+    assert_eq!(signers(&below(|spec| spec.basic_constraints(IsCa::Ca(BasicConstraints::Constrained(0))))), ["acme"]);
 }
 
 #[test]
