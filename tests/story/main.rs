@@ -3,13 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "a test's files need not survive a crash")]
 
 #[path = "../forge/mod.rs"]
-#[expect(
-    dead_code,
-    unreachable_pub,
-    clippy::expect_used,
-    clippy::wrong_self_convention,
-    reason = "the story uses a part of what it shares"
-)]
+#[expect(dead_code, unreachable_pub, clippy::expect_used, reason = "the story uses a part of what it shares")]
 mod forge;
 mod harness;
 

@@ -128,11 +128,11 @@ table! {
             .forged(&Format::ALL, |forge| forge)
             .unmet(&["ca:acme"]);
         intermediate_that_is_no_ca => Case::new()
-            .under(root().intermediate_as(&issuing().is_ca(IsCa::ExplicitNoCa)))
+            .under(root().intermediate_as(&issuing().basic_constraints(IsCa::ExplicitNoCa)))
             .signed(Format::Jws)
             .unmet(&["CN=issuing", "not an authority"]);
         path_length_exceeded => {
-            let root = LeafSpec::authority(ROOT).is_ca(IsCa::Ca(BasicConstraints::Constrained(0)));
+            let root = LeafSpec::authority(ROOT).basic_constraints(IsCa::Ca(BasicConstraints::Constrained(0)));
             Case::new().under(Authority::root(&root).intermediate_as(&issuing())).signed(Format::Jws).unmet(&["path"])
         };
         certificate_signed_with_sha1 => weak(2048, MessageDigest::sha1()).unmet(&["SHA-2"]);
