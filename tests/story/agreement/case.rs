@@ -335,8 +335,7 @@ fn in_order(mut told: Value) -> Value {
 
 /// Why, in words: of the whole, of each part, and of each piece of evidence.
 fn said(told: &Value) -> String {
-    let outcomes = told["evidence"].as_array().into_iter().flatten().map(|finding| &finding["outcome"]);
-    let words = outcomes.map(|outcome| format!("expected {}, found {}", outcome["expected"], outcome["found"]));
-    let words: Vec<_> = words.collect();
+    let words = |finding: &Value| format!("{}, {}", finding["outcome"]["expected"], finding["outcome"]["found"]);
+    let words: Vec<_> = told["evidence"].as_array().into_iter().flatten().map(words).collect();
     format!("{}\n{}\n{}\n{}", told["reason"], told["conditions"], words.join("\n"), told["hint"])
 }
