@@ -305,3 +305,20 @@ fn a_time_that_can_not_be_written_is_none() {
     let forge = Forge::new(Format::Cose, &leaf, &target()).expiring(9_000_000_000_000);
     assert_found(&judge(&forge, &trust(&root)), "something else");
 }
+
+/// Every byte is signed, or names what signed: there is nothing to change unnoticed.
+#[test]
+fn a_flipped_bit_anywhere_counts_for_nothing() {
+    let (root, leaf) = chain_of_three();
+    let trust = trust(&root);
+    for format in Format::ALL {
+        let envelope = Forge::new(format, &leaf, &target()).expiring(SIGNED_AT + DAY).bytes();
+        for index in (0..envelope.len()).step_by(3) {
+            let mut flipped = envelope.clone();
+            flipped[index] ^= 1 << (index % 8);
+            let manifest = signature_manifest(format, &flipped, &leaf.chain, &target());
+            let outcome = judge_stored("prod/app", &manifest, &flipped, None, &trust, seconds(SIGNED_AT));
+            assert!(matches!(outcome, Outcome::Nothing { .. }), "{format:?} {index}");
+        }
+    }
+}
