@@ -28,6 +28,18 @@ pub(super) struct VerdictKey {
     serial: u64,
 }
 
+/// Whose findings: a piece of evidence of a repository, with all else that they depend on beside the time.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct FindingsKey {
+    repository: RepositoryName,
+    evidence: Digest,
+    /// As which its subject is stored. What was judged without its subject may be judged otherwise once the subject is
+    /// here, and so may what was deleted and pushed again as something else.
+    subject: Option<String>,
+    /// [`Current::trust`].
+    trust: u64,
+}
+
 /// A verdict with all that it depends on.
 #[derive(Debug)]
 pub(super) struct Judged {
@@ -229,10 +241,12 @@ impl Registry {
         at_hand: Option<&StoredManifest>,
         stored: &StoredManifest,
     ) -> Result<Arc<[Finding]>, Error> {
-        // What was judged without its subject may be judged otherwise once the subject is here, and so may what was
-        // deleted and pushed again as something else.
-        let media_type = at_hand.map(|found| found.media_type.clone());
-        let key = (repository.clone(), stored.digest, media_type, current.trust);
+        let key = FindingsKey {
+            repository: repository.clone(),
+            evidence: stored.digest,
+            subject: at_hand.map(|found| found.media_type.clone()),
+            trust: current.trust,
+        };
         let now = self.clock.now();
         if let Some(findings) = self.findings.get(&key)
             && !findings.iter().any(|finding| may_have_changed(finding, now))

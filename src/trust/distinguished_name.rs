@@ -131,7 +131,7 @@ impl fmt::Display for Attribute {
                 '#' if at == 0 => f.write_str("\\#")?,
                 // Anybody writes certificates, and refusals tell their names to others.
                 c if terminal::steers(c) => {
-                    c.encode_utf8(&mut [0; 4]).bytes().try_for_each(|byte| write!(f, "\\{byte:02x}"))?
+                    c.encode_utf8(&mut [0; 4]).bytes().try_for_each(|byte| write!(f, "\\{byte:02x}"))?;
                 }
                 c => write!(f, "{c}")?,
             }
