@@ -21,6 +21,8 @@ use crate::gate::Identity;
 const MAX_BYTES: usize = 64 << 10;
 /// The smallest RSA modulus under which a certificate's signature counts, in bits.
 const RSA_MIN_BITS: u32 = 2048;
+/// The longest public exponent of RSA, in bits: Go's library, and so notation, takes no longer one either.
+const RSA_EXPONENT_MAX_BITS: i32 = 31;
 
 /// A certificate, parsed and bounded; nothing is said of who issued it or when it counts.
 ///
@@ -250,8 +252,9 @@ fn key_kind(key: &PKey<Public>) -> Result<KeyKind, CertificateError> {
         Id::RSA => {
             let rsa = key.rsa().map_err(unusable)?;
             // With the exponent 1 a signature is its own message: anyone could make it.
-            if rsa.e().num_bits() < 2 || !rsa.e().is_bit_set(0) {
-                return Err(CertificateError::Key("an RSA key without an odd exponent from 3".to_owned()));
+            // One as long as the modulus would make each of ten checks cost what a signature costs, before any trust.
+            if !(2..=RSA_EXPONENT_MAX_BITS).contains(&rsa.e().num_bits()) || !rsa.e().is_bit_set(0) {
+                return Err(CertificateError::Key("an RSA key without an odd exponent from 3 to 2^31".to_owned()));
             }
             Ok(KeyKind::Rsa { bits: u32::try_from(rsa.n().num_bits()).unwrap_or_default() })
         }
