@@ -158,8 +158,8 @@ impl PublicKey {
 
 /// The identity of any key: of a kind that cosign signs with, what [`PublicKey::identity`] is.
 pub(super) fn identity(key: &PKey<Public>) -> Identity {
-    // What is in the one encoding already need not be rebuilt, which checks the key at length.
-    if let Some(der) = key.public_key_to_der().ok().filter(|der| is_canonical(der)) {
+    // What is in the one encoding already need not be rebuilt, which checks the key at length; RSA has but one.
+    if let Some(der) = key.public_key_to_der().ok().filter(|der| key.id() == Id::RSA || is_canonical(der)) {
         return Identity(Digest::sha256(&der).hex());
     }
     let canonical = canonical(key).map(|(key, _)| key);
