@@ -168,6 +168,14 @@ fn reasons_are_one_clause() {
 }
 
 #[test]
+fn a_reason_never_asks_a_threshold_for_what_was_found() {
+    let none = "2 of: signed by a, signed by b, signed by c; each by a different identity";
+    assert_eq!(reason(TWO_OF_THREE, &[nothing("1")]), format!("found 1 piece of evidence, none counts as {none}"));
+    let one_more = "1 more of: signed by a, signed by c; each by a different identity";
+    assert_eq!(reason(TWO_OF_THREE, &by(&["b"])), format!("found 1 piece of evidence, none counts as {one_more}"));
+}
+
+#[test]
 fn an_explanation_is_the_condition_as_a_tree() {
     let Verdict::Unmet(unmet) = judge(&requirement(A_AND_B), &by(&["a"])) else { panic!("met") };
     assert_eq!((unmet.conditions.condition.as_str(), unmet.conditions.met), ("all of", false));
