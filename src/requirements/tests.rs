@@ -220,6 +220,24 @@ fn every_mistake_is_told_with_its_line() {
 }
 
 #[test]
+fn mistakes_in_trust_hide_none_in_requirements() {
+    let files = |signers: &str, requirements: &str| {
+        let written = [(Trust::FILE, signers), (Requirements::FILE, requirements)];
+        Files::from(written.map(|(name, text)| (name.to_owned(), text.as_bytes().to_vec())))
+    };
+    let told = |signers, requirements| {
+        let mistakes = Requirements::with_trust(&files(signers, requirements), &[]).unwrap_err();
+        mistakes.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let both = told("[a\n", "[r]\nall = []\n");
+    assert!(both.len() == 2, "{both:?}");
+    assert!(both[0].starts_with("trust/signers.toml:1: ") && both[1].starts_with("policies/requirements.toml:2: "));
+    // Who may be a signer can't be told then.
+    assert_eq!(told("[a\n", "[r]\nsigned_by = \"z\"\n").len(), 1);
+    assert!(told("", "[r]\nsigned_by = \"z\"\n")[0].contains("expected a signer"));
+}
+
+#[test]
 fn unverified_is_not_for_defining() {
     let mistakes = parse("[unverified]\nsigned_by = \"a\"\n").unwrap_err();
     assert!(mistakes[0].message.contains("which is the requirement that everything meets"));

@@ -27,4 +27,4 @@ pub use candidate::{Candidate, candidate};
 pub use data::check_data;
 pub use falsehood::Falsehood;
 pub use judge::{Evidence, SignatureVerifier, Verifier};
-pub use payload::{MAX_SIGNATURES, check_evidence};
+pub use payload::{LAYERS_TOGETHER, MAX_SIGNATURES, check_evidence};
