@@ -21,7 +21,7 @@ pub(crate) mod fixtures;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
-mod vectors;
+pub(crate) mod vectors;
 
 pub use candidate::{Candidate, candidate};
 pub use data::check_data;
