@@ -180,14 +180,16 @@ fn the_same_name_under_another_root_is_another_identity() {
 #[test]
 fn a_key_that_also_signs_with_cosign_is_one_identity() {
     let root = Authority::new(ROOT);
-    let key = Key::P256.generate();
-    let pem = key.public_key_to_pem().unwrap();
-    let leaf = root.issue(&LeafSpec::new(LEAF).own_key(key));
-    let signers = format!("{SIGNERS}[release]\ncosign_key = \"cosign/release.pub\"\n");
-    let mut files = files(&signers, &statement(), &[("ca/acme", &root.root_pem())]);
-    files.insert("trust/cosign/release.pub".to_owned(), pem.clone());
-    let outcome = judge(&Forge::new(Format::Jws, &leaf, &target()), &parsed(&files));
-    assert_eq!(identity(&outcome), crate::trust::PublicKey::from_pem(&pem).unwrap().identity());
+    for kind in [Key::P256, Key::P384, Key::P521, Key::Rsa2048] {
+        let key = kind.generate();
+        let pem = key.public_key_to_pem().unwrap();
+        let leaf = root.issue(&LeafSpec::new(LEAF).key(kind).own_key(key));
+        let signers = format!("{SIGNERS}[release]\ncosign_key = \"cosign/release.pub\"\n");
+        let mut files = files(&signers, &statement(), &[("ca/acme", &root.root_pem())]);
+        files.insert("trust/cosign/release.pub".to_owned(), pem.clone());
+        let outcome = judge(&Forge::new(Format::Jws, &leaf, &target()), &parsed(&files));
+        assert_eq!(identity(&outcome), crate::trust::PublicKey::from_pem(&pem).unwrap().identity(), "{kind:?}");
+    }
 }
 
 #[test]
