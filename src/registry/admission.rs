@@ -11,8 +11,8 @@ use crate::clock::Timestamp;
 use crate::gate::{Finding, RequirementName, Unmet, Verdict};
 use crate::metadata::{Kind, StoredManifest};
 use crate::oci::{Digest, Manifest, RepositoryName};
-use crate::requirements::Requirement;
-use crate::verify::Evidence;
+use crate::requirements::{CHILDREN_FOR_A_HINT, Requirement};
+use crate::verify::{Evidence, LAYERS_TOGETHER};
 
 use super::current::Current;
 use super::resolve::earlier;
@@ -61,12 +61,6 @@ impl Judged {
         self.until
     }
 }
-
-/// How many of the largest layers all layers of one piece of evidence may be together.
-const LAYERS_TOGETHER: u64 = 8;
-
-/// How far ancestors and children are followed.
-const CHILDREN_FOR_A_HINT: usize = 32;
 
 impl Registry {
     /// Judges `digest` under `requirement`. Many callers at once judge it once.
@@ -184,13 +178,7 @@ impl Registry {
                 signed = signed.saturating_add(1);
             }
         }
-        if signed == 0 {
-            return Ok(None);
-        }
-        let first = format!(
-            "sign the index: {signed} of its manifests meet {}, and signed manifests never admit the index that lists them",
-            requirement.name()
-        );
+        let Some(first) = requirement.hint_of_children(signed) else { return Ok(None) };
         unmet.hint = Some(match unmet.hint.take() {
             Some(hint) => format!("{first}; {hint}"),
             None => first.clone(),

@@ -186,6 +186,14 @@ fn reasons_are_one_clause() {
 }
 
 #[test]
+fn a_reason_never_asks_a_threshold_for_what_was_found() {
+    let none = "2 of: signed by a, signed by b, signed by c; each by a different identity";
+    assert_eq!(reason(TWO_OF_THREE, &[nothing("1")]), format!("found 1 piece of evidence, none counts as {none}"));
+    let one_more = "1 more of: signed by a, signed by c; each by a different identity";
+    assert_eq!(reason(TWO_OF_THREE, &by(&["b"])), format!("found 1 piece of evidence, none counts as {one_more}"));
+}
+
+#[test]
 fn an_explanation_is_the_condition_as_a_tree() {
     let Verdict::Unmet(unmet) = judge(&requirement(A_AND_B), &by(&["a"])) else { panic!("met") };
     assert_eq!((unmet.conditions.condition.as_str(), unmet.conditions.met), ("all of", false));
@@ -227,6 +235,24 @@ fn every_mistake_is_told_with_its_line() {
         let told = mistake(text);
         assert!(told.starts_with(&format!("policies/requirements.toml:{line}: ")) && told.contains(message), "{told}");
     }
+}
+
+#[test]
+fn mistakes_in_trust_hide_none_in_requirements() {
+    let files = |signers: &str, requirements: &str| {
+        let written = [(Trust::FILE, signers), (Requirements::FILE, requirements)];
+        Files::from(written.map(|(name, text)| (name.to_owned(), text.as_bytes().to_vec())))
+    };
+    let told = |signers, requirements| {
+        let mistakes = Requirements::with_trust(&files(signers, requirements), &[]).unwrap_err();
+        mistakes.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let both = told("[a\n", "[r]\nall = []\n");
+    assert!(both.len() == 2, "{both:?}");
+    assert!(both[0].starts_with("trust/signers.toml:1: ") && both[1].starts_with("policies/requirements.toml:2: "));
+    // Who may be a signer can't be told then.
+    assert_eq!(told("[a\n", "[r]\nsigned_by = \"z\"\n").len(), 1);
+    assert!(told("", "[r]\nsigned_by = \"z\"\n")[0].contains("expected a signer"));
 }
 
 #[test]

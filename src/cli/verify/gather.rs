@@ -13,10 +13,10 @@ use crate::config::Limits;
 use crate::gate::{Finding, Outcome, Shape};
 use crate::oci::{Digest, EvidenceTag, Manifest, Reference, RepositoryName};
 use crate::trust::Trust;
-use crate::verify::{Candidate, Evidence, MAX_SIGNATURES, SignatureVerifier, Verifier as _, candidate, check_evidence};
+use crate::verify::{
+    Candidate, Evidence, LAYERS_TOGETHER, MAX_SIGNATURES, SignatureVerifier, Verifier as _, candidate, check_evidence,
+};
 
-/// How many of the largest layers all layers of one piece of evidence may be together, as in the gate.
-const LAYERS_TOGETHER: u64 = 8;
 /// How many manifests are looked at for each piece of evidence that is considered: referrers may be anything.
 const LOOKED_AT: usize = 4;
 

@@ -126,7 +126,7 @@ impl Judgement<'_> {
     fn outcome(&self) -> Result<Outcome, Refusal> {
         let signers = self.signers()?;
         if let Some(not_enforced) = self.statement.not_enforced() {
-            return Err(self.refused(format!("a statement that can't back a requirement: {not_enforced}")));
+            return Err(self.refused(format!("a statement that can't back a requirement: it {not_enforced}")));
         }
         self.check_authenticity()?;
         let expires = self.check_expiry()?;
@@ -179,7 +179,11 @@ impl Judgement<'_> {
                 format!("a certificate chain that ends in {end}, and no trust store of the kind {kind} for it")
             } else {
                 let stores = stores.join(", ");
-                format!("a certificate chain that ends in {end}, which is in none of its trust stores ({stores})")
+                let same_name = self.statement.certificates(kind).any(|stored| stored.subject() == end);
+                let other = if same_name { ", though another certificate of that name is" } else { "" };
+                format!(
+                    "a certificate chain that ends in {end}, which is in none of its trust stores ({stores}){other}"
+                )
             }));
         }
         if self.statement.trusts(leaf.subject()) {
