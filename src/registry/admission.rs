@@ -28,6 +28,18 @@ pub(super) struct VerdictKey {
     serial: u64,
 }
 
+/// Whose findings: a piece of evidence of a repository, with all else that they depend on beside the time.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct FindingsKey {
+    repository: RepositoryName,
+    evidence: Digest,
+    /// As which its subject is stored. What was judged without its subject may be judged otherwise once the subject is
+    /// here, and so may what was deleted and pushed again as something else.
+    subject: Option<String>,
+    /// [`Current::trust`].
+    trust: u64,
+}
+
 /// A verdict with all that it depends on.
 #[derive(Debug)]
 pub(super) struct Judged {
@@ -196,34 +208,41 @@ impl Registry {
         subject: &Digest,
     ) -> Result<Vec<Finding>, Error> {
         let evidence = self.metadata.evidence(repository, subject, self.limits.evidence_considered).await?;
+        if evidence.is_empty() {
+            return Ok(Vec::new());
+        }
+        let at_hand = self.metadata.manifest(repository, subject).await?;
         let mut findings = Vec::with_capacity(evidence.len());
         for stored in &evidence {
-            findings.extend(self.findings_of(current, repository, subject, stored).await?.iter().cloned());
+            let found = self.findings_of(current, repository, subject, at_hand.as_ref(), stored).await?;
+            findings.extend(found.iter().cloned());
         }
         Ok(findings)
     }
 
-    /// What one piece of evidence shows, remembered while trust and time stand.
+    /// What one piece of evidence shows, remembered while trust, time and the subject stand.
     async fn findings_of(
         &self,
         current: &Current,
         repository: &RepositoryName,
         subject: &Digest,
+        at_hand: Option<&StoredManifest>,
         stored: &StoredManifest,
     ) -> Result<Arc<[Finding]>, Error> {
-        let key = (repository.clone(), stored.digest, current.trust);
+        let key = FindingsKey {
+            repository: repository.clone(),
+            evidence: stored.digest,
+            subject: at_hand.map(|found| found.media_type.clone()),
+            trust: current.trust,
+        };
         let now = self.clock.now();
         if let Some(findings) = self.findings.get(&key)
             && !findings.iter().any(|finding| may_have_changed(finding, now))
         {
             return Ok(findings);
         }
-        // What was judged without its subject may be judged otherwise once the subject is here.
-        let at_hand = self.metadata.manifest(repository, subject).await?;
-        let findings = self.verify_evidence(current, repository, subject, at_hand.as_ref(), stored).await?.into();
-        if at_hand.is_some() {
-            self.findings.insert(key, Arc::clone(&findings));
-        }
+        let findings = self.verify_evidence(current, repository, subject, at_hand, stored).await?.into();
+        self.findings.insert(key, Arc::clone(&findings));
         Ok(findings)
     }
 

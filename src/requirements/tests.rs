@@ -138,6 +138,24 @@ fn ghsa_9vcr_p3rj_q5q6_one_key_twice_is_one() {
     assert!(!is_met(TWO_OF_THREE, &[signed(&["a"], "k1", None), signed(&["a"], "k2", None)]));
 }
 
+/// A signature whose chain was exchanged, and a key that certificates of two names hold, make no second person.
+#[test]
+fn who_shares_a_key_or_a_name_is_one_identity() {
+    let both = |identities: &[&str]| {
+        let findings: Vec<_> = identities.iter().map(|identity| signed(&["a", "b"], identity, None)).collect();
+        is_met("threshold = 2\nof = [{ signed_by = \"a\" }, { signed_by = \"b\" }]", &findings)
+    };
+    assert!(both(&["k1 root CN=one", "k2 root CN=two"]));
+    assert!(both(&["k1 root CN=one", "k2 other CN=one"]));
+    assert!(both(&["k1", "k2 root CN=two"]));
+    assert!(!both(&["k1 root CN=one", "k1 other CN=one"]));
+    assert!(!both(&["k1 root CN=one", "k1 root CN=two"]));
+    assert!(!both(&["k1 root CN=one", "k2 root CN=one"]));
+    assert!(!both(&["k1", "k1 root CN=one"]));
+    assert!(!both(&["k1", "k2 root CN=one", "k1 root CN=one"]), "through a third");
+    assert!(!both(&["k2 root CN=one", "k1", "k1 root CN=one"]), "in any order");
+}
+
 #[test]
 fn each_identity_is_used_where_it_is_needed() {
     let findings = [signed(&["a", "b"], "k1", None), signed(&["a"], "k2", None)];

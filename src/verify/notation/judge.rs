@@ -259,13 +259,9 @@ impl Judgement<'_> {
         }
     }
 
-    /// One key is one identity, whatever it signs with.
+    /// One key is one identity, whatever it signs with, and so is one name under one root.
     fn identity(&self) -> Identity {
         let Intact { leaf, root, .. } = &self.signature;
-        let own = leaf.key_identity();
-        if self.trust.is_cosign_key(own) {
-            return own.clone();
-        }
-        Identity(format!("{} {}", root.key_identity().0, leaf.subject()))
+        Identity::certified(leaf.key_identity(), root.key_identity(), leaf.subject())
     }
 }
