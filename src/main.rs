@@ -82,7 +82,7 @@ fn raise_descriptors() {
 
 fn check(args: &check::Args) -> Exit {
     let runtime = tokio::runtime::Builder::new_current_thread().build();
-    let (clock, mut out) = (hallmark::clock::SystemClock, std::io::stdout().lock());
+    let (clock, mut out) = (SystemClock, std::io::stdout().lock());
     runtime.map_or(Exit::CouldNotTell, |runtime| runtime.block_on(check::run(args, &clock, &mut out)))
 }
 
