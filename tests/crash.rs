@@ -24,6 +24,8 @@ mod layouts;
 mod random;
 #[path = "crash/server.rs"]
 mod server;
+#[path = "crash/settle.rs"]
+mod settle;
 #[path = "crash/torn.rs"]
 mod torn;
 #[path = "crash/uploads.rs"]

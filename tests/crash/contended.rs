@@ -34,7 +34,11 @@ impl Contended {
         let now = self.clock.fetch_add(1, Ordering::SeqCst);
         let mut pushes = self.pushes.lock().unwrap();
         let at = pushes.iter().rposition(|push| push.digest == digest && push.ended.is_none()).unwrap();
-        if stored { pushes[at].ended = Some(now) } else { drop(pushes.remove(at)) }
+        if stored {
+            pushes[at].ended = Some(now);
+        } else {
+            pushes.remove(at);
+        }
     }
 
     /// What is wrong with the tag naming `found`; it is taken for the truth from now on.

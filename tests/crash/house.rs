@@ -113,7 +113,7 @@ impl House {
 
     /// Everything that must hold after a start.
     pub(crate) fn check(&mut self, server: &Server, hashed: u64) {
-        self.check_again_and_again("files and the metadata", |house| house.unnamed_files());
+        self.check_again_and_again("files and the metadata", Self::unnamed_files);
         let facts = Facts::read(&self.root());
         for worker in &mut self.workers {
             worker.settle(&facts);

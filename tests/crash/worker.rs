@@ -8,7 +8,6 @@ use openssl::pkey::{PKey, Private};
 
 use crate::contended::{self, Contended};
 use crate::content::{self, own, shared};
-use crate::facts::Facts;
 use crate::http::{Answer, send};
 use crate::random::Random;
 use crate::uploads::Session;
@@ -23,7 +22,7 @@ pub(crate) struct Worker {
     pub(crate) address: String,
     pub(crate) world: World,
     /// The world if the change was made whose answer never came.
-    doubt: Option<World>,
+    pub(crate) doubt: Option<World>,
     pub(crate) sessions: Vec<Session>,
     pub(crate) log: Vec<String>,
     pub(crate) failures: Vec<String>,
@@ -230,7 +229,7 @@ impl Worker {
     /// A signature stands under no tag but its own.
     fn is_signature(&mut self, repository: &str, digest: Digest) -> bool {
         let tags = &self.world.repository(repository).tags;
-        let evidence = tags.iter().filter(|(tag, _)| tag.ends_with(".sig"));
+        let evidence = tags.iter().filter(|(tag, _)| is_for_signatures(tag));
         evidence.flat_map(|(_, pushes)| pushes).any(|push| *push == digest)
     }
 
@@ -264,7 +263,7 @@ impl Worker {
     fn delete_tag(&mut self, repository: &str) -> Option<()> {
         let tags: Vec<_> = self.world.repository(repository).tags.keys().cloned().collect();
         // With its tag a signature goes too, in several commits.
-        let tags: Vec<_> = tags.into_iter().filter(|tag| !tag.ends_with(".sig")).collect();
+        let tags: Vec<_> = tags.into_iter().filter(|tag| !is_for_signatures(tag)).collect();
         let Some(tag) = self.random.pick(&tags).cloned() else { return Some(()) };
         let mut after = self.world.clone();
         after.delete_tag(repository, &tag);
@@ -305,7 +304,7 @@ impl Worker {
         Some(())
     }
 
-    fn pull(&mut self, repository: &str) -> Option<()> {
+    pub(crate) fn pull(&mut self, repository: &str) -> Option<()> {
         let tags: Vec<_> = self.world.repository(repository).tags.clone().into_iter().collect();
         let Some((tag, pushes)) = self.random.pick(&tags).cloned() else { return Some(()) };
         let manifest = self.world.repository(repository).manifests[&pushes[0]].clone();
@@ -321,55 +320,11 @@ impl Worker {
         }
         Some(())
     }
+}
 
-    /// After a kill: the world is as it was acknowledged, or as the change in doubt made it.
-    pub(crate) fn settle(&mut self, facts: &Facts) {
-        let after = self.doubt.take();
-        let before = self.world.differences(after.as_ref().unwrap_or(&self.world), facts);
-        if before.is_empty() {
-            self.tally.unmade += u64::from(after.is_some());
-            return;
-        }
-        let Some(after) = after else { return self.failures.extend(before) };
-        let made = after.differences(&self.world, facts);
-        if made.is_empty() {
-            self.log.push("  it was made".to_owned());
-            self.tally.made += 1;
-            self.world = after;
-            return;
-        }
-        self.failures.push(format!("neither as it was: {before:#?}\nnor as the change in doubt makes it: {made:#?}"));
-    }
-
-    /// What the program serves is what the world is.
-    pub(crate) fn check_served(&mut self) {
-        let repositories: Vec<String> = self.world.0.keys().cloned().collect();
-        for repository in repositories {
-            if self.pull(&repository).and_then(|()| self.check_referrers(&repository)).is_none() {
-                self.failures.push("expected answers after the start".to_owned());
-            }
-        }
-    }
-
-    fn check_referrers(&mut self, repository: &str) -> Option<()> {
-        let own = self.world.repository(repository).manifests.clone();
-        let subjects: std::collections::BTreeSet<Digest> = own.values().filter_map(|m| m.subject).collect();
-        for subject in subjects {
-            let answer = self.ask("GET", &format!("/v2/{repository}/referrers/{subject}"), &[], b"")?;
-            let list: serde_json::Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-            let listed = list["manifests"].as_array().cloned().unwrap_or_default();
-            let mut listed: Vec<String> =
-                listed.iter().map(|entry| entry["digest"].as_str().unwrap().to_owned()).collect();
-            listed.sort();
-            let about = own.values().filter(|manifest| manifest.subject == Some(subject));
-            let mut expected: Vec<String> = about.map(|manifest| manifest.digest.to_string()).collect();
-            expected.sort();
-            self.expect(listed == expected, || {
-                format!("expected the referrers of {subject} to be {expected:?}, each once, found {listed:?}")
-            });
-        }
-        Some(())
-    }
+/// Whether a tag is kept for the signatures of a digest.
+fn is_for_signatures(tag: &str) -> bool {
+    tag.starts_with("sha256-")
 }
 
 /// What a body is, for the log.

@@ -7,6 +7,7 @@ use hallmark::oci::Digest;
 
 use crate::program::{Answer, Program};
 
+#[expect(clippy::print_stderr, reason = "what was not tried is told")]
 fn on_a_disk_of(mebibytes: u32) -> Option<Program> {
     let program = Program::start_on_a_disk_of(mebibytes);
     if program.is_none() {
