@@ -124,7 +124,7 @@ impl House {
         failures.extend(self.spoilt_objects(hashed));
         for worker in &mut self.workers {
             worker.check_served();
-            worker.check_sessions();
+            worker.check_sessions(&facts);
         }
         self.report(failures);
         self.check_again_and_again("layouts and the metadata", |house| {
