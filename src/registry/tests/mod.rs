@@ -3,6 +3,8 @@
 mod concurrency;
 mod explain;
 mod faults;
+mod import;
+mod rebuild;
 mod signing;
 mod tags;
 mod uploads;
