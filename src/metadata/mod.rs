@@ -487,14 +487,15 @@ pub trait Metadata: Send + Sync + 'static {
 
     // What is read of a whole repository or of all: for export, backup and rebuild.
 
-    /// Manifests of a repository by digest, after `after`, at most `limit`.
+    /// Manifests of a repository in the order of their digests' bytes, after `after`, at most `limit`.
     async fn manifests(
         &self,
         repository: &RepositoryName,
         after: Option<&Digest>,
         limit: usize,
     ) -> Result<Vec<StoredManifest>, Unavailable>;
-    /// Every stored content, whichever repositories have it, by digest after `after`, at most `limit`.
+    /// Every stored content, whichever repositories have it, in the order of their digests' bytes, after `after`, at most
+    /// `limit`.
     async fn contents(&self, after: Option<&Digest>, limit: usize) -> Result<Vec<Content>, Unavailable>;
 }
 

@@ -71,7 +71,12 @@ impl BackedUp {
 }
 
 /// Brings every object that the metadata names. False if one of them is gone.
-async fn gather(tree: &Beside, draft: &Draft, metadata: &Sqlite, done: &mut BackedUp) -> Result<bool, Error> {
+pub(super) async fn gather(
+    tree: &Beside,
+    draft: &Draft,
+    metadata: &Sqlite,
+    done: &mut BackedUp,
+) -> Result<bool, Error> {
     let mut whole = true;
     let mut after: Option<Digest> = None;
     loop {
