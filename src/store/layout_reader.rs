@@ -2,6 +2,8 @@
 //! bounded, total, and each blob hashed before anyone sees it. Everything here blocks.
 
 mod find;
+#[cfg(test)]
+mod tests;
 mod walk;
 
 use std::fs::{self, File};
