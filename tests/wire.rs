@@ -9,6 +9,8 @@ mod bad_input;
 mod explain;
 #[path = "wire/log.rs"]
 mod log;
+#[path = "wire/offline.rs"]
+mod offline;
 #[path = "wire/operate.rs"]
 mod operate;
 #[path = "wire/program.rs"]

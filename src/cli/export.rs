@@ -42,7 +42,8 @@ impl FromStr for Target {
         let repository: RepositoryName =
             repository.parse().map_err(|error| format!("{error}; found {repository:?}"))?;
         let wrong = |reference: &str| format!("expected a tag or a digest, found {reference:?}");
-        let reference = reference.map(|reference| reference.parse().map_err(|_| wrong(reference))).transpose()?;
+        let reference =
+            reference.map(|reference| reference.parse().map_err(|_neither| wrong(reference))).transpose()?;
         let is_digest = matches!(reference, Some(Reference::Digest(_)));
         if reference.is_some() && is_digest != text.contains('@') {
             return Err(format!("expected `:` before a tag and `@` before a digest, found {text:?}"));

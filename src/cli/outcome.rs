@@ -15,8 +15,8 @@ use crate::registry::{Error, Refused};
 pub(super) struct Failed(Vec<String>);
 
 impl Failed {
-    pub(super) fn one(why: impl ToString) -> Self {
-        Self(vec![why.to_string()])
+    pub(super) fn one(why: String) -> Self {
+        Self(vec![why])
     }
 }
 
@@ -28,13 +28,13 @@ impl From<Vec<Mistake>> for Failed {
 
 impl From<Error> for Failed {
     fn from(error: Error) -> Self {
-        Self::one(error)
+        Self::one(error.to_string())
     }
 }
 
 impl From<io::Error> for Failed {
     fn from(error: io::Error) -> Self {
-        Self::one(error)
+        Self::one(error.to_string())
     }
 }
 

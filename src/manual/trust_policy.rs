@@ -19,6 +19,7 @@
 //! |---|---|---|
 //! | a key that the document does not have, or one named twice | ignored, the last one taken | a mistake |
 //! | the level `skip` for `*` | taken | a mistake |
+//! | the document under its newer name, `trustpolicy.oci.json` | preferred | a mistake: one document, one name |
 //! | a store that a statement lists and that is absent | found at the first verification | a mistake |
 //! | files of stores that nobody lists, files that lie outside of stores | never read | judged alike; a mistake |
 //! | a block of PEM that is no certificate | taken for one if it parses | a mistake |
@@ -28,6 +29,12 @@
 //! | a subject with an attribute twice, or several in one place | sometimes flattened | matched by `*` alone |
 //! | self-signed signers whose signature is SHA-1 | taken into a store | a mistake; a root with one is taken and warned of, and no chain ends in it |
 //! | RSA keys under 2048 bits of issuers | taken | issue nothing |
+//! | purposes of a leaf: any, or OCSP | the first taken | neither |
+//! | basic constraints of an authority that are not critical | taken, against the specification | no chain |
+//! | a critical extension of a certificate that is not read (name constraints among them) | ignored | no chain |
+//! | a header that is critical though it need not be, or one in both buckets of COSE | taken in COSE | counts for nothing |
+//! | a signature that names a plugin | needs the plugin | counts for nothing, marked as critical or not |
+//! | the salt of an RSA signature in JWS | of any length | as long as the hash |
 //! | an extension twice, or a known one that does not parse | the same, or ignored | no certificate |
 //!
 //! Laxer in two: symbolic links below `trust/` are followed while they stay there, as Kubernetes mounts secrets; and an

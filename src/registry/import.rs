@@ -30,7 +30,7 @@ pub async fn import(parts: &Parts, folder: &Path, into: Option<&RepositoryName>)
         };
         match ImageLayout::open(&folder, bounds(parts)) {
             Ok(layout) => take(parts, layouts, (&layout, &repository), Source::Foreign, &mut taken).await?,
-            Err(error) => taken.refuse(repository.as_str(), error),
+            Err(error) => taken.refuse(repository.as_str(), error.to_string()),
         }
     }
     view::flush(&*parts.store, &*parts.metadata).await?;

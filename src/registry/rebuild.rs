@@ -91,13 +91,13 @@ async fn fill(parts: &Parts, layouts: &dyn LayoutView, census: &Census) -> Resul
         let repository: RepositoryName = match name.parse() {
             Ok(repository) => repository,
             Err(error) => {
-                taken.refuse(folder.display().to_string(), error);
+                taken.refuse(folder.display().to_string(), error.to_string());
                 continue;
             }
         };
         match ImageLayout::open(&folder, bounds(parts)) {
             Ok(layout) => take(parts, layouts, (&layout, &repository), Source::Own(census), &mut taken).await?,
-            Err(error) => taken.refuse(repository.as_str(), error),
+            Err(error) => taken.refuse(repository.as_str(), error.to_string()),
         }
     }
     Ok(taken)

@@ -7,11 +7,9 @@ use bytes::Bytes;
 use crate::metadata::Metadata;
 use crate::oci::{Digest, Manifest, RepositoryName};
 use crate::store::Store;
+use crate::verify::LAYERS_TOGETHER;
 
 use super::{Error, Parts, Registry};
-
-/// How many of the largest layers all layers of one piece of evidence may be together.
-const LAYERS_TOGETHER: u64 = 8;
 
 /// What is stored, and what tells evidence and data from objects.
 #[derive(Clone, Copy)]

@@ -69,8 +69,8 @@ struct Taking<'a> {
 }
 
 impl Taken {
-    pub(super) fn refuse(&mut self, what: impl Into<String>, why: impl ToString) {
-        self.refused.push(Refused { what: what.into(), why: why.to_string() });
+    pub(super) fn refuse(&mut self, what: impl Into<String>, why: impl Into<String>) {
+        self.refused.push(Refused { what: what.into(), why: why.into() });
     }
 }
 
@@ -90,7 +90,7 @@ pub(super) async fn take(
         Ok(())
     });
     if let Err(error) = walked {
-        taken.refuse(repository.as_str(), error);
+        taken.refuse(repository.as_str(), error.to_string());
         return Ok(());
     }
     taken.repositories = taken.repositories.saturating_add(1);
@@ -146,14 +146,14 @@ fn tags(layout: &ImageLayout, repository: &RepositoryName, taken: &mut Taken) ->
                 format!("{repository}:{name}"),
                 format!("expected one manifest of that name, found {}", digests.len()),
             ),
-            (Err(error), _) => taken.refuse(format!("{repository}, name {name:?}"), error),
+            (Err(error), _) => taken.refuse(format!("{repository}, name {name:?}"), error.to_string()),
         }
     }
     tags
 }
 
 impl Taking<'_> {
-    fn refuse(&mut self, digest: &Digest, why: impl ToString) {
+    fn refuse(&mut self, digest: &Digest, why: impl Into<String>) {
         self.taken.refuse(format!("{}@{digest}", self.repository), why);
     }
 
@@ -166,7 +166,7 @@ impl Taking<'_> {
                 return Ok(());
             }
             Err(error) => {
-                self.refuse(&digest, error);
+                self.refuse(&digest, error.to_string());
                 return Ok(());
             }
         };
@@ -209,7 +209,7 @@ impl Taking<'_> {
                 Ok(Some(size)) => self.commit(digest, key, size).await,
                 Ok(None) => Ok(()),
                 Err(error) => {
-                    self.refuse(digest, error);
+                    self.refuse(digest, error.to_string());
                     Ok(())
                 }
             },
@@ -222,7 +222,7 @@ impl Taking<'_> {
                 }
                 Adopted::Absent => Ok(()),
                 Adopted::Refused(error) => {
-                    self.refuse(digest, error);
+                    self.refuse(digest, error.to_string());
                     Ok(())
                 }
             },
@@ -330,7 +330,7 @@ impl Taking<'_> {
         let blobs = match self.layout.blobs() {
             Ok(blobs) => blobs,
             Err(error) => {
-                self.taken.refuse(self.repository.as_str(), error);
+                self.taken.refuse(self.repository.as_str(), error.to_string());
                 return Ok(());
             }
         };

@@ -46,7 +46,7 @@ impl Layout {
     pub(super) fn open(folder: &Path, manifest_bytes: u64) -> Result<Self, Trouble> {
         // Only what hashes to its name is read, wherever a link leads.
         let bounds = Bounds {
-            index_bytes: 128 << 20,
+            index_bytes: 64 << 20,
             manifest_bytes,
             manifests: 200_000,
             links: MAX_LINKS,

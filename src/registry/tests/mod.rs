@@ -6,6 +6,7 @@ mod explain;
 mod export;
 mod faults;
 mod import;
+mod notation;
 mod rebuild;
 mod signing;
 mod tags;

@@ -78,14 +78,12 @@ impl Beside {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(absent(key)),
             file => file?,
         };
-        match copy_hashed(&file, digest, draft, to)? {
-            Some(_) => Ok(Placed::Copied),
-            None => {
-                durable::remove(draft)?;
-                let message = format!("expected the stored blob {digest} to hash to its name, found other bytes");
-                Err(io::Error::new(io::ErrorKind::InvalidData, message).into())
-            }
+        if copy_hashed(&file, digest, draft, to)?.is_some() {
+            return Ok(Placed::Copied);
         }
+        durable::remove(draft)?;
+        let message = format!("expected the stored blob {digest} to hash to its name, found other bytes");
+        Err(io::Error::new(io::ErrorKind::InvalidData, message).into())
     }
 }
 
