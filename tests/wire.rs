@@ -11,6 +11,8 @@ mod disk;
 mod explain;
 #[path = "wire/log.rs"]
 mod log;
+#[path = "wire/offline.rs"]
+mod offline;
 #[path = "wire/operate.rs"]
 mod operate;
 #[path = "wire/program.rs"]

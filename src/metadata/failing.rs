@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 use super::{
-    Blob, BlobDeleted, CommitBlob, Committed, DirtyView, Holder, Intent, Metadata, Push, Put, PutManifest, Reserved,
-    StoredManifest, StoredRevision, Swept, Totals, Unavailable, Upload,
+    Blob, BlobDeleted, CommitBlob, Committed, Content, DirtyView, Holder, Intent, Metadata, Push, Put, PutManifest,
+    Reserved, StoredManifest, StoredRevision, Swept, Totals, Unavailable, Upload,
 };
 use crate::clock::Timestamp;
 use crate::gate::{RequirementName, Who};
@@ -113,4 +113,6 @@ checked! {
     end_whole_uploads() -> ();
     totals() -> Totals;
     close() -> ();
+    manifests(repository: &RepositoryName, after: Option<&Digest>, limit: usize) -> Vec<StoredManifest>;
+    contents(after: Option<&Digest>, limit: usize) -> Vec<Content>;
 }

@@ -2,6 +2,7 @@
 
 mod blobs;
 mod durability;
+mod files;
 mod generations;
 mod intents;
 mod judgements;
@@ -10,6 +11,7 @@ mod sweep;
 mod tags;
 mod uploads;
 mod view;
+mod whole;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
