@@ -232,7 +232,8 @@ impl Worker {
     /// What it did to the digests and sessions that `failures` speak of.
     fn mentions(&self, failures: &[String]) -> Vec<String> {
         let text = failures.join("\n");
-        let is_name = |word: &str| (word.len() >= 36 || word.starts_with('w')) && text.contains(word);
+        let is_name =
+            |word: &str| (word.len() >= 36 || (word.starts_with('w') && word.contains('-'))) && text.contains(word);
         let split = |line: &str| line.split(['/', ':', ' ', '?', '=', '&', ',', ')', '(']).any(is_name);
         let lines = self.log.iter().enumerate().filter(|(_, line)| split(line));
         // Each with what was answered.
