@@ -16,11 +16,18 @@ pub(super) struct Classified {
     pub(super) subject: Option<Digest>,
     /// For an object: why it is neither evidence nor data.
     pub(super) because: &'static str,
+    /// Whether it looks like neither, so that nothing of it is read here and its layers may be absent.
+    pub(super) may_be_sparse: bool,
 }
 
 impl Classified {
     fn object(manifest: &Manifest, because: &'static str) -> Self {
-        Self { kind: Kind::Object, subject: manifest.subject.as_ref().map(|subject| subject.digest), because }
+        let subject = manifest.subject.as_ref().map(|subject| subject.digest);
+        Self { kind: Kind::Object, subject, because, may_be_sparse: false }
+    }
+
+    fn about(subject: Digest, kind: Kind) -> Self {
+        Self { kind, subject: Some(subject), because: "", may_be_sparse: false }
     }
 }
 
@@ -34,7 +41,8 @@ impl Registry {
     ) -> Result<Classified, Error> {
         match verify::candidate(manifest, tag, &self.data_types) {
             Candidate::Object => {
-                Ok(Classified::object(manifest, "neither its shape nor its type is one of evidence or data"))
+                let object = Classified::object(manifest, "neither its shape nor its type is one of evidence or data");
+                Ok(Classified { may_be_sparse: true, ..object })
             }
             Candidate::Evidence(shape) => self.classify_evidence(allowed, manifest, tag, shape).await,
             Candidate::Data => self.classify_data(allowed, manifest, tag).await,
@@ -58,7 +66,7 @@ impl Registry {
             ));
         };
         match verify::check_evidence(shape, manifest, &layers, tag) {
-            Ok(subject) => Ok(Classified { kind: Kind::Evidence(shape), subject: Some(subject), because: "" }),
+            Ok(subject) => Ok(Classified::about(subject, Kind::Evidence(shape))),
             Err(falsehood) => Err(Error::ManifestInvalid(format!("{shape}: {falsehood}"))),
         }
     }
@@ -84,7 +92,7 @@ impl Registry {
             ));
         };
         match verify::check_data(manifest, &layers, tag) {
-            Ok(subject) => Ok(Classified { kind: Kind::Data, subject: Some(subject), because: "" }),
+            Ok(subject) => Ok(Classified::about(subject, Kind::Data)),
             Err(_) => Ok(Classified::object(manifest, "a layer is not text of the type that it claims")),
         }
     }
@@ -111,7 +119,7 @@ impl Registry {
                 return Ok(Classified::object(manifest, "an entry is not evidence or data for the digest in its tag"));
             }
         }
-        Ok(Classified { kind: Kind::Evidence(Shape::ReferrersList), subject: Some(subject), because: "" })
+        Ok(Classified::about(subject, Kind::Evidence(Shape::ReferrersList)))
     }
 
     /// Evidence and data may name only blobs that their pusher uploaded here or may pull.

@@ -98,6 +98,17 @@ impl Registry {
         }
     }
 
+    /// Children of an index may be missing, and so may what clients fetch from elsewhere; with `sparse_images`, layers
+    /// too, save of what looks like evidence or data: without them it would be kept as an object, for ever.
+    fn put_link(&self, link: &Link, classified: &Classified) -> PutLink {
+        let absent_is_fine = match link.kind {
+            LinkKind::Manifest => true,
+            LinkKind::Layer if self.sparse_images && classified.may_be_sparse => true,
+            LinkKind::Layer | LinkKind::Config => media_type::is_nondistributable(&link.descriptor.media_type),
+        };
+        PutLink { kind: link.kind, digest: link.descriptor.digest, required: !absent_is_fine }
+    }
+
     async fn commit_manifest(
         &self,
         allowed: &Allowed<Sign>,
@@ -119,7 +130,7 @@ impl Registry {
             kind: classified.kind,
             subject: classified.subject,
             is_referrer: manifest.subject.is_some(),
-            links: manifest.links().map(|link| required(&link)).collect(),
+            links: manifest.links().map(|link| self.put_link(&link, classified)).collect(),
             tags: tags.to_vec(),
             tag_history: self.tag_history,
             evidence_cap: cap,
@@ -255,11 +266,4 @@ fn not_evidence(classified: &Classified) -> Error {
         "expected evidence or data, which is what `sign` may add; found an object, for {}",
         classified.because
     ))
-}
-
-/// Children of an index may be missing, and so may what clients fetch from elsewhere.
-fn required(link: &Link) -> PutLink {
-    let absent_is_fine =
-        link.kind == LinkKind::Manifest || media_type::is_nondistributable(&link.descriptor.media_type);
-    PutLink { kind: link.kind, digest: link.descriptor.digest, required: !absent_is_fine }
 }

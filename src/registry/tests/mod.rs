@@ -4,6 +4,7 @@ mod concurrency;
 mod explain;
 mod faults;
 mod signing;
+mod sparse;
 mod tags;
 mod uploads;
 mod visibility;
@@ -110,6 +111,15 @@ impl House {
     }
 
     pub(super) async fn with(policy: &str, requirements: &str, limits: Limits) -> Self {
+        Self::open(policy, requirements, limits, false).await
+    }
+
+    /// One that takes images without their layers.
+    pub(super) async fn sparse() -> Self {
+        Self::open(POLICY, REQUIREMENTS, Limits::default(), true).await
+    }
+
+    async fn open(policy: &str, requirements: &str, limits: Limits, sparse_images: bool) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let keys = Keys { release: key(), second: key(), stranger: key() };
         let revision = load(files(&keys, &["release", "second"], policy, requirements)).await;
@@ -125,6 +135,7 @@ impl House {
             clock: Arc::<ManualClock>::clone(&clock),
             limits,
             tag_history: 20,
+            sparse_images,
             data_types: vec!["application/spdx+json".to_owned()],
         };
         let registry = Registry::open(parts, revision).await.unwrap();
