@@ -5,14 +5,22 @@
 mod answers;
 #[path = "wire/bad_input.rs"]
 mod bad_input;
+#[path = "wire/conditional.rs"]
+mod conditional;
+#[path = "wire/distribution.rs"]
+mod distribution;
 #[path = "wire/explain.rs"]
 mod explain;
+#[path = "wire/http2.rs"]
+mod http2;
 #[path = "wire/log.rs"]
 mod log;
 #[path = "wire/operate.rs"]
 mod operate;
 #[path = "wire/program.rs"]
 mod program;
+#[path = "wire/sha512.rs"]
+mod sha512;
 #[path = "wire/tiny.rs"]
 mod tiny;
 #[path = "wire/tls.rs"]

@@ -16,7 +16,7 @@ const SPARSE: &str = "Sparse Manifests";
 #[ignore = "needs the clients: run ./test"]
 fn version_1_1_passes_and_skips_nothing() {
     let results = run("1.1", false);
-    results.assert_counts(Counts { passed: 860, failures: 0, errors: 0, skipped: 0, disabled: 2 });
+    results.assert_counts(&Counts { passed: 860, failures: 0, errors: 0, skipped: 0, disabled: 2 });
     results.all_pass("apis", &OFF_IN_1_1);
     results.all_pass("data", &[&DATA_OFF_IN_1_1[..], &[SPARSE]].concat());
 }
@@ -25,7 +25,7 @@ fn version_1_1_passes_and_skips_nothing() {
 #[ignore = "needs the clients: run ./test"]
 fn version_1_1_passes_and_skips_nothing_with_sparse_images() {
     let results = run("1.1", true);
-    results.assert_counts(Counts { passed: 906, failures: 0, errors: 0, skipped: 0, disabled: 2 });
+    results.assert_counts(&Counts { passed: 906, failures: 0, errors: 0, skipped: 0, disabled: 2 });
     results.all_pass("apis", &OFF_IN_1_1);
     results.all_pass("data", &DATA_OFF_IN_1_1);
 }
@@ -34,7 +34,7 @@ fn version_1_1_passes_and_skips_nothing_with_sparse_images() {
 #[ignore = "needs the clients: run ./test"]
 fn the_next_version_passes_and_skips_nothing() {
     let results = run("dev", false);
-    results.assert_counts(Counts { passed: 986, failures: 0, errors: 0, skipped: 0, disabled: 0 });
+    results.assert_counts(&Counts { passed: 986, failures: 0, errors: 0, skipped: 0, disabled: 0 });
     results.all_pass("apis", &[]);
     results.all_pass("data", &[SPARSE]);
 }
@@ -43,7 +43,7 @@ fn the_next_version_passes_and_skips_nothing() {
 #[ignore = "needs the clients: run ./test"]
 fn the_next_version_passes_and_skips_nothing_with_sparse_images() {
     let results = run("dev", true);
-    results.assert_counts(Counts { passed: 1032, failures: 0, errors: 0, skipped: 0, disabled: 0 });
+    results.assert_counts(&Counts { passed: 1032, failures: 0, errors: 0, skipped: 0, disabled: 0 });
     results.all_pass("apis", &[]);
     results.all_pass("data", &[]);
 }
@@ -103,11 +103,11 @@ impl Results {
     }
 
     #[track_caller]
-    fn assert_counts(&self, expected: Counts) {
+    fn assert_counts(&self, expected: &Counts) {
         let [tests, failures, errors, skipped, disabled] =
             ["tests", "failures", "errors", "skipped", "disabled"].map(|name| self.number(name));
         let passed = tests - failures - errors - skipped - disabled;
-        assert_eq!(Counts { passed, failures, errors, skipped, disabled }, expected, "{}", self.told);
+        assert_eq!(&Counts { passed, failures, errors, skipped, disabled }, expected, "{}", self.told);
     }
 
     /// Every entry of this section passes, save those that the version leaves off.
