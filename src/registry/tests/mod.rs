@@ -3,6 +3,7 @@
 mod concurrency;
 mod explain;
 mod faults;
+mod notation;
 mod signing;
 mod sparse;
 mod tags;
