@@ -356,3 +356,47 @@ fn a_push_answers_with_each_tag_that_it_set() {
         assert_eq!(program.stored(), before);
     }
 }
+
+/// What a `Warning` says, if it is of the one form that the text allows.
+fn warning(answer: &Answer) -> String {
+    let [value] = answer.headers("warning")[..] else { panic!("expected one warning, found {answer:?}") };
+    let text = value.strip_prefix("299 - \"").and_then(|rest| rest.strip_suffix('"')).expect(value);
+    assert!(!text.contains(['"', '\\']) && value.len() <= 4096, "{value}");
+    text.to_owned()
+}
+
+#[test]
+fn what_is_served_though_it_is_unmet_carries_a_warning() {
+    let stocked = Stocked::start();
+    let program = &stocked.program;
+    let policy = crate::program::POLICY.replace("pull, unverified", "pull, wanted");
+    crate::program::put(program.folder(), "policies/requirements.toml", "[wanted]\nany = []\nmode = \"warn\"\n");
+    crate::program::put(program.folder(), "policies/policy.csv", &policy);
+    assert_eq!(program.send("POST", "/_hallmark/reload").status, 204);
+    for path in ["/v2/open/app/manifests/v1", "/v2/open/app/manifests/<image>", "/v2/open/app/blobs/<layer>"] {
+        for method in ["GET", "HEAD"] {
+            let answer = stocked.ask(&format!("{method} {path}"));
+            assert_eq!(answer.status, 200);
+            assert!(warning(&answer).starts_with("wanted: "), "{method} {path}: {answer:?}");
+        }
+    }
+}
+
+#[test]
+fn evidence_that_counts_for_nothing_is_kept_with_a_warning() {
+    let program = Program::start();
+    let fixture = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/cosign/sig-release");
+    let payload = std::fs::read(fixture.join("layer-0")).unwrap();
+    let mut manifest: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(fixture.join("manifest.json")).unwrap()).unwrap();
+    let signed: serde_json::Value = serde_json::from_slice(&payload).unwrap();
+    let subject = signed["critical"]["image"]["docker-manifest-digest"].as_str().unwrap();
+    program.push_blob("open/app", &payload);
+    manifest["config"]["digest"] = program.push_blob("open/app", b"{}").to_string().into();
+    let path = format!("/v2/open/app/manifests/{}.sig", subject.replace(':', "-"));
+    let body = manifest.to_string();
+    let answer = program.send_with("PUT", &path, &[("content-type", MANIFEST)], body.as_bytes());
+    assert_eq!(answer.status, 201, "{answer:?}");
+    assert!(warning(&answer).starts_with("kept, but counts for nothing now: expected "), "{answer:?}");
+    assert_eq!(program.send("GET", &path).text(), body);
+}
