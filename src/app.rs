@@ -15,7 +15,7 @@ use crate::authn::Authenticator;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::http::{AccessLog, Condition, Format, Http, Ids, Metrics};
-use crate::metadata::{Metadata, Sqlite};
+use crate::metadata::{self, Metadata, Sqlite};
 use crate::registry::{Notice, Parts, Registry};
 use crate::store::{Filesystem, Store};
 use crate::telemetry::Telemetry;
@@ -120,7 +120,7 @@ fn open_root(config: &Config) -> Result<Root, Failure> {
         let source = std::error::Error::source(&error).map_or_else(String::new, |source| format!(": {source}"));
         Failure::open(format!("the store in {root}"), format_args!("{error}{source}"))
     })?;
-    let metadata = Sqlite::open(&config.root.join("_metadata.sqlite"))
+    let metadata = Sqlite::open(&config.root.join(metadata::FILE))
         .map_err(|error| Failure::open(format!("the metadata in {root}"), error))?;
     Ok((Arc::new(store), Arc::new(metadata)))
 }

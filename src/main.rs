@@ -1,11 +1,14 @@
 //! The `hallmark` program.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser as _;
 use hallmark::app::{self, Options};
-use hallmark::cli::{Cli, Command, Exit, check, explain, htpasswd, init, serve, verify};
+use hallmark::cli::{
+    Cli, Command, Exit, backup, check, explain, export, htpasswd, import, init, rebuild, serve, verify,
+};
 use hallmark::clock::SystemClock;
 use hallmark::http::Format;
 
@@ -28,6 +31,14 @@ fn main() -> ExitCode {
         Command::Htpasswd(args) => {
             htpasswd::run(&args, &mut std::io::stdin().lock(), &mut std::io::stdout().lock()).into()
         }
+        Command::Import(args) => {
+            offline(import::run(&args, Arc::new(SystemClock), &mut std::io::stdout().lock())).into()
+        }
+        Command::Export(args) => offline(export::run(&args, &mut std::io::stdout().lock())).into(),
+        Command::Rebuild(args) => {
+            offline(rebuild::run(&args, Arc::new(SystemClock), &mut std::io::stdout().lock())).into()
+        }
+        Command::Backup(args) => offline(backup::run(&args, &mut std::io::stdout().lock())).into(),
     }
 }
 
@@ -78,6 +89,12 @@ fn raise_descriptors() {
     if setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).is_err() {
         // What was granted before has to do.
     }
+}
+
+/// Runs a command that works on a root.
+fn offline(command: impl Future<Output = Exit>) -> Exit {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_or(Exit::CouldNotTell, |runtime| runtime.block_on(command))
 }
 
 fn check(args: &check::Args) -> Exit {

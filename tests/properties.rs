@@ -15,7 +15,7 @@ mod properties;
 use std::path::{Path, PathBuf};
 
 /// How many mutations each property is asked.
-const CASES: usize = 2_000;
+const CASES: usize = 1_000;
 
 /// Pieces that parsers treat in a way of their own.
 const WORDS: [&[u8]; 24] = [

@@ -15,6 +15,8 @@ mod explain;
 mod http2;
 #[path = "wire/log.rs"]
 mod log;
+#[path = "wire/offline.rs"]
+mod offline;
 #[path = "wire/operate.rs"]
 mod operate;
 #[path = "wire/program.rs"]

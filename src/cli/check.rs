@@ -14,6 +14,7 @@ use crate::config::{Config, Flags, files};
 use crate::gate::Mode;
 use crate::mistake::Mistake;
 use crate::registry::Revision;
+use crate::store::find_layouts;
 use crate::trust::{Signer, SignerKind, Trust};
 
 /// What `check` takes.
@@ -183,27 +184,8 @@ fn strangers(revision: &Revision, users: Option<&Htpasswd>) -> Vec<Mistake> {
 
 /// The repositories below `root`, by their image layouts.
 fn stored(root: &Path) -> Vec<String> {
-    let mut all = Vec::new();
-    let mut open = vec![(root.to_owned(), String::new())];
-    while let Some((folder, name)) = open.pop() {
-        if !name.is_empty() && folder.join("oci-layout").is_file() {
-            all.push(name.clone());
-        }
-        let Ok(entries) = std::fs::read_dir(&folder) else { continue };
-        for entry in entries.filter_map(Result::ok).filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())) {
-            let Ok(file) = entry.file_name().into_string() else { continue };
-            // A component that would collide with the layout has a `_` before it.
-            let component = match file.as_str() {
-                "blobs" => continue,
-                "_blobs" | "_index.json" | "_oci-layout" => file.trim_start_matches('_'),
-                other if other.starts_with('_') => continue,
-                other => other,
-            };
-            let inner = if name.is_empty() { component.to_owned() } else { format!("{name}/{component}") };
-            open.push((entry.path(), inner));
-        }
-    }
-    all
+    let found = find_layouts(root).unwrap_or_default().into_iter();
+    found.map(|layout| layout.name).filter(|name| !name.is_empty()).collect()
 }
 
 fn json(report: &Report, out: &mut dyn Write) -> io::Result<()> {

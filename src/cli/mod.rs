@@ -2,17 +2,25 @@
 //!
 //! Exit codes of every command: 0 is yes, 1 is no, 2 is could not tell (and a command line that is not understood).
 
+pub mod backup;
 pub mod check;
 pub mod explain;
 pub mod explanation;
+pub mod export;
 pub mod htpasswd;
+pub mod import;
 pub mod init;
+mod outcome;
+pub mod rebuild;
+mod root;
 pub mod serve;
 pub mod verify;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+pub use root::RootArgs;
 
 /// An OCI registry that serves only what it can verify.
 #[derive(Debug, Parser)]
@@ -38,6 +46,14 @@ pub enum Command {
     Init(init::Args),
     /// Sets the password of a user
     Htpasswd(htpasswd::Args),
+    /// Takes in a tree of OCI image layouts, its blobs linked; while nothing is served
+    Import(import::Args),
+    /// Writes a repository, or a part of it with its evidence, as an OCI image layout
+    Export(export::Args),
+    /// Makes the metadata afresh from the layouts on disk; while nothing is served
+    Rebuild(rebuild::Args),
+    /// Makes a copy of all data that can be served from, beside a running server
+    Backup(backup::Args),
 }
 
 /// How a command ended.

@@ -11,6 +11,8 @@ pub enum Who {
     Anonymous,
     /// A user of the htpasswd file; displayed as `user:<name>`.
     User(Arc<str>),
+    /// Whoever owns the disk and works on it while nothing is served; nobody can log in as that, and no text names it.
+    Operator,
 }
 
 /// Why a text names nobody.
@@ -34,6 +36,7 @@ impl fmt::Display for Who {
         match self {
             Self::Anonymous => f.write_str("anonymous"),
             Self::User(name) => write!(f, "user:{name}"),
+            Self::Operator => f.write_str("operator"),
         }
     }
 }
@@ -47,5 +50,16 @@ impl FromStr for Who {
             Some(("user", name)) => Self::user(name),
             _ => Err(WhoError(text.to_owned())),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_can_pose_as_the_operator() {
+        assert!(Who::Operator.to_string().parse::<Who>().is_err());
+        assert_ne!(Who::user("operator").unwrap().to_string(), Who::Operator.to_string());
     }
 }

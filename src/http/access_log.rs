@@ -138,6 +138,7 @@ impl Entry {
                         escape(line, name.as_bytes(), 128);
                         line.push('"');
                     }
+                    Who::Operator => line.push_str("\"operator\""),
                 }
             }
             None => line.push_str(",\"who\":null"),

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 use super::{
-    Blob, BlobDeleted, CommitBlob, Committed, DirtyView, Holder, Metadata, Push, Put, PutManifest, Reserved,
+    Blob, BlobDeleted, CommitBlob, Committed, Content, DirtyView, Holder, Metadata, Push, Put, PutManifest, Reserved,
     StoredManifest, StoredRevision, Swept, Totals, Unavailable, Upload,
 };
 use crate::clock::Timestamp;
@@ -94,4 +94,6 @@ checked! {
     accepted_revision() -> Option<StoredRevision>;
     totals() -> Totals;
     close() -> ();
+    manifests(repository: &RepositoryName, after: Option<&Digest>, limit: usize) -> Vec<StoredManifest>;
+    contents(after: Option<&Digest>, limit: usize) -> Vec<Content>;
 }

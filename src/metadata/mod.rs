@@ -19,7 +19,7 @@ use crate::gate::{RequirementName, Shape, Who};
 use crate::oci::{Algorithm, Digest, LinkKind, RepositoryName, Tag};
 
 pub use self::failing::Failing;
-pub use self::sqlite::Sqlite;
+pub use self::sqlite::{FILE, Sqlite};
 
 /// Why the metadata could not answer: 503, never "absent".
 #[derive(Clone, Debug, thiserror::Error)]
@@ -485,4 +485,28 @@ pub trait Metadata: Send + Sync + 'static {
     async fn totals(&self) -> Result<Totals, Unavailable>;
     /// Writes back what is buffered, at the end.
     async fn close(&self) -> Result<(), Unavailable>;
+
+    // What is read of a whole repository or of all: for export, backup and rebuild.
+
+    /// Manifests of a repository in the order of their digests' bytes, after `after`, at most `limit`.
+    async fn manifests(
+        &self,
+        repository: &RepositoryName,
+        after: Option<&Digest>,
+        limit: usize,
+    ) -> Result<Vec<StoredManifest>, Unavailable>;
+    /// Every stored content, whichever repositories have it, in the order of their digests' bytes, after `after`, at most
+    /// `limit`.
+    async fn contents(&self, after: Option<&Digest>, limit: usize) -> Result<Vec<Content>, Unavailable>;
+}
+
+/// A content that is stored, whichever repositories have it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Content {
+    /// Its digest.
+    pub digest: Digest,
+    /// Where its bytes are.
+    pub key: String,
+    /// Their size.
+    pub size: u64,
 }

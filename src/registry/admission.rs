@@ -1,18 +1,15 @@
 //! Admission: does a digest meet a requirement now? A function of (repository, digest, its evidence, trust, policy,
 //! time), remembered only as long as none of these can have changed.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-
-use bytes::Bytes;
 
 use crate::clock::Timestamp;
 use crate::gate::{Finding, RequirementName, Unmet, Verdict};
 use crate::metadata::{Kind, StoredManifest};
 use crate::oci::{Digest, Manifest, RepositoryName};
 use crate::requirements::{CHILDREN_FOR_A_HINT, Requirement};
-use crate::verify::{Evidence, LAYERS_TOGETHER};
+use crate::verify::Evidence;
 
 use super::current::Current;
 use super::resolve::earlier;
@@ -258,7 +255,7 @@ impl Registry {
         // It was bounded when it was pushed: a limit that was lowered since makes nothing unreadable.
         let manifest = Manifest::parse(&stored.bytes, &stored.media_type, usize::MAX)
             .map_err(|error| Error::Unavailable(format!("stored evidence {} can't be read: {error}", stored.digest)))?;
-        let Some(layers) = self.small_layers(repository, &manifest, u64::MAX).await? else {
+        let Some(layers) = self.shelf().small_layers(repository, &manifest, u64::MAX).await? else {
             return Err(Error::Unavailable(format!("a layer of stored evidence {} can't be read", stored.digest)));
         };
         Ok(self.verifier.verify(
@@ -275,40 +272,6 @@ impl Registry {
             current.revision.trust(),
             self.clock.now(),
         ))
-    }
-
-    /// The bytes of every layer, if each is present and at most `limit` bytes, and all together at most
-    /// [`LAYERS_TOGETHER`] times as many; each hashes to its name.
-    pub(super) async fn small_layers(
-        &self,
-        repository: &RepositoryName,
-        manifest: &Manifest,
-        limit: u64,
-    ) -> Result<Option<Vec<Bytes>>, Error> {
-        let together = manifest.layers.iter().fold(0, |sum: u64, layer| sum.saturating_add(layer.size));
-        if together > limit.saturating_mul(LAYERS_TOGETHER) {
-            return Ok(None);
-        }
-        let mut layers = Vec::with_capacity(manifest.layers.len());
-        let mut read: HashMap<Digest, Bytes> = HashMap::new();
-        for layer in &manifest.layers {
-            let Some(blob) = self.metadata.blob(repository, &layer.digest).await? else { return Ok(None) };
-            if blob.size > limit || blob.size != layer.size {
-                return Ok(None);
-            }
-            if let Some(bytes) = read.get(&layer.digest) {
-                layers.push(bytes.clone());
-                continue;
-            }
-            let object = self.store.open(&crate::store::ObjectKey(blob.key)).await?;
-            let bytes = object.read(0, usize::try_from(blob.size).unwrap_or(usize::MAX)).await?;
-            if Digest::of(layer.digest.algorithm(), &bytes) != layer.digest {
-                return Err(Error::Unavailable(format!("stored blob {} does not hash to its name", layer.digest)));
-            }
-            read.insert(layer.digest, bytes.clone());
-            layers.push(bytes);
-        }
-        Ok(Some(layers))
     }
 }
 

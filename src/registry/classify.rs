@@ -3,11 +3,15 @@
 use crate::authz::Sign;
 use crate::gate::Shape;
 use crate::metadata::Kind;
-use crate::oci::{Digest, EvidenceTag, Manifest};
+use crate::oci::{Digest, EvidenceTag, Manifest, RepositoryName};
 use crate::verify::{self, Candidate};
 
 use super::resolve::Decision;
+use super::shelf::Shelf;
 use super::{Allowed, Error, Registry};
+
+/// Why data is an object, if an object of its repository has its bytes.
+const HELD: &str = "an object of this repository holds one of its layers";
 
 /// What a manifest is to the gate, and what it is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,7 +20,8 @@ pub(super) struct Classified {
     pub(super) subject: Option<Digest>,
     /// For an object: why it is neither evidence nor data.
     pub(super) because: &'static str,
-    /// Whether it looks like neither, so that nothing of it is read here and its layers may be absent.
+    /// Whether its layers may be absent: what looks like evidence or data is whole, for without its layers it would be
+    /// kept as an object, for ever.
     pub(super) may_be_sparse: bool,
 }
 
@@ -39,87 +44,15 @@ impl Registry {
         manifest: &Manifest,
         tag: Option<&EvidenceTag>,
     ) -> Result<Classified, Error> {
-        match verify::candidate(manifest, tag, &self.data_types) {
-            Candidate::Object => {
-                let object = Classified::object(manifest, "neither its shape nor its type is one of evidence or data");
-                Ok(Classified { may_be_sparse: true, ..object })
-            }
-            Candidate::Evidence(shape) => self.classify_evidence(allowed, manifest, tag, shape).await,
-            Candidate::Data => self.classify_data(allowed, manifest, tag).await,
-            Candidate::ReferrersList => self.classify_list(allowed, manifest, tag).await,
+        let (shelf, repository) = (self.shelf(), allowed.repository());
+        let candidate = verify::candidate(manifest, tag, &self.data_types);
+        if candidate == Candidate::Data && shelf.object_holds_layer(repository, manifest).await? {
+            return Ok(Classified::object(manifest, HELD));
         }
-    }
-
-    async fn classify_evidence(
-        &self,
-        allowed: &Allowed<Sign>,
-        manifest: &Manifest,
-        tag: Option<&EvidenceTag>,
-        shape: Shape,
-    ) -> Result<Classified, Error> {
-        self.check_own_blobs(allowed, manifest).await?;
-        let limit = self.limits.evidence_blob_bytes;
-        let Some(layers) = self.small_layers(allowed.repository(), manifest, limit).await? else {
-            return Ok(Classified::object(
-                manifest,
-                "its layers are larger than those of evidence may be, or not of the size that is said",
-            ));
-        };
-        match verify::check_evidence(shape, manifest, &layers, tag) {
-            Ok(subject) => Ok(Classified::about(subject, Kind::Evidence(shape))),
-            Err(falsehood) => Err(Error::ManifestInvalid(format!("{shape}: {falsehood}"))),
+        if matches!(candidate, Candidate::Data | Candidate::Evidence(_)) {
+            self.check_own_blobs(allowed, manifest).await?;
         }
-    }
-
-    async fn classify_data(
-        &self,
-        allowed: &Allowed<Sign>,
-        manifest: &Manifest,
-        tag: Option<&EvidenceTag>,
-    ) -> Result<Classified, Error> {
-        for layer in &manifest.layers {
-            let holders = self.metadata.holders(allowed.repository(), &layer.digest, 1).await?;
-            if holders.iter().any(|holder| holder.kind == Kind::Object) {
-                return Ok(Classified::object(manifest, "an object of this repository holds one of its layers"));
-            }
-        }
-        self.check_own_blobs(allowed, manifest).await?;
-        let limit = self.limits.evidence_blob_bytes;
-        let Some(layers) = self.small_layers(allowed.repository(), manifest, limit).await? else {
-            return Ok(Classified::object(
-                manifest,
-                "its layers are larger than those of data may be, or not of the size that is said",
-            ));
-        };
-        match verify::check_data(manifest, &layers, tag) {
-            Ok(subject) => Ok(Classified::about(subject, Kind::Data)),
-            Err(_) => Ok(Classified::object(manifest, "a layer is not text of the type that it claims")),
-        }
-    }
-
-    /// An index under `sha256-<hex>` is a list of referrers only if every entry that it names is stored here as
-    /// evidence or data for `<hex>`.
-    async fn classify_list(
-        &self,
-        allowed: &Allowed<Sign>,
-        manifest: &Manifest,
-        tag: Option<&EvidenceTag>,
-    ) -> Result<Classified, Error> {
-        let Some(subject) = tag.map(EvidenceTag::subject) else {
-            return Ok(Classified::object(manifest, "it is an index"));
-        };
-        if manifest.manifests.is_empty() {
-            // It would be a list about any digest, and is stored about the first only.
-            return Ok(Classified::object(manifest, "it lists nothing"));
-        }
-        for entry in &manifest.manifests {
-            let stored = self.metadata.manifest(allowed.repository(), &entry.digest).await?;
-            let listed = stored.is_some_and(|stored| stored.kind != Kind::Object && stored.subject == Some(subject));
-            if !listed {
-                return Ok(Classified::object(manifest, "an entry is not evidence or data for the digest in its tag"));
-            }
-        }
-        Ok(Classified::about(subject, Kind::Evidence(Shape::ReferrersList)))
+        shelf.settle(candidate, repository, manifest, tag).await
     }
 
     /// Evidence and data may name only blobs that their pusher uploaded here or may pull.
@@ -139,5 +72,112 @@ impl Registry {
             }
         }
         if absent.is_empty() { Ok(()) } else { Err(Error::ContentAbsent(absent)) }
+    }
+}
+
+impl Shelf<'_> {
+    /// Classifies a manifest as at a push by someone who may read every blob that it names.
+    pub(super) async fn classify(
+        &self,
+        repository: &RepositoryName,
+        manifest: &Manifest,
+        tag: Option<&EvidenceTag>,
+    ) -> Result<Classified, Error> {
+        let candidate = verify::candidate(manifest, tag, self.data_types);
+        if candidate == Candidate::Data && self.object_holds_layer(repository, manifest).await? {
+            return Ok(Classified::object(manifest, HELD));
+        }
+        self.settle(candidate, repository, manifest, tag).await
+    }
+
+    /// What a candidate is, by its layers or its entries.
+    async fn settle(
+        &self,
+        candidate: Candidate,
+        repository: &RepositoryName,
+        manifest: &Manifest,
+        tag: Option<&EvidenceTag>,
+    ) -> Result<Classified, Error> {
+        match candidate {
+            Candidate::Object => {
+                let object = Classified::object(manifest, "neither its shape nor its type is one of evidence or data");
+                Ok(Classified { may_be_sparse: self.sparse_images, ..object })
+            }
+            Candidate::Evidence(shape) => self.settle_evidence(repository, manifest, tag, shape).await,
+            Candidate::Data => self.settle_data(repository, manifest, tag).await,
+            Candidate::ReferrersList => self.settle_list(repository, manifest, tag).await,
+        }
+    }
+
+    async fn settle_evidence(
+        &self,
+        repository: &RepositoryName,
+        manifest: &Manifest,
+        tag: Option<&EvidenceTag>,
+        shape: Shape,
+    ) -> Result<Classified, Error> {
+        let Some(layers) = self.small_layers(repository, manifest, self.evidence_blob_bytes).await? else {
+            return Ok(Classified::object(
+                manifest,
+                "its layers are larger than those of evidence may be, or not of the size that is said",
+            ));
+        };
+        match verify::check_evidence(shape, manifest, &layers, tag) {
+            Ok(subject) => Ok(Classified::about(subject, Kind::Evidence(shape))),
+            Err(falsehood) => Err(Error::ManifestInvalid(format!("{shape}: {falsehood}"))),
+        }
+    }
+
+    async fn settle_data(
+        &self,
+        repository: &RepositoryName,
+        manifest: &Manifest,
+        tag: Option<&EvidenceTag>,
+    ) -> Result<Classified, Error> {
+        let Some(layers) = self.small_layers(repository, manifest, self.evidence_blob_bytes).await? else {
+            return Ok(Classified::object(
+                manifest,
+                "its layers are larger than those of data may be, or not of the size that is said",
+            ));
+        };
+        match verify::check_data(manifest, &layers, tag) {
+            Ok(subject) => Ok(Classified::about(subject, Kind::Data)),
+            Err(_) => Ok(Classified::object(manifest, "a layer is not text of the type that it claims")),
+        }
+    }
+
+    async fn object_holds_layer(&self, repository: &RepositoryName, manifest: &Manifest) -> Result<bool, Error> {
+        for layer in &manifest.layers {
+            let holders = self.metadata.holders(repository, &layer.digest, 1).await?;
+            if holders.iter().any(|holder| holder.kind == Kind::Object) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// An index under `sha256-<hex>` is a list of referrers only if every entry that it names is stored here as
+    /// evidence or data for `<hex>`.
+    async fn settle_list(
+        &self,
+        repository: &RepositoryName,
+        manifest: &Manifest,
+        tag: Option<&EvidenceTag>,
+    ) -> Result<Classified, Error> {
+        let Some(subject) = tag.map(EvidenceTag::subject) else {
+            return Ok(Classified::object(manifest, "it is an index"));
+        };
+        if manifest.manifests.is_empty() {
+            // It would be a list about any digest, and is stored about the first only.
+            return Ok(Classified::object(manifest, "it lists nothing"));
+        }
+        for entry in &manifest.manifests {
+            let stored = self.metadata.manifest(repository, &entry.digest).await?;
+            let listed = stored.is_some_and(|stored| stored.kind != Kind::Object && stored.subject == Some(subject));
+            if !listed {
+                return Ok(Classified::object(manifest, "an entry is not evidence or data for the digest in its tag"));
+            }
+        }
+        Ok(Classified::about(subject, Kind::Evidence(Shape::ReferrersList)))
     }
 }

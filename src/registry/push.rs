@@ -5,9 +5,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::authz::{Push, Sign};
-use crate::gate::{Outcome, RequirementName, Shape};
+use crate::clock::Timestamp;
+use crate::gate::{Outcome, RequirementName, Shape, Who};
 use crate::metadata::{Kind, Metadata, Put, PutLink, PutManifest};
-use crate::oci::{Digest, EvidenceTag, Link, LinkKind, Manifest, Reference, Tag, media_type};
+use crate::oci::{Digest, EvidenceTag, Link, LinkKind, Manifest, Reference, RepositoryName, Tag, media_type};
 
 use super::classify::Classified;
 use super::resolve::Decision;
@@ -49,12 +50,8 @@ impl Registry {
         let manifest = Manifest::parse(&put.bytes, &put.content_type, self.limits.manifest_links)
             .map_err(|error| Error::ManifestInvalid(error.to_string()))?;
         let evidence_tag = only_evidence_tag(&tags)?;
-        let mut classified = self.classify(allowed, &manifest, evidence_tag.as_ref()).await?;
-        if classified.kind == Kind::Data && evidence_tag.is_none() && !tags.is_empty() {
-            // Under a tag of its own it can be used: it is judged like anything else.
-            classified.kind = Kind::Object;
-            classified.because = "it has a tag of its own";
-        }
+        let classified = self.classify(allowed, &manifest, evidence_tag.as_ref()).await?;
+        let classified = classified.under(evidence_tag.as_ref(), &tags);
         if evidence_tag.is_none() && !tags.is_empty() && allowed.access().push().is_none() {
             return Err(sets_no_tag());
         }
@@ -63,19 +60,10 @@ impl Registry {
             let push = allowed.also(allowed.access().push()).ok_or_else(|| not_evidence(&classified))?;
             self.check_push_requirement(&push, &digest, &tags).await?;
         }
-        self.check_size(&put, &classified)?;
+        check_size(&put.bytes, &classified, self.limits.evidence_blob_bytes)?;
         self.commit_manifest(allowed, &put, digest, &manifest, &classified, &tags).await?;
         let warnings = self.after_manifest(allowed, digest, &classified).await?;
         Ok(ManifestStored { digest, subject: manifest.subject.map(|subject| subject.digest), tags, warnings })
-    }
-
-    /// Evidence and data are small as a whole: every judgement and every list of referrers reads them.
-    fn check_size(&self, put: &ManifestPut, classified: &Classified) -> Result<(), Error> {
-        let limit = usize::try_from(self.limits.evidence_blob_bytes).unwrap_or(usize::MAX);
-        if classified.kind != Kind::Object && put.bytes.len() > limit {
-            return Err(Error::ManifestTooLarge { limit });
-        }
-        Ok(())
     }
 
     /// A tag is judged when it is set, on the digest that it will name.
@@ -98,17 +86,6 @@ impl Registry {
         }
     }
 
-    /// Children of an index may be missing, and so may what clients fetch from elsewhere; with `sparse_images`, layers
-    /// too, save of what looks like evidence or data: without them it would be kept as an object, for ever.
-    fn put_link(&self, link: &Link, classified: &Classified) -> PutLink {
-        let absent_is_fine = match link.kind {
-            LinkKind::Manifest => true,
-            LinkKind::Layer if self.sparse_images && classified.may_be_sparse => true,
-            LinkKind::Layer | LinkKind::Config => media_type::is_nondistributable(&link.descriptor.media_type),
-        };
-        PutLink { kind: link.kind, digest: link.descriptor.digest, required: !absent_is_fine }
-    }
-
     async fn commit_manifest(
         &self,
         allowed: &Allowed<Sign>,
@@ -122,21 +99,11 @@ impl Registry {
         let cap = (classified.kind != Kind::Object).then_some(self.limits.evidence_per_pusher);
         let put = PutManifest {
             repository: allowed.repository().clone(),
-            digest,
-            bytes: put.bytes.clone(),
-            media_type: manifest.media_type.clone(),
-            artifact_type: manifest.effective_artifact_type().map(str::to_owned),
-            annotations: manifest.annotations.clone(),
-            kind: classified.kind,
-            subject: classified.subject,
-            is_referrer: manifest.subject.is_some(),
-            links: manifest.links().map(|link| self.put_link(&link, classified)).collect(),
             tags: tags.to_vec(),
             tag_history: self.tag_history,
             evidence_cap: cap,
             orphan_lease: now.plus(self.limits.orphan_evidence),
-            who: allowed.who().clone(),
-            at: now,
+            ..as_stored((digest, &put.bytes), manifest, classified, allowed.repository(), (allowed.who(), now))
         };
         let change = |metadata: Arc<dyn Metadata>| async move { metadata.put_manifest(put).await };
         let stored = self.commit(allowed.repository(), change).await?;
@@ -184,6 +151,54 @@ impl Registry {
     }
 }
 
+impl Classified {
+    /// What it is under these tags: data under a tag of its own can be used, and is judged like anything else.
+    pub(super) fn under(self, evidence_tag: Option<&EvidenceTag>, tags: &[Tag]) -> Self {
+        if self.kind == Kind::Data && evidence_tag.is_none() && !tags.is_empty() {
+            return Self { kind: Kind::Object, because: "it has a tag of its own", ..self };
+        }
+        self
+    }
+}
+
+/// A manifest as it is stored, by what it says itself, without tags.
+pub(super) fn as_stored(
+    (digest, bytes): (Digest, &Bytes),
+    manifest: &Manifest,
+    classified: &Classified,
+    repository: &RepositoryName,
+    (who, at): (&Who, Timestamp),
+) -> PutManifest {
+    PutManifest {
+        repository: repository.clone(),
+        digest,
+        bytes: bytes.clone(),
+        media_type: manifest.media_type.clone(),
+        artifact_type: manifest.effective_artifact_type().map(str::to_owned),
+        annotations: manifest.annotations.clone(),
+        kind: classified.kind,
+        subject: classified.subject,
+        is_referrer: manifest.subject.is_some(),
+        links: manifest.links().map(|link| put_link(&link, classified)).collect(),
+        tags: Vec::new(),
+        tag_history: 1,
+        evidence_cap: None,
+        orphan_lease: at,
+        who: who.clone(),
+        at,
+    }
+}
+
+/// Children of an index may be missing, and so may what clients fetch from elsewhere, and layers where that is allowed.
+fn put_link(link: &Link, classified: &Classified) -> PutLink {
+    let absent_is_fine = match link.kind {
+        LinkKind::Manifest => true,
+        LinkKind::Layer if classified.may_be_sparse => true,
+        LinkKind::Layer | LinkKind::Config => media_type::is_nondistributable(&link.descriptor.media_type),
+    };
+    PutLink { kind: link.kind, digest: link.descriptor.digest, required: !absent_is_fine }
+}
+
 /// The requirements of which one must be met when a tag is set; none if `unverified` is granted. What is not enforced
 /// never admits a tag.
 pub(super) fn tag_requirements(push: &Allowed<Push>) -> Result<&[RequirementName], Error> {
@@ -225,6 +240,15 @@ fn named(put: &ManifestPut) -> Result<(Digest, Vec<Tag>), Error> {
     }
 }
 
+/// Evidence and data are small as a whole: every judgement and every list of referrers reads them.
+pub(super) fn check_size(bytes: &Bytes, classified: &Classified, limit: u64) -> Result<(), Error> {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    if classified.kind != Kind::Object && bytes.len() > limit {
+        return Err(Error::ManifestTooLarge { limit });
+    }
+    Ok(())
+}
+
 fn only_evidence_tag(tags: &[Tag]) -> Result<Option<EvidenceTag>, Error> {
     match tags.iter().find_map(Tag::evidence) {
         Some(_) if tags.len() > 1 => {
@@ -235,7 +259,7 @@ fn only_evidence_tag(tags: &[Tag]) -> Result<Option<EvidenceTag>, Error> {
 }
 
 /// Evidence and data are tagged only as what they are, about the digest in the tag; nothing else resolves to them.
-fn check_tags(classified: &Classified, tag: Option<&EvidenceTag>, tags: &[Tag]) -> Result<(), Error> {
+pub(super) fn check_tags(classified: &Classified, tag: Option<&EvidenceTag>, tags: &[Tag]) -> Result<(), Error> {
     // An index under `sha256-<hex>` that is no list of referrers is an object like any other.
     let may_be_object = tag.is_none_or(|kept| matches!(kept, EvidenceTag::Referrers(_)));
     if tags.is_empty() || (classified.kind == Kind::Object && may_be_object) {

@@ -8,7 +8,10 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use uuid::Uuid;
 
-use super::{LayoutChange, LayoutEntry, LayoutView, Object, ObjectKey, Store, StoreError};
+use super::{
+    Adopted, Census, FoundLayout, ImageLayout, LayoutChange, LayoutEntry, LayoutView, Object, ObjectKey, Store,
+    StoreError,
+};
 use crate::oci::{Digest, Hasher, RepositoryName};
 
 /// A test seam: a [`Store`] whose every call fails with [`StoreError::Io`] while it is told to, reads of objects
@@ -38,6 +41,10 @@ impl<S: Store> Failing<S> {
 
     fn with_room(&self) -> Result<&S, StoreError> {
         if self.full.load(Ordering::SeqCst) { Err(StoreError::Full) } else { self.working() }
+    }
+
+    fn view(&self) -> Result<&dyn LayoutView, StoreError> {
+        self.working()?.layout().ok_or_else(|| StoreError::Absent("the layouts".to_owned()))
     }
 
     fn working(&self) -> Result<&S, StoreError> {
@@ -106,6 +113,19 @@ impl<S: Store> LayoutView for Failing<S> {
             Some(layout) => layout.apply(repository, changes, entries).await,
             None => Ok(()),
         }
+    }
+
+    async fn shown(&self) -> Result<Vec<FoundLayout>, StoreError> {
+        self.view()?.shown().await
+    }
+
+    async fn adopt(&self, layout: &ImageLayout, digest: &Digest, generation: u64) -> Result<Adopted, StoreError> {
+        self.with_room()?;
+        self.view()?.adopt(layout, digest, generation).await
+    }
+
+    async fn census(&self) -> Result<Census, StoreError> {
+        self.view()?.census().await
     }
 }
 

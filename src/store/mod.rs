@@ -5,6 +5,7 @@
 
 mod failing;
 mod filesystem;
+mod layout_reader;
 
 #[cfg(test)]
 mod contract;
@@ -18,7 +19,10 @@ use uuid::Uuid;
 use crate::oci::{Digest, Hasher, RepositoryName};
 
 pub use failing::Failing;
-pub use filesystem::Filesystem;
+pub use filesystem::{Beside, Census, Draft, Filesystem, Placed};
+pub use layout_reader::{
+    Bounds, FoundLayout, ImageLayout, LayoutBlob, LayoutError, Read, Visited, find_layouts, overlap, parse_manifest,
+};
 
 /// How many bytes a reader should ask [`Object::read`] for at once: what one positioned read brings well.
 pub const READ_BYTES: usize = 256 * 1024;
@@ -137,4 +141,32 @@ pub trait LayoutView: Send + Sync {
         changes: Vec<LayoutChange>,
         entries: Vec<LayoutEntry>,
     ) -> Result<(), StoreError>;
+
+    /// The layouts that are shown, with the name of their repository.
+    async fn shown(&self) -> Result<Vec<FoundLayout>, StoreError>;
+
+    /// Hashes a blob of any layout and makes it an object as durable as [`Store::seal`] does: by a link where that can
+    /// be, else by a copy. `generation` was never used before for this digest. What is refused leaves nothing behind.
+    async fn adopt(&self, layout: &ImageLayout, digest: &Digest, generation: u64) -> Result<Adopted, StoreError>;
+
+    /// Which objects are stored, whatever the metadata says.
+    async fn census(&self) -> Result<Census, StoreError>;
+}
+
+/// What came of [`LayoutView::adopt`].
+#[derive(Debug)]
+pub enum Adopted {
+    /// It is an object now.
+    Stored {
+        /// Its key.
+        key: ObjectKey,
+        /// Its size in bytes.
+        size: u64,
+        /// Whether the bytes were copied, for they could not be linked.
+        copied: bool,
+    },
+    /// The layout has no such blob.
+    Absent,
+    /// The layout's file is not what its name says, or can't be read.
+    Refused(LayoutError),
 }

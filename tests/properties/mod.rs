@@ -6,6 +6,7 @@
 mod digests;
 mod endpoints;
 mod envelopes;
+mod layouts;
 mod manifests;
 mod names;
 mod queries;
@@ -16,10 +17,11 @@ mod references;
 pub type Property = fn(&[u8]) -> bool;
 
 /// Every property, by the name of its fuzz target and of its folder of seeds.
-pub const ALL: [(&str, Property); 9] = [
+pub const ALL: [(&str, Property); 10] = [
     ("bundles", envelopes::bundles),
     ("digests", digests::hold),
     ("endpoints", endpoints::hold),
+    ("layouts", layouts::hold),
     ("manifests", manifests::hold),
     ("names", names::hold),
     ("notation", envelopes::notation),

@@ -17,6 +17,7 @@ mod forgeries;
 mod index;
 mod layout;
 mod modes;
+mod moving;
 mod notation;
 mod operations;
 mod policy;

@@ -156,6 +156,11 @@ impl Program {
         self.child.id()
     }
 
+    /// The folder of one that ended.
+    pub(crate) fn into_folder(mut self) -> TempDir {
+        std::mem::replace(&mut self.folder, tempfile::tempdir().unwrap())
+    }
+
     /// Waits for its end.
     pub(crate) fn wait(&mut self) -> Option<i32> {
         self.child.wait().unwrap().code()

@@ -2,6 +2,7 @@
 
 mod blobs;
 mod durability;
+mod files;
 mod generations;
 mod judgements;
 mod manifests;
@@ -9,6 +10,7 @@ mod sweep;
 mod tags;
 mod uploads;
 mod view;
+mod whole;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

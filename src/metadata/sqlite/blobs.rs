@@ -7,13 +7,28 @@ use super::values::{self, Count};
 use super::{links, uploads, view};
 use crate::clock::Timestamp;
 use crate::gate::Who;
-use crate::metadata::{Blob, BlobDeleted, CommitBlob, Committed};
+use crate::metadata::{Blob, BlobDeleted, CommitBlob, Committed, Content};
 use crate::oci::{Digest, RepositoryName};
 
 /// The live key of a content.
 pub(super) fn live_key(connection: &Connection, digest: &Digest) -> rusqlite::Result<Option<String>> {
     let mut statement = connection.prepare_cached("SELECT key FROM contents WHERE digest = ?1")?;
     statement.query_row([digest], |row| row.get(0)).optional()
+}
+
+/// Contents by digest.
+pub(super) fn contents(
+    connection: &Connection,
+    after: Option<&Digest>,
+    limit: usize,
+) -> rusqlite::Result<Vec<Content>> {
+    let mut statement = connection
+        .prepare_cached("SELECT digest, key, size FROM contents WHERE digest > ?1 ORDER BY digest LIMIT ?2")?;
+    let after = after.map_or(&[][..], Digest::as_bytes);
+    let read = |row: &rusqlite::Row<'_>| {
+        Ok(Content { digest: row.get(0)?, key: row.get(1)?, size: row.get::<_, Count>(2)?.0 })
+    };
+    statement.query_map(params![after, values::limit(limit)], read)?.collect()
 }
 
 pub(super) fn find(

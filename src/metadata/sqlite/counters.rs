@@ -15,6 +15,14 @@ pub(super) fn epoch(connection: &Connection) -> rusqlite::Result<i64> {
     next(connection, "epoch")
 }
 
+/// Makes the next epoch one after `least` at the least.
+pub(super) fn raise_epoch(connection: &Connection, least: u64) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("UPDATE counters SET value = max(value, ?1) WHERE name = 'epoch'")?
+        .execute([super::values::integer(least)])
+        .map(drop)
+}
+
 fn next(connection: &Connection, name: &str) -> rusqlite::Result<i64> {
     let mut statement =
         connection.prepare_cached("UPDATE counters SET value = value + 1 WHERE name = ?1 RETURNING value")?;

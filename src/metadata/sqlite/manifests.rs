@@ -80,6 +80,20 @@ pub(super) fn referrers(
     rows.collect()
 }
 
+/// Manifests by digest.
+pub(super) fn list(
+    connection: &Connection,
+    repository: RepositoryId,
+    after: Option<&Digest>,
+    limit: usize,
+) -> rusqlite::Result<Vec<StoredManifest>> {
+    let mut statement =
+        connection.prepare_cached(select!("WHERE repository = ?1 AND digest > ?2 ORDER BY digest LIMIT ?3"))?;
+    let after = after.map_or(&[][..], Digest::as_bytes);
+    let rows = statement.query_map(params![repository, after, values::limit(limit)], read)?;
+    rows.collect()
+}
+
 /// In turns of those who pushed it, so that the junk of one pusher crowds out nobody else's evidence.
 pub(super) fn evidence(
     connection: &Connection,

@@ -5,6 +5,7 @@
 
 mod blobs;
 mod counters;
+mod files;
 mod judgements;
 mod links;
 mod manifests;
@@ -33,6 +34,9 @@ use self::writer::{Durability, Writer};
 use super::Unavailable;
 use crate::oci::RepositoryName;
 
+/// The name of the database below the root of all data.
+pub const FILE: &str = "_metadata.sqlite";
+
 /// How long a connection waits for another: only while a log is recovered does one have to.
 const BUSY: Duration = Duration::from_secs(5);
 
@@ -43,7 +47,8 @@ const GENERATIONS: u64 = 1 << 32;
 #[derive(Debug)]
 pub struct Sqlite {
     readers: Readers,
-    writer: Writer,
+    /// None if the file belongs to another process.
+    writer: Option<Writer>,
     /// The next generation that no content was ever stored under.
     generation: AtomicU64,
 }
@@ -62,9 +67,22 @@ impl Sqlite {
         let epoch = u64::try_from(counters::epoch(&connection)?).unwrap_or_default();
         Ok(Self {
             readers: Readers::new(path),
-            writer: Writer::start(connection)?,
+            writer: Some(Writer::start(connection)?),
             generation: AtomicU64::new(epoch.saturating_mul(GENERATIONS)),
         })
+    }
+
+    /// Opens the database at `path` for reading, beside the process that it belongs to. Every change is refused.
+    pub fn open_beside(path: &Path) -> Result<Self, Unavailable> {
+        let readers = Readers::new(path);
+        readers.run(|connection| Ok(schema::check(connection)))??;
+        Ok(Self { readers, writer: None, generation: AtomicU64::default() })
+    }
+
+    fn writer(&self) -> Result<&Writer, Unavailable> {
+        let beside =
+            || Unavailable::Broken("expected to own the metadata, found it opened beside its owner".to_owned());
+        self.writer.as_ref().ok_or_else(beside)
     }
 
     fn read<T>(&self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, Unavailable> {
@@ -89,7 +107,7 @@ impl Sqlite {
         T: Send + 'static,
         F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     {
-        self.writer.run(Durability::Power, work).await
+        self.writer()?.run(Durability::Power, work).await
     }
 
     /// A change that must survive the death of the process only.
@@ -98,7 +116,7 @@ impl Sqlite {
         T: Send + 'static,
         F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     {
-        self.writer.run(Durability::Process, work).await
+        self.writer()?.run(Durability::Process, work).await
     }
 
     fn next_generation(&self) -> u64 {

@@ -10,7 +10,7 @@ use super::{
 use crate::clock::Timestamp;
 use crate::gate::{RequirementName, Who};
 use crate::metadata::{
-    Blob, BlobDeleted, CommitBlob, Committed, DirtyView, Holder, Metadata, Push, Put, PutManifest, Reserved,
+    Blob, BlobDeleted, CommitBlob, Committed, Content, DirtyView, Holder, Metadata, Push, Put, PutManifest, Reserved,
     StoredManifest, StoredRevision, Swept, Totals, Unavailable, Upload,
 };
 use crate::oci::{Digest, RepositoryName, Tag};
@@ -34,8 +34,11 @@ impl Metadata for Sqlite {
     }
 
     async fn reserve(&self, digest: Digest) -> Result<Reserved, Unavailable> {
-        let live = self.read(|c| blobs::live_key(c, &digest))?;
-        Ok(live.map_or_else(|| Reserved::Fresh(self.next_generation()), Reserved::Live))
+        if let Some(live) = self.read(|c| blobs::live_key(c, &digest))? {
+            return Ok(Reserved::Live(live));
+        }
+        self.writer()?;
+        Ok(Reserved::Fresh(self.next_generation()))
     }
 
     async fn commit_blob(&self, blob: CommitBlob) -> Result<Committed, Unavailable> {
@@ -270,6 +273,19 @@ impl Metadata for Sqlite {
     }
 
     async fn close(&self) -> Result<(), Unavailable> {
-        self.writer.checkpoint().await
+        self.writer()?.checkpoint().await
+    }
+
+    async fn manifests(
+        &self,
+        repository: &RepositoryName,
+        after: Option<&Digest>,
+        limit: usize,
+    ) -> Result<Vec<StoredManifest>, Unavailable> {
+        self.in_repository(repository, |c, id| manifests::list(c, id, after, limit))
+    }
+
+    async fn contents(&self, after: Option<&Digest>, limit: usize) -> Result<Vec<Content>, Unavailable> {
+        self.read(|c| blobs::contents(c, after, limit))
     }
 }

@@ -29,6 +29,16 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), Unavailable> {
     Ok(())
 }
 
+/// Refuses a database of another version than this program's, and one that is not Hallmark's.
+pub(super) fn check(connection: &Connection) -> Result<(), Unavailable> {
+    let found = usize::try_from(pragma(connection, "user_version")?).unwrap_or(usize::MAX);
+    check_owner(connection, found)?;
+    if found == STEPS.len() {
+        return Ok(());
+    }
+    Err(Unavailable::Broken(format!("expected schema version {}, found {found}", STEPS.len())))
+}
+
 fn check_owner(connection: &Connection, version: usize) -> Result<(), Unavailable> {
     let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0))?;
     let ours = pragma(connection, "application_id")? == APPLICATION;

@@ -33,6 +33,20 @@ fn mark_row(connection: &Connection, repository: RepositoryId, digest: &[u8]) ->
         .map(drop)
 }
 
+/// Notes that no layout shows anything yet.
+pub(super) fn mark_all(connection: &Connection) -> rusqlite::Result<()> {
+    let change = counters::change(connection)?;
+    connection.execute(
+        "INSERT INTO pending (repository, digest, sequence)
+         SELECT repository, digest, ?1 + row_number() OVER (ORDER BY repository, digest) FROM (
+           SELECT repository, digest FROM blobs UNION SELECT repository, digest FROM manifests)",
+        [change],
+    )?;
+    let raise = "UPDATE counters SET value = max(value, (SELECT coalesce(max(sequence), 0) FROM pending))
+                 WHERE name = 'change'";
+    connection.execute(raise, []).map(drop)
+}
+
 pub(super) fn dirty(connection: &Connection) -> rusqlite::Result<Option<DirtyView>> {
     let mut longest = connection.prepare_cached("SELECT repository FROM pending ORDER BY sequence LIMIT 1")?;
     let Some(repository) = longest.query_row([], |row| row.get(0)).optional()? else { return Ok(None) };

@@ -1,9 +1,13 @@
 //! The verbs over the real store, the real metadata and real signatures, at a clock that stands still.
 
+mod backup;
 mod concurrency;
 mod explain;
+mod export;
 mod faults;
+mod import;
 mod notation;
+mod rebuild;
 mod signing;
 mod sparse;
 mod tags;

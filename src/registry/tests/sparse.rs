@@ -1,14 +1,17 @@
 //! Images that came without one of their layers.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
 
+use super::import::{config, refusals};
+use super::rebuild::Ruin;
 use super::{House, digest_of, image, repository, tag};
 use crate::config::Limits;
 use crate::metadata::Metadata as _;
 use crate::oci::{Digest, Reference, media_type};
-use crate::registry::Error;
+use crate::registry::{Error, rebuild};
 
 const LAYER: &[u8] = b"the layer that was never pushed";
 
@@ -129,4 +132,22 @@ async fn evidence_and_data_are_whole_all_the_same() {
         assert!(matches!(&refused, Err(Error::ContentAbsent(_))), "{artifact_type}: {refused:?}");
         assert!(house.metadata.manifest(&repository(), &digest_of(&manifest)).await.unwrap().is_none());
     }
+}
+
+#[tokio::test]
+async fn a_rebuild_brings_the_image_back_where_it_is_allowed_and_names_what_is_absent_where_not() {
+    let house = House::sparse().await;
+    let image = push(&house, Some("v1")).await.unwrap();
+    let ruin = Ruin::of(house).await;
+    let refused = ruin.rebuilds(false).await.unwrap();
+    assert!(!refused.in_place, "{refused:?}");
+    assert!(refusals(&refused.taken).iter().any(|why| why.contains(&Digest::sha256(LAYER).to_string())), "{refused:?}");
+    let mut config = config(ruin.folder.path());
+    config.sparse_images = true;
+    let rebuilt = rebuild(&config, Arc::clone(&ruin.clock), false).await.unwrap();
+    assert_eq!((refusals(&rebuilt.taken), rebuilt.taken.manifests), (vec![], 1), "{rebuilt:?}");
+    let house = ruin.serves().await;
+    assert_eq!(house.pull("ci", &tag("v1")).await.unwrap(), image);
+    house.upload("ci", LAYER).await.unwrap();
+    assert_eq!(house.pull_blob("ci", Digest::sha256(LAYER)).await.unwrap(), 31);
 }

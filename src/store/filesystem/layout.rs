@@ -234,7 +234,7 @@ fn remove_folder(folder: &Path) -> io::Result<bool> {
     }
 }
 
-fn write_entries(file: &mut File, entries: &[LayoutEntry]) -> io::Result<()> {
+pub(super) fn write_entries(file: &mut File, entries: &[LayoutEntry]) -> io::Result<()> {
     let mut writer = BufWriter::new(file);
     index::write(&mut writer, entries)?;
     writer.flush()

@@ -22,7 +22,10 @@ impl Lock {
         match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(Self { _file: file }),
             Err(rustix::io::Errno::WOULDBLOCK) => {
-                let message = format!("expected to own {} alone, found its lock taken", root.folder().display());
+                let message = format!(
+                    "expected to own {} alone, found its lock taken by a server or another command",
+                    root.folder().display()
+                );
                 Err(io::Error::new(io::ErrorKind::ResourceBusy, message))
             }
             Err(error) => Err(error.into()),

@@ -7,7 +7,11 @@
 //! <repository>/oci-layout, index.json, blobs/<algorithm>/<hex>
 //! ```
 
+mod adopt;
+mod beside;
 mod buffer;
+mod census;
+mod draft;
 mod durable;
 mod index;
 mod layout;
@@ -37,8 +41,13 @@ use self::object::Objects;
 use self::path::Root;
 use self::shard::Shards;
 use self::upload::Uploads;
-use super::{LayoutChange, LayoutEntry, LayoutView, Object, ObjectKey, Store, StoreError};
+use super::layout_reader::{FoundLayout, ImageLayout, LayoutError, find_layouts};
+use super::{Adopted, LayoutChange, LayoutEntry, LayoutView, Object, ObjectKey, Store, StoreError};
 use crate::oci::{Digest, Hasher, RepositoryName};
+
+pub use self::beside::{Beside, Placed};
+pub use self::census::Census;
+pub use self::draft::Draft;
 
 /// A [`Store`] in a folder of a local file system, which shows each repository as an OCI image layout.
 #[derive(Debug)]
@@ -47,6 +56,7 @@ pub struct Filesystem {
     objects: Arc<Objects>,
     uploads: Arc<Uploads>,
     layout: Arc<Layout>,
+    link: LinkFn,
     _lock: Lock,
 }
 
@@ -68,6 +78,7 @@ impl Filesystem {
             uploads: Arc::new(Uploads::new(Arc::clone(&root), shards)),
             layout: Arc::new(Layout::new(Arc::clone(&root), link)),
             root,
+            link,
             _lock: lock,
         })
     }
@@ -136,6 +147,21 @@ impl LayoutView for Filesystem {
         let (layout, repository) = (Arc::clone(&self.layout), repository.clone());
         blocking(move || layout.apply(&repository, &changes, &entries)).await
     }
+
+    async fn shown(&self) -> Result<Vec<FoundLayout>, StoreError> {
+        let root = Arc::clone(&self.root);
+        blocking(move || Ok(find_layouts(root.folder())?)).await
+    }
+
+    async fn adopt(&self, layout: &ImageLayout, digest: &Digest, generation: u64) -> Result<Adopted, StoreError> {
+        let (uploads, layout, digest, link) = (Arc::clone(&self.uploads), layout.clone(), *digest, self.link);
+        blocking(move || uploads.adopt(&layout, &digest, generation, link)).await
+    }
+
+    async fn census(&self) -> Result<Census, StoreError> {
+        let root = Arc::clone(&self.root);
+        blocking(move || Ok(Census::take(root)?)).await
+    }
 }
 
 impl From<io::Error> for StoreError {
@@ -144,6 +170,12 @@ impl From<io::Error> for StoreError {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full,
             _ => Self::Io(error),
         }
+    }
+}
+
+impl From<LayoutError> for StoreError {
+    fn from(error: LayoutError) -> Self {
+        Self::Io(io::Error::other(error))
     }
 }
 

@@ -32,8 +32,8 @@ const REHASH_BYTES: u64 = 1024 * 1024;
 /// writes: a caller that goes away in mid-append leaves no write behind that could land on top of a later one.
 #[derive(Debug)]
 pub(super) struct Uploads {
-    root: Arc<Root>,
-    shards: Shards,
+    pub(super) root: Arc<Root>,
+    pub(super) shards: Shards,
     open: Mutex<HashMap<Uuid, Slot>>,
 }
 

@@ -1,5 +1,6 @@
 //! The contract on a file system, and what only a file system shows.
 
+mod adopt;
 mod layout;
 mod tree;
 

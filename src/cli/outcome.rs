@@ -1,0 +1,69 @@
+//! How commands that work on a root end, and what they tell.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+use serde_json::json;
+
+use super::explanation::plain;
+use super::{Exit, told};
+use crate::mistake::Mistake;
+use crate::registry::{Error, Refused};
+
+/// Why a command did nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Failed(Vec<String>);
+
+impl Failed {
+    pub(super) fn one(why: String) -> Self {
+        Self(vec![why])
+    }
+}
+
+impl From<Vec<Mistake>> for Failed {
+    fn from(mistakes: Vec<Mistake>) -> Self {
+        Self(mistakes.iter().map(ToString::to_string).collect())
+    }
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Self::one(error.to_string())
+    }
+}
+
+impl From<io::Error> for Failed {
+    fn from(error: io::Error) -> Self {
+        Self::one(error.to_string())
+    }
+}
+
+/// Writes what was done, or why nothing was: then the command could not tell.
+pub(super) fn tell<T: Serialize>(
+    done: Result<&T, &Failed>,
+    exit: impl FnOnce(&T) -> Exit,
+    as_json: bool,
+    text: impl FnOnce(&T, &mut dyn Write) -> io::Result<()>,
+    out: &mut dyn Write,
+) -> Exit {
+    let (exit, written) = match done {
+        Ok(done) if as_json => (exit(done), json(done, out)),
+        Ok(done) => (exit(done), text(done, out)),
+        Err(Failed(mistakes)) if as_json => (Exit::CouldNotTell, json(&json!({ "mistakes": mistakes }), out)),
+        Err(Failed(mistakes)) => {
+            let lines = mistakes.iter().try_for_each(|mistake| writeln!(out, "{}", plain(mistake)));
+            (Exit::CouldNotTell, lines)
+        }
+    };
+    told(written.map(|()| exit))
+}
+
+fn json(document: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
+    serde_json::to_writer_pretty(&mut *out, document)?;
+    writeln!(out)
+}
+
+/// What could not be taken, line by line.
+pub(super) fn refused(refused: &[Refused], out: &mut dyn Write) -> io::Result<()> {
+    refused.iter().try_for_each(|it| writeln!(out, "not taken: {}: {}", plain(&it.what), plain(&it.why)))
+}

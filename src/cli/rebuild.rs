@@ -1,0 +1,56 @@
+//! `hallmark rebuild`
+
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use super::outcome::{Failed, refused, tell};
+use super::{Exit, RootArgs};
+use crate::clock::Clock;
+use crate::registry::{self, LAYOUTS_DO_NOT_TELL, Rebuilt};
+
+/// What `rebuild` takes.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Args {
+    /// Put the new metadata in its place even if something could not be taken
+    #[arg(long)]
+    pub partial: bool,
+    /// Of what.
+    #[command(flatten)]
+    pub root: RootArgs,
+}
+
+/// Rebuilds, and writes what came of it to `out`: 0 everything was taken and is in place, 1 something was not taken,
+/// 2 nothing could be done.
+pub async fn run(args: &Args, clock: Arc<dyn Clock>, out: &mut dyn Write) -> Exit {
+    let done = rebuild(args, clock).await;
+    let exit = |rebuilt: &Rebuilt| if rebuilt.taken.refused.is_empty() { Exit::Yes } else { Exit::No };
+    tell(done.as_ref(), exit, args.root.json, text, out)
+}
+
+async fn rebuild(args: &Args, clock: Arc<dyn Clock>) -> Result<Rebuilt, Failed> {
+    let config = args.root.configuration()?;
+    Ok(registry::rebuild(&config, clock, args.partial).await?)
+}
+
+fn text(rebuilt: &Rebuilt, out: &mut dyn Write) -> io::Result<()> {
+    let taken = &rebuilt.taken;
+    writeln!(
+        out,
+        "rebuilt {} manifests, {} tags and {} blobs in {} repositories",
+        taken.manifests, taken.tags, taken.blobs, taken.repositories
+    )?;
+    refused(&taken.refused, out)?;
+    if let Some(why) = &rebuilt.behind {
+        writeln!(out, "the old metadata can't be read, so the layouts may lack its last moments: {why}")?;
+    }
+    if rebuilt.surplus > 0 {
+        writeln!(out, "no layout names {} stored objects; they were left where they are", rebuilt.surplus)?;
+    }
+    match &rebuilt.kept {
+        Some(kept) => writeln!(out, "the old metadata is kept as {}", kept.display())?,
+        None if rebuilt.in_place => {}
+        None => writeln!(out, "the old metadata is still in place; --partial would replace it")?,
+    }
+    writeln!(out, "layouts don't tell:")?;
+    LAYOUTS_DO_NOT_TELL.iter().try_for_each(|unknown| writeln!(out, "  {unknown}"))
+}

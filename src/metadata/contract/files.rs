@@ -1,0 +1,134 @@
+//! The database as a file: copied while it is in use, made afresh, put in the place of another, read beside its owner.
+
+use std::fs;
+use std::path::PathBuf;
+
+use super::*;
+use crate::metadata::Reserved;
+
+fn place() -> (TempDir, impl Fn(&str) -> PathBuf) {
+    let folder = TempDir::new().unwrap();
+    let root = folder.path().to_owned();
+    (folder, move |name| root.join(name))
+}
+
+async fn has(m: &Sqlite, name: &str) -> bool {
+    m.manifest(&repo("r"), &digest(name)).await.unwrap().is_some()
+}
+
+#[tokio::test]
+async fn a_snapshot_is_of_one_moment() {
+    let (_folder, path) = place();
+    let m = Sqlite::open(&path("live")).unwrap();
+    store_blob(&m, "a").await;
+    store(&m, PutManifest { tags: vec![tag("v1")], ..image("before", &["a"]) }).await;
+    Sqlite::snapshot(&path("live"), &path("copy")).unwrap();
+    store(&m, object("after")).await;
+    let copy = Sqlite::open(&path("copy")).unwrap();
+    assert!(has(&copy, "before").await && !has(&copy, "after").await);
+    assert_eq!(copy.pushes(&repo("r"), &tag("v1")).await.unwrap()[0].digest, digest("before"));
+    assert!(has(&m, "after").await);
+}
+
+#[tokio::test]
+async fn every_layout_of_a_snapshot_is_to_be_written() {
+    let (_folder, path) = place();
+    let m = Sqlite::open(&path("live")).unwrap();
+    store_blob(&m, "a").await;
+    store(&m, image("i", &["a"])).await;
+    let view = m.dirty_view().await.unwrap().unwrap();
+    m.clean_view(&repo("r"), view.sequence).await.unwrap();
+    assert_eq!(m.dirty_view().await.unwrap(), None);
+    Sqlite::snapshot(&path("live"), &path("copy")).unwrap();
+    let copy = Sqlite::open(&path("copy")).unwrap();
+    let view = copy.dirty_view().await.unwrap().unwrap();
+    assert_eq!((view.changes.len(), view.entries.len()), (2, 1));
+    // A change after it is not taken for one that the layout shows.
+    store(&copy, object("later")).await;
+    copy.clean_view(&repo("r"), view.sequence).await.unwrap();
+    assert_eq!(copy.dirty_view().await.unwrap().unwrap().changes.len(), 1);
+}
+
+#[tokio::test]
+async fn a_snapshot_leaves_trash_behind() {
+    let (_folder, path) = place();
+    let m = Sqlite::open(&path("live")).unwrap();
+    store_blob(&m, "a").await;
+    assert_eq!(m.sweep(at(LEASE + 1), at(0), 10).await.unwrap().trash, ["key/a"]);
+    Sqlite::snapshot(&path("live"), &path("copy")).unwrap();
+    let copy = Sqlite::open(&path("copy")).unwrap();
+    assert!(copy.sweep(at(LEASE + 2), at(0), 10).await.unwrap().trash.is_empty());
+    assert_eq!(m.sweep(at(LEASE + 2), at(0), 10).await.unwrap().trash, ["key/a"]);
+}
+
+#[tokio::test]
+async fn what_is_no_database_of_ours_gives_no_snapshot() {
+    let (_folder, path) = place();
+    assert!(Sqlite::snapshot(&path("absent"), &path("copy")).is_err());
+    rusqlite::Connection::open(path("other")).unwrap().execute_batch("CREATE TABLE t (c)").unwrap();
+    assert!(Sqlite::snapshot(&path("other"), &path("copy")).is_err());
+    assert!(!path("copy").exists());
+}
+
+#[tokio::test]
+async fn a_database_made_anew_is_empty_and_hands_out_generations_above_the_given() {
+    let (_folder, path) = place();
+    store(&Sqlite::open(&path("new")).unwrap(), object("left by another attempt")).await;
+    let given = (7 << 32) + 5;
+    let m = Sqlite::create(&path("new"), given).unwrap();
+    assert_eq!(m.totals().await.unwrap().manifests, 0);
+    let reserved = m.reserve(digest("a")).await.unwrap();
+    assert!(matches!(reserved, Reserved::Fresh(generation) if generation > given), "{reserved:?}");
+}
+
+#[tokio::test]
+async fn a_database_that_is_replaced_is_kept_with_what_is_in_its_log() {
+    let (_folder, path) = place();
+    let old = Sqlite::open(&path("m")).unwrap();
+    store(&old, object("old")).await;
+    // As a crash leaves it: the log is still beside it.
+    let crashed = path("crashed");
+    for suffix in ["", "-wal"] {
+        let file = |path: &PathBuf| PathBuf::from(format!("{}{suffix}", path.display()));
+        fs::copy(file(&path("m")), file(&crashed)).unwrap();
+    }
+    let new = Sqlite::create(&path("new"), 0).unwrap();
+    store(&new, object("new")).await;
+    new.close().await.unwrap();
+    drop(new);
+    Sqlite::replace(&crashed, &path("new"), Some(&path("kept"))).unwrap();
+    assert!(has(&Sqlite::open(&path("kept")).unwrap(), "old").await);
+    let placed = Sqlite::open(&crashed).unwrap();
+    assert!(has(&placed, "new").await && !has(&placed, "old").await);
+    assert!(!path("new").exists());
+}
+
+#[tokio::test]
+async fn a_database_that_is_open_is_not_put_in_place() {
+    let (_folder, path) = place();
+    let new = Sqlite::create(&path("new"), 0).unwrap();
+    store(&new, object("new")).await;
+    assert!(Sqlite::replace(&path("m"), &path("new"), None).is_err());
+    assert!(!path("m").exists());
+}
+
+#[tokio::test]
+async fn beside_its_owner_a_database_is_read_and_not_changed() {
+    let (_folder, path) = place();
+    let owner = Sqlite::open(&path("m")).unwrap();
+    store(&owner, object("i")).await;
+    let beside = Sqlite::open_beside(&path("m")).unwrap();
+    assert!(has(&beside, "i").await);
+    assert!(beside.put_manifest(object("j")).await.is_err());
+    assert!(beside.reserve(digest("a")).await.is_err());
+    assert!(!has(&owner, "j").await);
+    store(&owner, object("k")).await;
+    assert!(has(&beside, "k").await);
+}
+
+#[tokio::test]
+async fn beside_nothing_there_is_nothing_to_open() {
+    let (_folder, path) = place();
+    assert!(Sqlite::open_beside(&path("m")).is_err());
+    assert!(!path("m").exists());
+}

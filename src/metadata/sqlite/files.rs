@@ -1,0 +1,120 @@
+//! The database as a file: made afresh beside the old one and put in its place, and copied while it is in use.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::{BUSY, GENERATIONS, Sqlite, counters, readers, schema, view};
+use crate::metadata::Unavailable;
+
+/// What `SQLite` keeps beside a database.
+const COMPANIONS: [&str; 2] = ["-wal", "-shm"];
+
+impl Sqlite {
+    /// Makes an empty database at `path`, in the place of one that was begun there and never put in its place. It hands
+    /// out generations above `generation` only.
+    pub fn create(path: &Path, generation: u64) -> Result<Self, Unavailable> {
+        for file in std::iter::once(path.to_owned()).chain(companions(path)) {
+            remove(&file).map_err(|error| broken(&file, &error))?;
+        }
+        let made = Self::open(path)?;
+        drop(made);
+        let connection = connect(path)?;
+        counters::raise_epoch(&connection, generation.checked_div(GENERATIONS).unwrap_or_default())?;
+        drop(connection);
+        Self::open(path)
+    }
+
+    /// Puts the database at `new`, which nobody has open, in the place of the one at `path`, which nobody has open
+    /// either and which is kept as `kept`, if it is there. Whenever this is interrupted, one of them is at `path`.
+    pub fn replace(path: &Path, new: &Path, kept: Option<&Path>) -> Result<(), Unavailable> {
+        if let Some(kept) = kept {
+            // What is in its log goes into the file, unless it can't be read any more; then the log is kept as well.
+            drop(connect(path).and_then(|old| checkpoint(&old)));
+            link(path, kept)?;
+            for (log, name) in companions(path).into_iter().zip(companions(kept)) {
+                if fs::exists(&log).map_err(|error| broken(&log, &error))? {
+                    link(&log, &name)?;
+                    // It is the old one's: beside the new one it would be taken for its own.
+                    remove(&log).map_err(|error| broken(&log, &error))?;
+                }
+            }
+        }
+        if companions(new).iter().any(|file| file.exists()) {
+            return Err(Unavailable::Broken(format!("expected {} to be closed, found its log", new.display())));
+        }
+        rename(new, path).and_then(|()| sync_folder(path)).map_err(|error| broken(path, &error))
+    }
+
+    /// Copies the database at `from`, as it is at one moment, to `to`, which is not there, durably; the owner of `from`
+    /// goes on meanwhile. The copy has no upload sessions and no trash, which are of `from` alone, and every layout is
+    /// to be written.
+    pub fn snapshot(from: &Path, to: &Path) -> Result<(), Unavailable> {
+        let source = connect(from)?;
+        schema::check(&source)?;
+        let Some(name) = to.to_str() else {
+            return Err(Unavailable::Broken(format!("expected a path of UTF-8, found {}", to.display())));
+        };
+        source.execute("VACUUM INTO ?1", [name])?;
+        drop(source);
+        let mut copy = connect(to)?;
+        let transaction = copy.transaction()?;
+        transaction.execute_batch("DELETE FROM uploads; DELETE FROM trash; DELETE FROM pending;")?;
+        view::mark_all(&transaction)?;
+        transaction.commit()?;
+        drop(copy);
+        File::open(to).and_then(|file| file.sync_all()).map_err(|error| broken(to, &error))
+    }
+}
+
+/// A database that is there.
+fn connect(path: &Path) -> Result<Connection, Unavailable> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY)?;
+    connection.set_prepared_statement_cache_capacity(readers::STATEMENTS);
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    Ok(connection)
+}
+
+fn checkpoint(connection: &Connection) -> Result<(), Unavailable> {
+    Ok(connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?)
+}
+
+fn companions(path: &Path) -> [PathBuf; 2] {
+    COMPANIONS.map(|suffix| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        name.into()
+    })
+}
+
+fn link(from: &Path, to: &Path) -> Result<(), Unavailable> {
+    fs::hard_link(from, to).map_err(|error| broken(to, &error))
+}
+
+fn remove(file: &Path) -> io::Result<()> {
+    match fs::remove_file(file) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        result => result,
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the database's own file, synced by whoever closed it")]
+fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    fs::rename(from, to)
+}
+
+fn sync_folder(file: &Path) -> io::Result<()> {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(folder)?.sync_all()
+}
+
+fn broken(path: &Path, error: &io::Error) -> Unavailable {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Unavailable::Full,
+        _ => Unavailable::Broken(format!("{}: {error}", path.display())),
+    }
+}

@@ -1,0 +1,43 @@
+//! A root that nothing serves: what import and rebuild work on.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::metadata::{FILE, Metadata, Sqlite};
+use crate::store::{Filesystem, Store};
+use crate::verify::SignatureVerifier;
+
+use super::{Error, Parts};
+
+impl Parts {
+    /// The root of `config`, owned as long as this lives. Refused while a server or another command owns it.
+    pub fn offline(config: &Config, clock: Arc<dyn Clock>) -> Result<Self, Error> {
+        let store = own(&config.root)?;
+        let metadata = Arc::new(Sqlite::open(&config.root.join(FILE))?);
+        Ok(Self::over(store, metadata, config, clock))
+    }
+
+    pub(super) fn over(
+        store: Arc<dyn Store>,
+        metadata: Arc<dyn Metadata>,
+        config: &Config,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self {
+            store,
+            metadata,
+            verifier: Arc::new(SignatureVerifier),
+            clock,
+            limits: config.limits.clone(),
+            tag_history: config.tag_history,
+            sparse_images: config.sparse_images,
+            data_types: config.data_types.clone(),
+        }
+    }
+}
+
+pub(super) fn own(root: &Path) -> Result<Arc<dyn Store>, Error> {
+    Ok(Arc::new(Filesystem::open(root)?))
+}

@@ -1,0 +1,104 @@
+//! Rebuild: the metadata made afresh from the layouts and the objects alone.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::metadata::{FILE, Metadata, Sqlite};
+use crate::oci::RepositoryName;
+use crate::store::{Census, FoundLayout, ImageLayout, LayoutView, Store};
+
+use super::import::bounds;
+use super::offline::own;
+use super::take::{Source, Taken, take};
+use super::{Error, Parts, view};
+
+/// What layouts can't know, and what a rebuild therefore has not.
+pub const LAYOUTS_DO_NOT_TELL: [&str; 8] = [
+    "older pushes of tags: each tag has its newest only",
+    "who pushed what and when: everything came from the operator, now",
+    "who uploaded a blob",
+    "leases: a blob that nothing holds, and evidence whose subject is not there, stays as long as a new one",
+    "what was met, and which evidence verified: it is judged anew",
+    "what a manifest was pushed as: each is what one push under its tags would make it now",
+    "the last good revision of policy and trust",
+    "upload sessions, and trash that waited to be removed",
+];
+
+/// What came of a rebuild.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Rebuilt {
+    /// Whether the new metadata took the place of the old.
+    pub in_place: bool,
+    /// What was taken from the layouts.
+    pub taken: Taken,
+    /// Objects that lie in the store and that no layout names. They were left where they are.
+    pub surplus: u64,
+    /// Why the old metadata could not bring the layouts up to date before: what was stored in its last moments may be
+    /// missing.
+    pub behind: Option<String>,
+    /// Where the old metadata is kept, if there was any.
+    pub kept: Option<PathBuf>,
+}
+
+/// Makes the metadata of the root of `config` afresh, beside the old, and puts it in its place. If anything could not
+/// be taken, it is put there only if `partial` says so. Refused while a server or another command owns the root.
+pub async fn rebuild(config: &Config, clock: Arc<dyn Clock>, partial: bool) -> Result<Rebuilt, Error> {
+    let store = own(&config.root)?;
+    let Some(layouts) = store.layout() else {
+        return Err(Error::Unavailable("expected a store that shows layouts, found one that does not".to_owned()));
+    };
+    let [old, new] = [FILE.to_owned(), format!("{FILE}.rebuilt")].map(|name| config.root.join(name));
+    let behind = catch_up(&*store, &old).await.err().map(|error| error.to_string());
+    let census = layouts.census().await?;
+    let metadata = Arc::new(Sqlite::create(&new, census.highest_generation())?);
+    let parts = Parts::over(Arc::clone(&store), metadata, config, Arc::clone(&clock));
+    let taken = fill(&parts, layouts, &census).await?;
+    let named = parts.metadata.totals().await?.blobs.saturating_sub(taken.linked.saturating_add(taken.copied));
+    let surplus = census.objects().saturating_sub(named);
+    let in_place = partial || taken.refused.is_empty();
+    if in_place {
+        // Only now: it writes index.json anew, without what could not be taken.
+        view::flush(&*store, &*parts.metadata).await?;
+    }
+    parts.metadata.close().await?;
+    drop(parts);
+    let kept = old.exists().then(|| config.root.join(format!("{FILE}.kept-{}", clock.now().micros())));
+    if in_place {
+        Sqlite::replace(&old, &new, kept.as_deref())?;
+    }
+    Ok(Rebuilt { in_place, taken, surplus, behind, kept: kept.filter(|_| in_place) })
+}
+
+/// Brings the layouts up to date with the old metadata, if there is any that can be read.
+async fn catch_up(store: &dyn Store, old: &Path) -> Result<(), Error> {
+    if !old.exists() {
+        return Ok(());
+    }
+    let metadata = Sqlite::open(old)?;
+    view::flush(store, &metadata).await?;
+    Ok(metadata.close().await?)
+}
+
+/// Fills the empty metadata of `parts` from the layouts that its store shows, and from `census`, the objects of that
+/// store.
+async fn fill(parts: &Parts, layouts: &dyn LayoutView, census: &Census) -> Result<Taken, Error> {
+    let mut taken = Taken::default();
+    for FoundLayout { name, folder } in layouts.shown().await? {
+        let repository: RepositoryName = match name.parse() {
+            Ok(repository) => repository,
+            Err(error) => {
+                taken.refuse(folder.display().to_string(), error.to_string());
+                continue;
+            }
+        };
+        match ImageLayout::open(&folder, bounds(parts)) {
+            Ok(layout) => take(parts, layouts, (&layout, &repository), Source::Own(census), &mut taken).await?,
+            Err(error) => taken.refuse(repository.as_str(), error.to_string()),
+        }
+    }
+    Ok(taken)
+}

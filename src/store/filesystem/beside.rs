@@ -1,0 +1,130 @@
+//! The tree, read beside the process that owns it: nothing in it is changed.
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::Path;
+
+use rustix::fs::OFlags;
+
+use super::adopt::copy_hashed;
+use super::census::generations;
+use super::object::open_file;
+use super::path::{BLOBS, INDEX, OCI_LAYOUT, Root, WRITING, object_key};
+use super::{Draft, absent, durable, index};
+use crate::oci::Digest;
+use crate::store::{LayoutEntry, ObjectKey, StoreError};
+
+/// A tree that another process may own. Everything here blocks.
+#[derive(Debug)]
+pub struct Beside {
+    root: Root,
+}
+
+/// How an object got to another place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Placed {
+    /// By a link: no byte was copied.
+    Linked,
+    /// By a copy, hashed on the way.
+    Copied,
+    /// It was there already.
+    There,
+}
+
+impl Beside {
+    /// The tree at `root`, which must be there.
+    pub fn open(root: &Path) -> Result<Self, StoreError> {
+        let root = root.canonicalize()?;
+        durable::expect_folder(&root.join("_cas"))?;
+        Ok(Self { root: Root::new(root) })
+    }
+
+    /// The folder of the tree, without links on the way to it.
+    pub fn folder(&self) -> &Path {
+        self.root.folder()
+    }
+
+    /// Puts an object into the same place of the tree that is drafted. [`StoreError::Absent`] if it is gone.
+    pub fn put_object(&self, draft: &Draft, digest: &Digest, key: &ObjectKey) -> Result<Placed, StoreError> {
+        let there = Root::new(draft.folder().to_owned());
+        let to = there.object(key).ok_or_else(|| absent(key))?;
+        if fs::symlink_metadata(&to).is_ok() {
+            return Ok(Placed::There);
+        }
+        if let Some(shard) = to.parent() {
+            fs::create_dir_all(shard)?;
+        }
+        self.place(digest, key, &draft.folder().join(WRITING), &to)
+    }
+
+    /// Puts a blob into the layout that is drafted.
+    pub fn put_blob(&self, draft: &Draft, digest: &Digest, key: &ObjectKey) -> Result<Placed, StoreError> {
+        let to = blob(draft, digest)?;
+        if fs::symlink_metadata(&to).is_ok() {
+            return Ok(Placed::There);
+        }
+        self.place(digest, key, &draft.folder().join(WRITING), &to)
+    }
+
+    fn place(&self, digest: &Digest, key: &ObjectKey, draft: &Path, to: &Path) -> Result<Placed, StoreError> {
+        let from = self.root.object(key).ok_or_else(|| absent(key))?;
+        match fs::hard_link(&from, to) {
+            Ok(()) => return Ok(Placed::Linked),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(absent(key)),
+            // Another medium, one without links, or no link is left.
+            Err(_) => {}
+        }
+        let file = match open_file(&from, OFlags::RDONLY) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(absent(key)),
+            file => file?,
+        };
+        if copy_hashed(&file, digest, draft, to)?.is_some() {
+            return Ok(Placed::Copied);
+        }
+        durable::remove(draft)?;
+        let message = format!("expected the stored blob {digest} to hash to its name, found other bytes");
+        Err(io::Error::new(io::ErrorKind::InvalidData, message).into())
+    }
+}
+
+fn blob(draft: &Draft, digest: &Digest) -> io::Result<std::path::PathBuf> {
+    let folder = draft.folder().join(BLOBS).join(digest.algorithm().as_str());
+    fs::create_dir_all(&folder)?;
+    Ok(folder.join(digest.hex()))
+}
+
+impl Draft {
+    /// Writes a manifest into the layout that is drafted.
+    pub fn put_manifest(&self, digest: &Digest, bytes: &[u8]) -> Result<(), StoreError> {
+        let to = blob(self, digest)?;
+        Ok(durable::replace(&self.folder().join(WRITING), &to, |file| file.write_all(bytes))?)
+    }
+
+    /// Writes the two files that make the folder an image layout of these entries.
+    pub fn put_index(&self, entries: &[LayoutEntry]) -> Result<(), StoreError> {
+        let (draft, folder) = (self.folder().join(WRITING), self.folder());
+        fs::create_dir_all(folder.join(BLOBS).join("sha256"))?;
+        durable::replace(&draft, &folder.join(OCI_LAYOUT), |file| file.write_all(index::OCI_LAYOUT))?;
+        Ok(durable::replace(&draft, &folder.join(INDEX), |file| super::layout::write_entries(file, entries))?)
+    }
+
+    /// The objects of the tree that is drafted.
+    pub fn objects(&self) -> Result<Vec<(Digest, ObjectKey)>, StoreError> {
+        let found = generations(&Root::new(self.folder().to_owned()))?;
+        let keys = |(digest, generations): (Digest, Vec<u64>)| {
+            generations.into_iter().map(move |generation| (digest, object_key(&digest, generation)))
+        };
+        Ok(found.into_iter().flat_map(keys).collect())
+    }
+
+    /// Removes an object of the tree that is drafted.
+    pub fn remove_object(&self, key: &ObjectKey) -> Result<(), StoreError> {
+        let path = Root::new(self.folder().to_owned()).object(key).ok_or_else(|| absent(key))?;
+        Ok(durable::remove(&path)?)
+    }
+
+    /// Removes a file at the top of the draft, if it is there.
+    pub fn remove(&self, name: &str) -> Result<(), StoreError> {
+        Ok(durable::remove(&self.folder().join(name))?)
+    }
+}

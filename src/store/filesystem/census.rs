@@ -1,0 +1,100 @@
+//! Which objects lie in the tree, counted from their files.
+
+use std::collections::HashMap;
+use std::fs::{self, DirEntry};
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::path::{ALGORITHMS, Root, object_key};
+use crate::oci::Digest;
+use crate::store::layout_reader::ImageLayout;
+use crate::store::{LayoutError, ObjectKey, StoreError};
+
+/// The objects that are stored, by digest. It holds a digest and a number for each, so it grows with the store: it is
+/// for what is done while nothing is served.
+#[derive(Debug)]
+pub struct Census {
+    root: Arc<Root>,
+    generations: HashMap<Digest, Vec<u64>>,
+    highest: u64,
+    objects: u64,
+}
+
+impl Census {
+    pub(super) fn take(root: Arc<Root>) -> io::Result<Self> {
+        let generations = generations(&root)?;
+        let highest = generations.values().flatten().copied().max().unwrap_or_default();
+        let objects = generations.values().map(|of| u64::try_from(of.len()).unwrap_or(u64::MAX)).sum();
+        Ok(Self { root, generations, highest, objects })
+    }
+
+    /// How many objects there are.
+    pub const fn objects(&self) -> u64 {
+        self.objects
+    }
+
+    /// The highest generation of any object: one that is to be new must be above it.
+    pub const fn highest_generation(&self) -> u64 {
+        self.highest
+    }
+
+    /// The object of that digest, and its size in bytes: the one that the layout's blob is a link to, else the one of the
+    /// highest generation. The layout's file, where there is one, must have as many bytes.
+    pub fn object(&self, layout: &ImageLayout, digest: &Digest) -> Result<Option<(ObjectKey, u64)>, StoreError> {
+        let shown = match layout.open_file(&layout.path(digest)) {
+            Ok(file) => file.map(|file| file.metadata()).transpose()?,
+            // It is read once more by whoever adopts it, and then told.
+            Err(LayoutError::Unreadable { .. }) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let mut found = None;
+        for generation in self.generations.get(digest).into_iter().flatten() {
+            let key = object_key(digest, *generation);
+            let Some(path) = self.root.object(&key) else { continue };
+            let object = fs::symlink_metadata(&path)?;
+            let is_shown =
+                shown.as_ref().is_some_and(|shown| (shown.dev(), shown.ino()) == (object.dev(), object.ino()));
+            let fits = object.is_file() && shown.as_ref().is_none_or(|shown| shown.len() == object.len());
+            if fits {
+                found = found.max(Some((is_shown, *generation, object.len())));
+            }
+        }
+        Ok(found.map(|(_, generation, size)| (object_key(digest, generation), size)))
+    }
+}
+
+/// The generations of every object of the tree.
+pub(super) fn generations(root: &Root) -> io::Result<HashMap<Digest, Vec<u64>>> {
+    let mut found: HashMap<Digest, Vec<u64>> = HashMap::new();
+    for algorithm in ALGORITHMS {
+        for shard in entries(&root.cas().join(algorithm.as_str()))? {
+            for file in entries(&shard?.path())? {
+                let name = file?.file_name();
+                if let Some((digest, generation)) = name.to_str().and_then(|name| parts(algorithm.as_str(), name)) {
+                    found.entry(digest).or_default().push(generation);
+                }
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// What is in the folder; one that is absent, or is no folder, has nothing in it.
+fn entries(folder: &Path) -> io::Result<impl Iterator<Item = io::Result<DirEntry>>> {
+    match fs::read_dir(folder) {
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            Ok(None.into_iter().flatten())
+        }
+        entries => Ok(Some(entries?).into_iter().flatten()),
+    }
+}
+
+/// The digest and the generation in an object's file name, if it is one that is made here.
+fn parts(algorithm: &str, name: &str) -> Option<(Digest, u64)> {
+    let (hex, generation) = name.split_once('.')?;
+    let digest: Digest = format!("{algorithm}:{hex}").parse().ok()?;
+    let generation: u64 = generation.parse().ok()?;
+    object_key(&digest, generation).0.ends_with(name).then_some((digest, generation))
+}

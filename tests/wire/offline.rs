@@ -1,0 +1,126 @@
+//! `import`, `export`, `rebuild` and `backup` by the program itself, beside one that serves.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::program::{Program, put};
+
+/// `hallmark` with these arguments, in this folder.
+fn hallmark(folder: &Path, args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_hallmark")).args(args).current_dir(folder).output().unwrap()
+}
+
+fn told(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// The document that `--json` writes, after this exit code.
+#[track_caller]
+fn json(output: &Output, code: i32) -> Value {
+    assert_eq!(output.status.code(), Some(code), "{output:?}");
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// A program whose server ended in good order: its folder.
+fn stopped(mut program: Program) -> TempDir {
+    assert_eq!(program.send("POST", "/_hallmark/flush").status / 100, 2);
+    let pid = rustix::process::Pid::from_raw(program.id().try_into().unwrap()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    assert_eq!(program.wait(), Some(0));
+    program.into_folder()
+}
+
+#[test]
+fn what_is_exported_beside_a_server_is_imported_by_another() {
+    let (program, to) = (Program::start(), tempfile::tempdir().unwrap());
+    let (digest, manifest) = program.push_image("open/app", "v1", b"a layer");
+    let out = to.path().join("out");
+    let done = hallmark(program.folder(), &["export", "open/app:v1", out.to_str().unwrap(), "--json"]);
+    assert_eq!(json(&done, 0)["manifests"], 1);
+    let done = hallmark(to.path(), &["import", "out", "--into", "open/copy", "--json"]);
+    let document = json(&done, 0);
+    assert_eq!((&document["manifests"], &document["linked"]), (&1.into(), &2.into()));
+    let other = Program::start_in(to, &[]);
+    let pulled = other.send("GET", "/v2/open/copy/manifests/v1");
+    assert_eq!((pulled.status, pulled.header("docker-content-digest")), (200, Some(digest.to_string().as_str())));
+    assert_eq!(pulled.body, manifest);
+}
+
+#[test]
+fn an_import_that_leaves_something_out_ends_with_1_and_says_what() {
+    let folder = tempfile::tempdir().unwrap();
+    put(folder.path(), "zot/open/app/oci-layout", r#"{"imageLayoutVersion": "1.0.0"}"#);
+    put(folder.path(), "zot/open/app/index.json", r#"{"schemaVersion": 1}"#);
+    let done = hallmark(folder.path(), &["import", "zot"]);
+    assert_eq!(done.status.code(), Some(1));
+    assert!(told(&done).contains("not taken: open/app: expected an OCI image layout"), "{done:?}");
+}
+
+#[test]
+fn beside_a_server_nothing_is_imported_or_rebuilt() {
+    let program = Program::start();
+    program.push_image("open/app", "v1", b"a layer");
+    let stored = program.stored();
+    put(program.folder(), "zot/open/more/oci-layout", r#"{"imageLayoutVersion": "1.0.0"}"#);
+    put(program.folder(), "zot/open/more/index.json", r#"{"schemaVersion": 2, "manifests": []}"#);
+    for args in [&["import", "zot"][..], &["rebuild"]] {
+        let refused = hallmark(program.folder(), args);
+        assert_eq!(refused.status.code(), Some(2), "{refused:?}");
+        assert!(told(&refused).contains("found its lock taken by a server or another command"), "{refused:?}");
+    }
+    assert_eq!(program.stored(), stored);
+}
+
+#[test]
+fn a_folder_inside_the_root_is_not_imported() {
+    let folder = stopped(Program::start());
+    put(folder.path(), "data/zot/oci-layout", r#"{"imageLayoutVersion": "1.0.0"}"#);
+    let refused = hallmark(folder.path(), &["import", "data/zot", "--into", "open/app"]);
+    assert_eq!(refused.status.code(), Some(2), "{refused:?}");
+    assert!(told(&refused).contains("expected a folder apart from data"), "{refused:?}");
+}
+
+#[test]
+fn a_root_without_its_database_is_rebuilt_and_served() {
+    let program = Program::start();
+    let (digest, _) = program.push_image("open/app", "v1", b"a layer");
+    let folder = stopped(program);
+    std::fs::remove_file(folder.path().join("data/_metadata.sqlite")).unwrap();
+    let done = hallmark(folder.path(), &["rebuild"]);
+    assert_eq!(done.status.code(), Some(0), "{done:?}");
+    assert!(told(&done).contains("rebuilt 1 manifests, 1 tags and 2 blobs in 1 repositories"), "{done:?}");
+    assert!(told(&done).contains("older pushes of tags"), "{done:?}");
+    let program = Program::start_in(folder, &[]);
+    let pulled = program.send("HEAD", "/v2/open/app/manifests/v1");
+    assert_eq!(pulled.header("docker-content-digest"), Some(digest.to_string().as_str()));
+}
+
+#[test]
+fn a_backup_beside_a_server_is_a_root_that_is_served() {
+    let (program, to) = (Program::start(), tempfile::tempdir().unwrap());
+    let (digest, _) = program.push_image("open/app", "v1", b"a layer");
+    let root = to.path().join("data");
+    let done = hallmark(program.folder(), &["backup", root.to_str().unwrap(), "--json"]);
+    assert_eq!(json(&done, 0)["blobs"], 2);
+    program.push_image("open/app", "v2", b"another layer");
+    let again = hallmark(program.folder(), &["backup", root.to_str().unwrap()]);
+    assert_eq!(again.status.code(), Some(2), "{again:?}");
+    assert!(told(&again).contains("not to exist"), "{again:?}");
+    let restored = Program::start_in(to, &[]);
+    let pulled = restored.send("HEAD", "/v2/open/app/manifests/v1");
+    assert_eq!(pulled.header("docker-content-digest"), Some(digest.to_string().as_str()));
+    assert_eq!(restored.send("HEAD", "/v2/open/app/manifests/v2").status, 404);
+    assert_eq!(program.send("HEAD", "/v2/open/app/manifests/v2").status, 200);
+}
+
+#[test]
+fn where_there_is_no_root_nothing_is_made() {
+    let folder = tempfile::tempdir().unwrap();
+    for args in [&["export", "open/app", "out"][..], &["backup", "out"]] {
+        assert_eq!(hallmark(folder.path(), args).status.code(), Some(2));
+    }
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
