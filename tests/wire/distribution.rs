@@ -359,7 +359,9 @@ fn a_push_answers_with_each_tag_that_it_set() {
 
 /// What a `Warning` says, if it is of the one form that the text allows.
 fn warning(answer: &Answer) -> String {
-    let [value] = answer.headers("warning")[..] else { panic!("expected one warning, found {answer:?}") };
+    let values = answer.headers("warning");
+    assert_eq!(values.len(), 1, "{answer:?}");
+    let value = values[0];
     let text = value.strip_prefix("299 - \"").and_then(|rest| rest.strip_suffix('"')).expect(value);
     assert!(!text.contains(['"', '\\']) && value.len() <= 4096, "{value}");
     text.to_owned()
