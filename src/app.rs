@@ -86,6 +86,7 @@ pub async fn serve(options: Options) -> Result<(), Failure> {
         clock: Arc::clone(&clock),
         limits: config.limits.clone(),
         tag_history: config.tag_history,
+        sparse_images: config.sparse_images,
         data_types: config.data_types.clone(),
     };
     let registry = Registry::open(parts, first.revision).await.map_err(|error| Failure::open("the registry", error))?;

@@ -78,6 +78,11 @@
 //! sweep serialise, and whoever comes first, nothing dangles. A removed key is remembered for a day, so that a commit
 //! that was told of it while it was live is sent back to [`Metadata::reserve`]. An open file survives its unlink.
 //!
+//! A link stands whether its child is here or not: children of an index may be absent, and with `sparse_images` layers of
+//! an image. What is absent is 404 to everybody, signed for or not. A blob that comes later is held from its first
+//! moment, is judged through the objects that hold it, and is linked into the layout. Evidence and data, and what claims
+//! to be either, are read when they are pushed: they are whole.
+//!
 //! # The layout
 //!
 //! Each repository is an

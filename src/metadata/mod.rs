@@ -390,7 +390,8 @@ pub trait Metadata: Send + Sync + 'static {
     /// Tags with this digest anywhere in their history.
     async fn tags_of(&self, repository: &RepositoryName, digest: &Digest) -> Result<Vec<Tag>, Unavailable>;
 
-    /// Tags after `after` in byte order, at most `limit`, each with its newest push.
+    /// Tags after `after`, at most `limit`, each with its newest push: in lexical order, which ignores the case of letters
+    /// and puts those that differ in case alone in byte order.
     async fn tags(
         &self,
         repository: &RepositoryName,

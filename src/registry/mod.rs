@@ -90,6 +90,8 @@ pub struct Parts {
     pub limits: Limits,
     /// How many pushes a tag keeps.
     pub tag_history: usize,
+    /// Whether the layers of an image may be absent when it is pushed.
+    pub sparse_images: bool,
     /// Artifact types of data.
     pub data_types: Vec<String>,
 }
@@ -102,6 +104,7 @@ pub struct Registry {
     clock: Arc<dyn Clock>,
     limits: Limits,
     tag_history: usize,
+    sparse_images: bool,
     data_types: Vec<String>,
     current: ArcSwap<Current>,
     swapping: Mutex<()>,
@@ -149,6 +152,7 @@ impl Registry {
             clock: parts.clock,
             limits: parts.limits,
             tag_history: parts.tag_history,
+            sparse_images: parts.sparse_images,
             data_types: parts.data_types,
             current: ArcSwap::from_pointee(Current::first(revision)),
             swapping: Mutex::new(()),

@@ -37,6 +37,11 @@ impl Answer {
         self.head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
     }
 
+    /// Every value of a header, in order.
+    pub(crate) fn headers(&self, name: &str) -> Vec<&str> {
+        self.head.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix(": ")).collect()
+    }
+
     pub(crate) fn text(&self) -> &str {
         std::str::from_utf8(&self.body).unwrap()
     }

@@ -103,6 +103,7 @@ CREATE TABLE tags (
   newest INTEGER NOT NULL,                  -- the sequence of its newest push
   PRIMARY KEY (repository, name)
 ) WITHOUT ROWID;
+CREATE INDEX tags_lexical ON tags (repository, name COLLATE NOCASE, name);
 
 CREATE TABLE pushes (
   repository INTEGER NOT NULL,

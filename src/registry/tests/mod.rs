@@ -10,6 +10,7 @@ mod notation;
 mod rebuild;
 mod recovery;
 mod signing;
+mod sparse;
 mod tags;
 mod uploads;
 mod visibility;
@@ -116,6 +117,16 @@ impl House {
     }
 
     pub(super) async fn with(policy: &str, requirements: &str, limits: Limits) -> Self {
+        Self::open(policy, requirements, limits, false).await
+    }
+
+    /// One that takes images without their layers.
+    pub(super) async fn sparse() -> Self {
+        Self::open(POLICY, REQUIREMENTS, Limits::default(), true).await
+    }
+
+    async fn open(policy: &str, requirements: &str, limits: Limits, sparse_images: bool) -> Self {
+        let folder = tempfile::tempdir().unwrap();
         let keys = Keys { release: key(), second: key(), stranger: key() };
         Self::open(tempfile::tempdir().unwrap(), keys, policy, requirements, limits).await
     }
@@ -147,6 +158,7 @@ impl House {
             clock: Arc::<ManualClock>::clone(&clock),
             limits,
             tag_history: 20,
+            sparse_images,
             data_types: vec!["application/spdx+json".to_owned()],
         };
         let registry = Registry::open(parts, revision).await.unwrap();
