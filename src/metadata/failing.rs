@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{
     Blob, BlobDeleted, CommitBlob, Committed, DirtyView, Holder, Metadata, Push, Put, PutManifest, Reserved,
-    StoredManifest, StoredRevision, Swept, Totals, Unavailable, Upload,
+    StoredManifest, StoredRevision, Swept, Totals, Unavailable, Upload, WaitingPush,
 };
 use crate::clock::Timestamp;
 use crate::gate::{RequirementName, Who};
@@ -85,7 +85,6 @@ checked! {
     met(repository: &RepositoryName, digest: &Digest) -> Vec<RequirementName>;
     to_judge(limit: usize) -> Vec<(RepositoryName, Digest, u64)>;
     judged(repository: &RepositoryName, digest: &Digest, ticket: u64) -> ();
-    newest_pushes(after: Option<(&RepositoryName, &Tag)>, limit: usize) -> Vec<(RepositoryName, Tag, Push)>;
     sweep(at: Timestamp, uploads_before: Timestamp, limit: usize) -> Swept;
     forget_trash(keys: &[String]) -> ();
     dirty_view() -> Option<DirtyView>;
@@ -94,4 +93,11 @@ checked! {
     accepted_revision() -> Option<StoredRevision>;
     totals() -> Totals;
     close() -> ();
+    repositories_waiting(after: Option<&RepositoryName>, limit: usize) -> Vec<RepositoryName>;
+    waiting_pushes(repository: &RepositoryName, after: Option<(u64, &Tag)>, limit: usize) -> Vec<WaitingPush>;
+    count_waiting(repository: &RepositoryName) -> u64;
+    subjects_of_evidence(repository: &RepositoryName, after: Option<&Digest>, limit: usize) -> Vec<Digest>;
+    referrers_of_type(repository: &RepositoryName, subject: &Digest, artifact_type: &str, after: Option<&Digest>, limit: usize) -> Vec<StoredManifest>;
+    note_revision_judged() -> ();
+    is_revision_judged() -> bool;
 }

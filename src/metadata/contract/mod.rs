@@ -9,6 +9,7 @@ mod sweep;
 mod tags;
 mod uploads;
 mod view;
+mod waiting;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -9,6 +9,8 @@ mod judgements;
 mod links;
 mod manifests;
 mod operations;
+#[cfg(test)]
+mod plans;
 mod push;
 mod readers;
 mod removal;
@@ -23,6 +25,7 @@ mod view;
 mod writer;
 
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -42,7 +45,7 @@ const GENERATIONS: u64 = 1 << 32;
 /// Metadata in one `SQLite` file. It belongs to one process: the store's lock sees to that.
 #[derive(Debug)]
 pub struct Sqlite {
-    readers: Readers,
+    readers: Arc<Readers>,
     writer: Writer,
     /// The next generation that no content was ever stored under.
     generation: AtomicU64,
@@ -61,7 +64,7 @@ impl Sqlite {
         // Durable before the first generation is handed out: those of an earlier opening never return.
         let epoch = u64::try_from(counters::epoch(&connection)?).unwrap_or_default();
         Ok(Self {
-            readers: Readers::new(path),
+            readers: Arc::new(Readers::new(path)),
             writer: Writer::start(connection)?,
             generation: AtomicU64::new(epoch.saturating_mul(GENERATIONS)),
         })
