@@ -67,24 +67,24 @@ fn main() -> ExitCode {
 async fn run(quick: bool) -> Outcome<()> {
     let cores = Cores::divide()?;
     let folder = tempfile::Builder::new().prefix("scale-").tempdir_in(data_folder())?;
-    let sizes = if quick { SIZES.iter().take(2) } else { SIZES.iter().take(4) };
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
     let mut columns: Vec<Column> = Vec::new();
     let mut grown = Shape::of(0);
-    for size in sizes {
-        let shape = Shape::of(*size);
+    for size in SIZES.into_iter().take(if quick { 2 } else { SIZES.len() }) {
+        let shape = Shape::of(size);
         eprintln!("{size} manifests");
         let swept = root::grow(folder.path(), grown, shape).await?;
         grown = shape;
         columns.push(measure::all(folder.path(), shape, swept, &cores).await?);
+        if !quick {
+            std::fs::write(docs.join("scale.md"), report::page(&columns, &cores)?)?;
+            std::fs::write(docs.join("scale.svg"), plot::draw(&columns))?;
+        }
     }
     println!("{}", report::table(&columns));
     if quick {
         println!("QUICK: docs/ is left as it is");
-        return Ok(());
     }
-    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
-    std::fs::write(docs.join("scale.md"), report::page(&columns, &cores)?)?;
-    std::fs::write(docs.join("scale.svg"), plot::draw(&columns))?;
     Ok(())
 }
 

@@ -4,6 +4,7 @@ mod concurrency;
 mod explain;
 mod faults;
 mod notation;
+mod revisions;
 mod signing;
 mod tags;
 mod uploads;
@@ -105,6 +106,23 @@ fn files(keys: &Keys, signers: &[&str], policy: &str, requirements: &str) -> Fil
     files
 }
 
+fn parts(
+    store: &Arc<store::Failing<Filesystem>>,
+    metadata: &Arc<Failing<Sqlite>>,
+    clock: &Arc<ManualClock>,
+    limits: Limits,
+) -> Parts {
+    Parts {
+        store: Arc::<store::Failing<Filesystem>>::clone(store),
+        metadata: Arc::<Failing<Sqlite>>::clone(metadata),
+        verifier: Arc::new(SignatureVerifier),
+        clock: Arc::<ManualClock>::clone(clock),
+        limits,
+        tag_history: 20,
+        data_types: vec!["application/spdx+json".to_owned()],
+    }
+}
+
 impl House {
     pub(super) async fn new() -> Self {
         Self::with(POLICY, REQUIREMENTS, Limits::default()).await
@@ -115,21 +133,17 @@ impl House {
         let keys = Keys { release: key(), second: key(), stranger: key() };
         let revision = load(files(&keys, &["release", "second"], policy, requirements)).await;
         let metadata = Arc::new(Failing::new(Sqlite::open(&folder.path().join("_metadata.sqlite")).unwrap()));
-        let facts: Arc<dyn Metadata> = Arc::<Failing<Sqlite>>::clone(&metadata);
         let clock = Arc::new(ManualClock::at(Timestamp::from_micros(1_780_000_000_000_000)));
         let store = Arc::new(store::Failing::new(Filesystem::open(folder.path()).unwrap()));
-        let bytes: Arc<dyn store::Store> = Arc::<store::Failing<Filesystem>>::clone(&store);
-        let parts = Parts {
-            store: bytes,
-            metadata: facts,
-            verifier: Arc::new(SignatureVerifier),
-            clock: Arc::<ManualClock>::clone(&clock),
-            limits,
-            tag_history: 20,
-            data_types: vec!["application/spdx+json".to_owned()],
-        };
-        let registry = Registry::open(parts, revision).await.unwrap();
+        let registry = Registry::open(parts(&store, &metadata, &clock, limits), revision).await.unwrap();
         Self { registry, metadata, store, keys, clock, folder }
+    }
+
+    /// A registry over what this one stored, which starts on a revision.
+    pub(super) async fn start_again(&self, signers: &[&str], policy: &str, requirements: &str) -> Arc<Registry> {
+        let revision = load(files(&self.keys, signers, policy, requirements)).await;
+        let parts = parts(&self.store, &self.metadata, &self.clock, Limits::default());
+        Registry::open(parts, revision).await.unwrap()
     }
 
     /// Puts a revision in force that trusts only `release`, under a requirement that names it alone.
