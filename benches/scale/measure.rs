@@ -56,8 +56,7 @@ pub(crate) async fn all(folder: &Path, shape: Shape, sweep: Duration, cores: &Co
     let before = resident(server.pid())?;
     let idle = idle(server.pid()).await?;
     let caller = Caller { address: server.address, authorization: Some(authorization) };
-    let connection = Connection::open(server.address).await?;
-    let mut bench = Bench { shape, key, pid: server.pid(), caller, connection, costs: Vec::new() };
+    let mut bench = Bench { shape, key, pid: server.pid(), caller, costs: Vec::new() };
     bench.pulls().await?;
     bench.pages().await?;
     bench.pushes().await?;
@@ -90,13 +89,14 @@ struct Bench {
     key: Key,
     pid: u32,
     caller: Caller,
-    connection: Connection,
     costs: Vec<(&'static str, Cost)>,
 }
 
 impl Bench {
     async fn run(&mut self, name: &'static str, requests: &[Request], status: u16) -> Outcome<()> {
-        let cost = load::run(self.pid, &mut self.connection, requests, status).await?;
+        // A fresh one: the server closes those that stood still during other loads.
+        let mut connection = Connection::open(self.caller.address).await?;
+        let cost = load::run(self.pid, &mut connection, requests, status).await?;
         self.costs.push((name, cost));
         Ok(())
     }
@@ -183,12 +183,13 @@ impl Bench {
 
     async fn flush(&mut self, name: &'static str, repository: &str) -> Outcome<()> {
         let flush = self.caller.request("POST", "/_hallmark/flush", &[("Content-Length", "0")]);
-        self.connection.exchange(&flush, &[]).await?.expect(204)?;
+        let mut connection = Connection::open(self.caller.address).await?;
+        connection.exchange(&flush, &[]).await?.expect(204)?;
         let mut timed = Timed::begin(self.pid)?;
         for _ in 0..FEW / 2 {
             push_image(&self.caller, repository, &fresh_image()?).await?;
             let start = Instant::now();
-            self.connection.exchange(&flush, &[]).await?.expect(204)?;
+            connection.exchange(&flush, &[]).await?.expect(204)?;
             timed.note(start);
         }
         self.costs.push((name, timed.end().await?));
