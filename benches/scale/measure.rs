@@ -171,7 +171,7 @@ impl Bench {
         let mut timed = Timed::begin(self.pid)?;
         let mut tags = Vec::new();
         for _ in 0..count {
-            let image = fresh_image()?;
+            let image = fresh_image();
             let start = Instant::now();
             push_image(&self.caller, repository, &image).await?;
             timed.note(start);
@@ -187,7 +187,7 @@ impl Bench {
         connection.exchange(&flush, &[]).await?.expect(204)?;
         let mut timed = Timed::begin(self.pid)?;
         for _ in 0..FEW / 2 {
-            push_image(&self.caller, repository, &fresh_image()?).await?;
+            push_image(&self.caller, repository, &fresh_image()).await?;
             let start = Instant::now();
             connection.exchange(&flush, &[]).await?.expect(204)?;
             timed.note(start);
@@ -198,7 +198,7 @@ impl Bench {
 
     /// As someone who may pull only what is signed, where one image of many is.
     async fn gated(&mut self) -> Outcome<()> {
-        let image = fresh_image()?;
+        let image = fresh_image();
         push_image(&self.caller, LARGEST, &image).await?;
         push_image(&self.caller, LARGEST, &self.key.sign(&image, LARGEST)?).await?;
         let owner = self.caller.authorization.take();
@@ -224,9 +224,9 @@ impl Bench {
 const FRESH: usize = 1024;
 
 /// An image that nothing else equals, under a tag that nothing else has.
-fn fresh_image() -> Outcome<Image> {
+fn fresh_image() -> Image {
     let own = uuid::Uuid::new_v4();
     let layer: Vec<u8> = own.into_bytes().into_iter().cycle().take(FRESH).collect();
     let manifest = shape::manifest(CONFIG, &layer, &own.to_string());
-    Ok(Image { tag: format!("push-{own}"), manifest, blobs: vec![CONFIG.to_vec(), layer] })
+    Image { tag: format!("push-{own}"), manifest, blobs: vec![CONFIG.to_vec(), layer] }
 }

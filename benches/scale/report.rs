@@ -1,6 +1,5 @@
 //! What was found, as a table and as a page.
 
-use std::fmt::Write;
 use std::time::Duration;
 
 use crate::Outcome;
@@ -53,7 +52,7 @@ pub(crate) fn table(columns: &[Column]) -> String {
         rows.push(((*name).to_owned(), columns.iter().map(|column| cell(column, at)).collect()));
     }
     let heads = columns.iter().map(|column| column.shape.manifests.to_string()).collect();
-    render(("manifests".to_owned(), heads), &rows)
+    render("manifests", heads, &rows)
 }
 
 fn cell(column: &Column, at: usize) -> String {
@@ -66,17 +65,16 @@ fn milliseconds(duration: Duration) -> String {
     format!("{:.1}", duration.as_secs_f64() * 1000.0)
 }
 
-fn render(head: (String, Vec<String>), rows: &[(String, Vec<String>)]) -> String {
+fn render(head: &str, heads: Vec<String>, rows: &[(String, Vec<String>)]) -> String {
+    let rule = vec!["---:".to_owned(); heads.len()];
     let mut text = String::new();
-    let mut line = |name: &str, cells: &[String]| {
-        let cells: String = cells.iter().map(|cell| format!(" {cell:>24} |")).collect();
-        // A `String` takes every write.
-        let _always = writeln!(text, "| {name:<48} |{cells}");
-    };
-    line(&head.0, &head.1);
-    line("---", &vec!["---:".to_owned(); head.1.len()]);
-    for (name, cells) in rows {
-        line(name, cells);
+    let first = [(head.to_owned(), heads), ("---".to_owned(), rule)];
+    for (name, cells) in first.iter().chain(rows) {
+        let mut line = format!("| {name:<48} |");
+        for cell in cells {
+            line.extend([format!(" {cell:>24} |")]);
+        }
+        text.extend([line.as_str(), "\n"]);
     }
     text
 }

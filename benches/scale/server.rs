@@ -12,7 +12,7 @@ use crate::image::Key;
 use crate::shape::{LARGEST, tag};
 
 /// How long the server may take until it answers.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Every repository asks somebody for a signature, so that every push of the store waits for one.
 const POLICY: &str = "\

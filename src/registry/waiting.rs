@@ -134,14 +134,12 @@ impl Registry {
                 *cursor = Some((last.sequence, last.tag.clone()));
                 continue;
             }
-            match self.metadata.repositories_waiting(Some(repository), 1).await?.pop() {
-                Some(next) => place = Some((next, None)),
+            let Some(next) = self.metadata.repositories_waiting(Some(repository), 1).await?.pop() else {
                 // All had their turn.
-                None => {
-                    place = None;
-                    break;
-                }
-            }
+                place = None;
+                break;
+            };
+            place = Some((next, None));
         }
         self.waiting.lock().judged = place;
         failed
