@@ -45,7 +45,9 @@ const GENERATIONS: u64 = 1 << 32;
 /// Metadata in one `SQLite` file. It belongs to one process: the store's lock sees to that.
 #[derive(Debug)]
 pub struct Sqlite {
-    readers: Arc<Readers>,
+    readers: Readers,
+    /// One more, for reads that take long. They run on threads that come and go, each of which would fill another's pages.
+    long: Arc<Readers>,
     writer: Writer,
     /// The next generation that no content was ever stored under.
     generation: AtomicU64,
@@ -64,7 +66,8 @@ impl Sqlite {
         // Durable before the first generation is handed out: those of an earlier opening never return.
         let epoch = u64::try_from(counters::epoch(&connection)?).unwrap_or_default();
         Ok(Self {
-            readers: Arc::new(Readers::new(path)),
+            readers: Readers::new(path, readers::SLOTS),
+            long: Arc::new(Readers::new(path, 1)),
             writer: Writer::start(connection)?,
             generation: AtomicU64::new(epoch.saturating_mul(GENERATIONS)),
         })

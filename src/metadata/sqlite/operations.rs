@@ -245,8 +245,8 @@ impl Metadata for Sqlite {
 
     async fn dirty_view(&self) -> Result<Option<DirtyView>, Unavailable> {
         // As long as the repository is large: no thread that serves requests waits for it.
-        let readers = Arc::clone(&self.readers);
-        let dirty = spawn_blocking(move || readers.snapshot(view::dirty));
+        let long = Arc::clone(&self.long);
+        let dirty = spawn_blocking(move || long.snapshot(view::dirty));
         dirty.await.map_err(|error| Unavailable::Broken(format!("reading a layout broke off: {error}")))?
     }
 
