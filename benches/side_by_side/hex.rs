@@ -4,7 +4,7 @@ use sha2::{Digest, Sha256};
 
 /// `bytes` in hexadecimal digits.
 pub(crate) fn hex(bytes: impl AsRef<[u8]>) -> String {
-    bytes.as_ref().iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+    bytes.as_ref().iter().fold(String::new(), |text, byte| text + format!("{byte:02x}").as_str())
 }
 
 /// The digest of `bytes`, as `sha256:<hex>`.

@@ -95,6 +95,18 @@
 //! A component of a repository name that an OCI layout uses itself (`blobs`, `index.json`, `oci-layout`) is stored with a
 //! `_` before it. Where the file system refuses one link more, the file is copied.
 //!
+//! # What grows with the store
+//!
+//! The files, and nothing that a request waits for. Every statement is a look-up or a walk along an index that ends at a
+//! page; `metadata::sqlite::plans` holds the plan of each against the schema, with the few exceptions and what bounds
+//! them. What the background looks at is kept apart from what is stored: pending layouts, the trash, leases, judgements,
+//! and the pushes that wait for evidence (`tags.waits`). Counts are kept by triggers. A start opens the database, reads
+//! the revision, and does what was in flight.
+//!
+//! What grows with one repository: its `index.json` is written whole, off the threads that serve requests. With one
+//! subject: its list of referrers, which is answered whole. With what is hidden from the caller: a page of tags passes
+//! by those that do not resolve. `docs/scale.md` has the figures; `benches/README.md` says how they come about.
+//!
 //! # When it can't answer
 //!
 //! [`Unavailable`] and `StoreError::Io` become 503. A full disk is 507. "Absent" is said only of what is known to be

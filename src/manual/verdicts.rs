@@ -51,9 +51,12 @@
 //! anyone is told that the requirement is met, and what may have begun to meet one is judged without being asked for:
 //!
 //! - when an object or evidence is stored: in the request, and by the queue if that fails;
-//! - before a revision that touches a requirement is swapped in ([`Registry::swap`]): the newest push of every tag, under
-//!   the new revision; what is not touched is remembered. A swap that can't judge is refused, and the old revision stays
-//!   in force.
+//! - before a revision is swapped in ([`Registry::swap`]): every digest that has evidence, with what it reaches, under
+//!   the requirements that the revision touches or begins to ask for there. Without evidence nothing is met, and what is
+//!   known to have met a requirement is not asked again. A revision waits ten seconds for it at the most, for it may take
+//!   a key away; the rest is judged in the background, and a start goes on with it. A start on the revision that was in
+//!   force before has nothing to judge.
+//! - by time alone: of the pushes that wait, 1024 at each look, all of them in turn.
 //!
 //! It is noted by the requirement's name, and forgotten with the manifest. A requirement that no line names in the
 //! repository any more was replaced by what is asked for now: having met it counts as having met that.

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{
     Blob, BlobDeleted, CommitBlob, Committed, Content, DirtyView, Holder, Intent, Metadata, Push, Put, PutManifest,
-    Reserved, StoredManifest, StoredRevision, Swept, Totals, Unavailable, Upload,
+    Reserved, StoredManifest, StoredRevision, Swept, Totals, Unavailable, Upload, WaitingPush,
 };
 use crate::clock::Timestamp;
 use crate::gate::{RequirementName, Who};
@@ -99,7 +99,6 @@ checked! {
     met(repository: &RepositoryName, digest: &Digest) -> Vec<RequirementName>;
     to_judge(limit: usize) -> Vec<(RepositoryName, Digest, u64)>;
     judged(repository: &RepositoryName, digest: &Digest, ticket: u64) -> ();
-    newest_pushes(after: Option<(&RepositoryName, &Tag)>, limit: usize) -> Vec<(RepositoryName, Tag, Push)>;
     sweep(at: Timestamp, uploads_before: Timestamp, limit: usize) -> Swept;
     forget_trash(keys: &[String]) -> ();
     dirty_view() -> Option<DirtyView>;
@@ -115,4 +114,11 @@ checked! {
     close() -> ();
     manifests(repository: &RepositoryName, after: Option<&Digest>, limit: usize) -> Vec<StoredManifest>;
     contents(after: Option<&Digest>, limit: usize) -> Vec<Content>;
+    repositories_waiting(after: Option<&RepositoryName>, limit: usize) -> Vec<RepositoryName>;
+    waiting_pushes(repository: &RepositoryName, after: Option<(u64, &Tag)>, limit: usize) -> Vec<WaitingPush>;
+    count_waiting(repository: &RepositoryName) -> u64;
+    subjects_of_evidence(repository: &RepositoryName, after: Option<&Digest>, limit: usize) -> Vec<Digest>;
+    referrers_of_type(repository: &RepositoryName, subject: &Digest, artifact_type: &str, after: Option<&Digest>, limit: usize) -> Vec<StoredManifest>;
+    note_revision_judged() -> ();
+    is_revision_judged() -> bool;
 }

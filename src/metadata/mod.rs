@@ -226,6 +226,17 @@ pub struct Push {
     pub at: Timestamp,
 }
 
+/// The newest push of a tag that never met a requirement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WaitingPush {
+    /// Grows from commit to commit, over all repositories; tags that were set in one commit share it.
+    pub sequence: u64,
+    /// The tag.
+    pub tag: Tag,
+    /// What was pushed.
+    pub push: Push,
+}
+
 /// A manifest that holds a blob or another manifest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Holder {
@@ -473,12 +484,6 @@ pub trait Metadata: Send + Sync + 'static {
     async fn to_judge(&self, limit: usize) -> Result<Vec<(RepositoryName, Digest, u64)>, Unavailable>;
     /// Notes that it was judged; the ticket is void if something came after it was given.
     async fn judged(&self, repository: &RepositoryName, digest: &Digest, ticket: u64) -> Result<(), Unavailable>;
-    /// Every newest push of every tag that is an object, page by page after (repository, tag): what is re-judged before a swap.
-    async fn newest_pushes(
-        &self,
-        after: Option<(&RepositoryName, &Tag)>,
-        limit: usize,
-    ) -> Result<Vec<(RepositoryName, Tag, Push)>, Unavailable>;
 
     /// Deletes sessions last written before `uploads_before`, blobs that nothing holds and whose lease ended, orphaned
     /// evidence whose lease ended, at most `limit` of each; contents that no repository has go to the trash. Takes what is in the trash already along.
@@ -526,6 +531,45 @@ pub trait Metadata: Send + Sync + 'static {
     /// Every stored content, whichever repositories have it, in the order of their digests' bytes, after `after`, at most
     /// `limit`.
     async fn contents(&self, after: Option<&Digest>, limit: usize) -> Result<Vec<Content>, Unavailable>;
+
+    /// Repositories in which pushes wait, in the order in which they were made, at most `limit`. A push waits while it is
+    /// the newest of its tag, is of an object, and its digest never met a requirement; whether any is asked for there is
+    /// not known here.
+    async fn repositories_waiting(
+        &self,
+        after: Option<&RepositoryName>,
+        limit: usize,
+    ) -> Result<Vec<RepositoryName>, Unavailable>;
+    /// Pushes of a repository that wait, oldest first, after (sequence, tag) in that order, at most `limit`.
+    async fn waiting_pushes(
+        &self,
+        repository: &RepositoryName,
+        after: Option<(u64, &Tag)>,
+        limit: usize,
+    ) -> Result<Vec<WaitingPush>, Unavailable>;
+    /// How many pushes of a repository wait.
+    async fn count_waiting(&self, repository: &RepositoryName) -> Result<u64, Unavailable>;
+    /// Digests about which evidence is stored, each once, after `after` in the order of their bytes, at most `limit`.
+    async fn subjects_of_evidence(
+        &self,
+        repository: &RepositoryName,
+        after: Option<&Digest>,
+        limit: usize,
+    ) -> Result<Vec<Digest>, Unavailable>;
+    /// As [`Metadata::referrers`], only those of this artifact type.
+    async fn referrers_of_type(
+        &self,
+        repository: &RepositoryName,
+        subject: &Digest,
+        artifact_type: &str,
+        after: Option<&Digest>,
+        limit: usize,
+    ) -> Result<Vec<StoredManifest>, Unavailable>;
+    /// Notes that all that the accepted revision touches was judged under it; void once another is accepted. Survives
+    /// the death of the process only.
+    async fn note_revision_judged(&self) -> Result<(), Unavailable>;
+    /// Whether that was noted.
+    async fn is_revision_judged(&self) -> Result<bool, Unavailable>;
 }
 
 /// A content that is stored, whichever repositories have it.

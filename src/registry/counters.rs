@@ -17,7 +17,7 @@ pub struct Counters {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Waits {
     /// How many tags have a newest push that meets no requirement.
-    pub pushes: usize,
+    pub pushes: u64,
     /// How long the oldest of them has been waiting.
     pub oldest: Option<Duration>,
 }

@@ -17,13 +17,12 @@ pub(crate) struct Current {
     requirements: BTreeMap<RequirementName, u64>,
     /// Of trust: findings carry it.
     pub(super) trust: u64,
-    touched: bool,
 }
 
 impl Current {
     pub(super) fn first(revision: Revision) -> Self {
         let requirements = revision.requirements().iter().map(|one| (one.name().clone(), 1)).collect();
-        Self { serial: 1, revision: Arc::new(revision), requirements, trust: 1, touched: true }
+        Self { serial: 1, revision: Arc::new(revision), requirements, trust: 1 }
     }
 
     /// What is in force after `self`-to-be was loaded while `before` was.
@@ -37,16 +36,11 @@ impl Current {
         let requirements = revision.requirements().iter().map(|one| (one.name().clone(), of(one.name()))).collect();
         let same_trust = revision.trust() == before.revision.trust();
         let trust = if same_trust { before.trust } else { serial };
-        Self { serial, revision: Arc::new(revision), requirements, trust, touched: !touched.is_empty() }
+        Self { serial, revision: Arc::new(revision), requirements, trust }
     }
 
     /// The serial under which verdicts of a requirement stand.
     pub(super) fn of(&self, requirement: &RequirementName) -> u64 {
         self.requirements.get(requirement).copied().unwrap_or(self.serial)
-    }
-
-    /// Whether any verdict may differ from those under the revision before.
-    pub(super) const fn is_touched(&self) -> bool {
-        self.touched
     }
 }

@@ -4,80 +4,26 @@
 //! not a silent step back. What is to be judged is noted in the transaction that made it so; a crash in between costs
 //! a second look at start-up.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use crate::clock::Timestamp;
-use crate::gate::Outcome;
-use crate::metadata::Kind;
-use crate::oci::{Digest, RepositoryName, Tag};
+use tokio::time::timeout;
+
+use crate::gate::{Outcome, RequirementName};
+use crate::oci::{Digest, RepositoryName};
 
 use super::current::Current;
 use super::{Error, Registry};
 
 /// How many rows are looked at in one read.
 const BATCH: usize = 256;
+/// How long what a revision touches is judged at one time in the background.
+const A_WHILE: Duration = Duration::from_secs(1);
 
-/// A push that has been waiting for evidence for too long.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Overdue {
-    /// The repository.
-    pub repository: RepositoryName,
-    /// The tag.
-    pub tag: Tag,
-    /// What was pushed.
-    pub digest: Digest,
-    /// When.
-    pub since: Timestamp,
-}
-
-/// Newest pushes of tags that meet none of the requirements that pulls there are granted under.
-#[derive(Debug, Default)]
-pub(super) struct Waiting(Mutex<HashMap<(RepositoryName, Tag), Wait>>);
-
-#[derive(Debug)]
-struct Wait {
-    digest: Digest,
-    since: Timestamp,
-    told: bool,
-}
-
-impl Waiting {
-    fn lock(&self) -> MutexGuard<'_, HashMap<(RepositoryName, Tag), Wait>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn set(&self, place: (RepositoryName, Tag), push: Option<(Digest, Timestamp)>) {
-        let mut waiting = self.lock();
-        match push {
-            Some((digest, _)) if waiting.get(&place).is_some_and(|wait| wait.digest == digest) => {}
-            Some((digest, since)) => drop(waiting.insert(place, Wait { digest, since, told: false })),
-            None => drop(waiting.remove(&place)),
-        }
-    }
-
-    fn retain(&self, seen: &HashSet<(RepositoryName, Tag)>) {
-        self.lock().retain(|place, _| seen.contains(place));
-    }
-
-    /// How many pushes wait, and since when the oldest does.
-    pub(super) fn totals(&self) -> (usize, Option<Timestamp>) {
-        let waiting = self.lock();
-        (waiting.len(), waiting.values().map(|wait| wait.since).min())
-    }
-
-    /// Those that wait since before `limit`; each is told once.
-    fn overdue(&self, limit: Timestamp) -> Vec<Overdue> {
-        let mut overdue = Vec::new();
-        for ((repository, tag), wait) in self.lock().iter_mut() {
-            if !wait.told && wait.since <= limit {
-                wait.told = true;
-                let (repository, tag) = (repository.clone(), tag.clone());
-                overdue.push(Overdue { repository, tag, digest: wait.digest, since: wait.since });
-            }
-        }
-        overdue
-    }
+/// How far [`Registry::judge_evidence`] came: the repository, and the subject after which it goes on in it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Place {
+    repository: Option<RepositoryName>,
+    subject: Option<Digest>,
 }
 
 impl Registry {
@@ -120,11 +66,6 @@ impl Registry {
         Ok(reached)
     }
 
-    /// Pushes that have been waiting longer than the limit; each is told once.
-    pub(super) fn overdue(&self) -> Vec<Overdue> {
-        self.waiting.overdue(self.clock.now().minus(self.limits.pending_evidence))
-    }
-
     /// Judges what commits left to be judged. One that can't be judged waits, and holds up no other.
     pub(super) async fn judge_queue(&self) -> Result<(), Error> {
         loop {
@@ -146,51 +87,63 @@ impl Registry {
         }
     }
 
-    /// Judges the newest push of every tag under `current`, and notes which wait for evidence.
-    pub(super) async fn judge_tags(&self, current: &Current) -> Result<(), Error> {
-        let mut after: Option<(RepositoryName, Tag)> = None;
-        let mut seen = HashSet::new();
-        let mut failed = Ok(());
-        loop {
-            let from = after.as_ref().map(|(repository, tag)| (repository, tag));
-            let batch = self.metadata.newest_pushes(from, BATCH).await?;
-            let Some((repository, tag, _)) = batch.last() else { break };
-            after = Some((repository.clone(), tag.clone()));
-            for (repository, tag, push) in batch {
-                let met = match self.judge_push(current, &repository, &push.digest).await {
-                    Ok(None) => continue,
-                    Ok(Some(met)) => met,
-                    Err(error) => {
-                        failed = failed.and(Err(error));
-                        continue;
-                    }
-                };
-                let place = (repository, tag);
-                seen.insert(place.clone());
-                self.waiting.set(place, (!met).then_some((push.digest, push.at)));
-            }
-            tokio::task::yield_now().await;
-        }
-        self.waiting.retain(&seen);
-        failed
+    /// Goes on judging what a revision touches, a while at a time. What could not be judged is told, once, and is refused
+    /// at its pull.
+    pub(super) async fn judge_unjudged(&self) -> Result<(), Error> {
+        let mut unjudged = self.unjudged.lock().await;
+        let Some(place) = unjudged.as_mut() else { return Ok(()) };
+        let current = self.current();
+        let asked = |repository: &RepositoryName| current.revision.requirements_for(repository);
+        let Ok(judged) = timeout(A_WHILE, self.judge_evidence(&current, asked, place)).await else { return Ok(()) };
+        *unjudged = None;
+        self.metadata.note_revision_judged().await?;
+        judged
     }
 
-    /// Whether an object meets any requirement that is asked for there; none if nothing is to be judged.
-    async fn judge_push(
+    /// Judges every digest about which evidence is stored, with what it reaches, under the requirements of `current` that
+    /// `asked` picks for its repository, unless it is known to have met them. Without evidence nothing is met, so nothing
+    /// else is looked at. `from` follows, so that one which is broken off goes on from there.
+    pub(super) async fn judge_evidence(
+        &self,
+        current: &Current,
+        asked: impl Fn(&RepositoryName) -> Vec<RequirementName> + Send + Sync,
+        from: &mut Place,
+    ) -> Result<(), Error> {
+        let mut failed = Ok(());
+        loop {
+            if let Some(repository) = from.repository.clone() {
+                let judged = self.judge_evidence_in(current, &repository, &asked(&repository), &mut from.subject).await;
+                failed = failed.and(judged);
+            }
+            let after = from.repository.as_ref().map(RepositoryName::as_str);
+            let Some(next) = self.metadata.repositories(after, 1).await?.pop() else { return failed };
+            *from = Place { repository: Some(next), subject: None };
+        }
+    }
+
+    async fn judge_evidence_in(
         &self,
         current: &Current,
         repository: &RepositoryName,
-        digest: &Digest,
-    ) -> Result<Option<bool>, Error> {
-        let names = current.revision.requirements_for(repository);
-        let stored = if names.is_empty() { None } else { self.metadata.manifest(repository, digest).await? };
-        if stored.is_none_or(|stored| stored.kind != Kind::Object) {
-            return Ok(None);
+        names: &[RequirementName],
+        from: &mut Option<Digest>,
+    ) -> Result<(), Error> {
+        let mut failed = Ok(());
+        while !names.is_empty() {
+            let batch = self.metadata.subjects_of_evidence(repository, from.as_ref(), BATCH).await?;
+            if batch.is_empty() {
+                break;
+            }
+            for subject in batch {
+                let met = self.metadata.met(repository, &subject).await?;
+                if !names.iter().all(|name| met.contains(name)) {
+                    // One that can't be judged holds up no other; at its pull it is refused.
+                    failed = failed.and(self.judge_subject(current, repository, &subject).await);
+                }
+                *from = Some(subject);
+            }
+            tokio::task::yield_now().await;
         }
-        let mut met = false;
-        for name in &names {
-            met |= self.verdict(current, repository, digest, name).await?.verdict().is_met();
-        }
-        Ok(Some(met))
+        failed
     }
 }

@@ -23,9 +23,10 @@ impl Registry {
         }
         let mut entries: Vec<Tag> = Vec::new();
         let mut last = after.map(str::to_owned);
+        let read = n.saturating_add(1).min(BATCH);
         loop {
-            let batch = self.metadata.tags(repository, last.as_deref(), BATCH).await?;
-            let ended = batch.len() < BATCH;
+            let batch = self.metadata.tags(repository, last.as_deref(), read).await?;
+            let ended = batch.len() < read;
             for (tag, newest) in batch {
                 last = Some(tag.as_str().to_owned());
                 if !self.shows_tag(allowed, &tag, &newest).await? {
@@ -63,9 +64,10 @@ impl Registry {
         let current = self.current();
         let mut entries: Vec<RepositoryName> = Vec::new();
         let mut last = after.map(str::to_owned);
+        let read = n.saturating_add(1).min(BATCH);
         loop {
-            let batch = self.metadata.repositories(last.as_deref(), BATCH).await?;
-            let ended = batch.len() < BATCH;
+            let batch = self.metadata.repositories(last.as_deref(), read).await?;
+            let ended = batch.len() < read;
             for repository in batch {
                 last = Some(repository.as_str().to_owned());
                 if current.revision.access(who, &repository)?.pull().is_none() {
@@ -97,13 +99,10 @@ impl Registry {
         let mut with_subject = None;
         let mut after = None;
         loop {
-            let batch = self.metadata.referrers(allowed.repository(), subject, after.as_ref(), BATCH).await?;
+            let batch = self.referrers_after(allowed, subject, artifact_type, after.as_ref()).await?;
             let ended = batch.len() < BATCH;
             after = batch.last().map(|stored| stored.digest);
             for stored in batch {
-                if artifact_type.is_some() && artifact_type != stored.artifact_type.as_deref() {
-                    continue;
-                }
                 let shown = if stored.kind == Kind::Object {
                     self.shows(allowed, &stored.digest).await?
                 } else if let Some(shown) = with_subject {
@@ -118,9 +117,24 @@ impl Registry {
             if ended {
                 break;
             }
+            tokio::task::yield_now().await;
         }
         let index = ReferrersIndex { schema_version: 2, media_type: media_type::OCI_INDEX, manifests };
         serde_json::to_vec(&index).map(Bytes::from).map_err(|error| Error::Unavailable(error.to_string()))
+    }
+
+    async fn referrers_after(
+        &self,
+        allowed: &Allowed<Pull>,
+        subject: &Digest,
+        artifact_type: Option<&str>,
+        after: Option<&Digest>,
+    ) -> Result<Vec<StoredManifest>, Error> {
+        let repository = allowed.repository();
+        Ok(match artifact_type {
+            None => self.metadata.referrers(repository, subject, after, BATCH).await?,
+            Some(of) => self.metadata.referrers_of_type(repository, subject, of, after, BATCH).await?,
+        })
     }
 
     async fn shows(&self, allowed: &Allowed<Pull>, digest: &Digest) -> Result<bool, Error> {

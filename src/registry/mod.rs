@@ -38,10 +38,12 @@ mod tests;
 mod trust_warnings;
 mod upload;
 mod view;
+mod waiting;
 mod warnings;
 mod writer;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use quick_cache::Weighter;
@@ -52,7 +54,7 @@ use crate::clock::Clock;
 use crate::config::Limits;
 use crate::gate::Finding;
 use crate::metadata::{Metadata, StoredRevision};
-use crate::oci::{Digest, Reference};
+use crate::oci::{Digest, Reference, RepositoryName};
 use crate::store::Store;
 use crate::verify::Verifier;
 
@@ -64,12 +66,12 @@ pub use counters::{Counters, Waits};
 pub use error::{Error, Withheld};
 pub use export::{Exported, export};
 pub use import::import;
-pub use judge::Overdue;
 pub use push::{ManifestPut, ManifestStored};
 pub use rebuild::{LAYOUTS_DO_NOT_TELL, Rebuilt, rebuild};
 pub use revision::Revision;
 pub use take::{Refused, Taken};
 pub use tend::Notice;
+pub use waiting::Overdue;
 pub use writer::UploadWriter;
 
 use admission::{Judged, VerdictKey};
@@ -116,11 +118,15 @@ pub struct Registry {
     busy: upload::Busy,
     adrift: recovery::Adrift,
     trusted: recovery::Trusted,
-    waiting: judge::Waiting,
+    waiting: waiting::Waiting,
+    /// How far what a revision touches was judged, while any is left.
+    unjudged: Mutex<Option<judge::Place>>,
     counters: Counters,
     changed: Arc<Notify>,
 }
 
+/// How long a revision waits for what it touches to be judged; the rest is judged in the background, under it.
+const SWAP_WAITS: Duration = Duration::from_secs(10);
 /// Verdicts that are remembered.
 const VERDICTS: usize = 16_384;
 /// Pieces of evidence whose findings are remembered.
@@ -143,8 +149,12 @@ impl Weighter<Question<Reference>, Arc<Answer<Admitted<ManifestContent>>>> for M
 impl Registry {
     /// A registry over `parts` that enforces `revision`, which is kept as the last good one.
     pub async fn open(parts: Parts, revision: Revision) -> Result<Arc<Self>, Error> {
-        let now = parts.clock.now();
-        parts.metadata.accept_revision(StoredRevision { files: revision.files().clone(), at: now }).await?;
+        let known = parts.metadata.accepted_revision().await?.is_some_and(|known| known.files == *revision.files());
+        let judged = known && parts.metadata.is_revision_judged().await?;
+        if !known {
+            let (files, at) = (revision.files().clone(), parts.clock.now());
+            parts.metadata.accept_revision(StoredRevision { files, at }).await?;
+        }
         let registry = Arc::new(Self {
             store: parts.store,
             metadata: parts.metadata,
@@ -164,7 +174,8 @@ impl Registry {
             busy: upload::Busy::default(),
             adrift: recovery::Adrift::default(),
             trusted: recovery::Trusted::default(),
-            waiting: judge::Waiting::default(),
+            waiting: waiting::Waiting::default(),
+            unjudged: Mutex::new((!judged).then(judge::Place::default)),
             counters: Counters::default(),
             changed: Arc::new(Notify::new()),
         });
@@ -185,15 +196,32 @@ impl Registry {
     /// every answer from now on is its answer.
     pub async fn swap(&self, revision: Revision) -> Result<(), Error> {
         let _one_at_a_time = self.swapping.lock().await;
-        let next = Arc::new(Current::after(&self.current(), revision));
-        if next.is_touched() {
-            // What can't be judged now is refused at its pull. It must not keep a key in force that was taken away.
-            drop(self.judge_tags(&next).await);
-        }
+        let before = self.current();
+        let next = Arc::new(Current::after(&before, revision));
+        let whole = self.judge_touched(&before, &next).await;
+        let mut unjudged = self.unjudged.lock().await;
         let files = next.revision.files().clone();
         self.metadata.accept_revision(StoredRevision { files, at: self.clock.now() }).await?;
         self.current.store(next);
+        if whole && unjudged.is_none() {
+            return Ok(self.metadata.note_revision_judged().await?);
+        }
+        *unjudged = Some(judge::Place::default());
         Ok(())
+    }
+
+    /// Judges what `next` touches, as far as it can be done without keeping the revision waiting; says whether that is all.
+    async fn judge_touched(&self, before: &Current, next: &Current) -> bool {
+        let touched = next.revision.touched_since(&before.revision);
+        let asked = |repository: &RepositoryName| {
+            let already = before.revision.requirements_for(repository);
+            let mut names = next.revision.requirements_for(repository);
+            names.retain(|name| touched.contains(name) || !already.contains(name));
+            names
+        };
+        // What can't be judged now is refused at its pull. It must not keep a key in force that was taken away.
+        let mut place = judge::Place::default();
+        tokio::time::timeout(SWAP_WAITS, self.judge_evidence(next, asked, &mut place)).await.is_ok()
     }
 
     /// What was counted.

@@ -14,7 +14,7 @@ const COALESCE: Duration = Duration::from_millis(100);
 const REST: u32 = 20;
 const REST_AT_MOST: Duration = Duration::from_mins(1);
 const JUDGE_EVERY: Duration = Duration::from_secs(1);
-const LOOK_AT_TAGS_EVERY: Duration = Duration::from_secs(15);
+const LOOK_AT_WAITING_EVERY: Duration = Duration::from_secs(15);
 /// How often what nobody wants is collected, unless something is to live shorter.
 const SWEEP_EVERY: Duration = Duration::from_secs(30);
 const FLUSH_AT_MOST: Duration = Duration::from_secs(20);
@@ -73,15 +73,16 @@ impl Registry {
                 }
                 () = sleep_until(next_look) => {
                     let began = Instant::now();
-                    if let Err(error) = self.judge_tags(&self.current()).await {
-                        report(Notice::Failed("look at waiting pushes", &error));
+                    if let Err(error) = self.judge_unjudged().await {
+                        report(Notice::Failed("judge under a new revision", &error));
                     }
-                    for overdue in self.overdue() {
-                        report(Notice::Waiting(&overdue));
+                    match self.look_at_waiting(&self.current()).await {
+                        Ok(overdue) => overdue.iter().for_each(|push| report(Notice::Waiting(push))),
+                        Err(error) => report(Notice::Failed("look at waiting pushes", &error)),
                     }
-                    // Many tags take long to look at: that is no reason to do nothing else.
+                    // Many pushes that wait take long to look at: that is no reason to do nothing else.
                     let ended = Instant::now();
-                    next_look = ended + (ended - began).saturating_mul(REST).max(LOOK_AT_TAGS_EVERY);
+                    next_look = ended + (ended - began).saturating_mul(REST).max(LOOK_AT_WAITING_EVERY);
                 }
             }
         }

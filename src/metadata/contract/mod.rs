@@ -11,6 +11,7 @@ mod sweep;
 mod tags;
 mod uploads;
 mod view;
+mod waiting;
 mod whole;
 
 use std::collections::BTreeMap;

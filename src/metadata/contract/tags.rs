@@ -109,26 +109,3 @@ async fn tags_are_listed_in_lexical_order_with_their_newest_push() {
     })
     .await;
 }
-
-#[tokio::test]
-async fn newest_pushes_are_those_of_objects_page_by_page() {
-    each(async |m| {
-        store(m, PutManifest { repository: repo("z"), ..tagged("i", &["v1"]) }).await;
-        store(m, tagged("a", &["v1", "v2"])).await;
-        store(m, tagged("b", &["v2"])).await;
-        store(m, PutManifest { tags: vec![tag("v3")], ..bundle("e", "a") }).await;
-        let mut found = Vec::new();
-        let mut after: Option<(RepositoryName, Tag)> = None;
-        loop {
-            let cursor = after.as_ref().map(|(repository, tag)| (repository, tag));
-            let Some((repository, tag, push)) = m.newest_pushes(cursor, 1).await.unwrap().pop() else { break };
-            found.push((repository.to_string(), tag.to_string(), push.digest));
-            after = Some((repository, tag));
-        }
-        found.sort();
-        let expected = [("r", "v1", "a"), ("r", "v2", "b"), ("z", "v1", "i")];
-        let expected = expected.map(|(repository, tag, name)| (repository.to_owned(), tag.to_owned(), digest(name)));
-        assert_eq!(found, expected);
-    })
-    .await;
-}

@@ -2,8 +2,9 @@
 
 use rusqlite::{Connection, params};
 
-use super::repositories::RepositoryId;
+use super::repositories::{self, RepositoryId};
 use super::values::{self, Count};
+use super::{links, tags};
 use crate::clock::Timestamp;
 use crate::gate::RequirementName;
 use crate::oci::{Digest, RepositoryName};
@@ -60,10 +61,17 @@ pub(super) fn record_met(
          SELECT repository, digest, ?3, ?4 FROM manifests
          WHERE repository = (SELECT id FROM repositories WHERE name = ?1) AND digest = ?2",
     )?;
+    let mut noted = 0;
     for requirement in requirements {
-        statement.execute(params![repository, digest, requirement, at])?;
+        noted += statement.execute(params![repository, digest, requirement, at])?;
     }
-    Ok(())
+    match repositories::find(connection, repository)? {
+        Some(repository) if noted > 0 => {
+            links::met(connection, repository, digest)?;
+            tags::settle(connection, repository, digest)
+        }
+        _ => Ok(()),
+    }
 }
 
 pub(super) fn met(

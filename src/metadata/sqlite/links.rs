@@ -57,6 +57,15 @@ pub(super) fn remove(
     Ok(held)
 }
 
+/// Notes that a manifest met a requirement.
+pub(super) fn met(connection: &Connection, repository: RepositoryId, digest: &Digest) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare_cached(
+        "UPDATE links SET met = 1
+         WHERE parent = (SELECT id FROM manifests WHERE repository = ?1 AND digest = ?2) AND met = 0",
+    )?;
+    statement.execute(params![repository, digest]).map(drop)
+}
+
 /// Moves what a manifest holds to where objects' links are.
 pub(super) fn promote(connection: &Connection, parent: i64) -> rusqlite::Result<()> {
     connection.prepare_cached("UPDATE links SET rank = 0 WHERE parent = ?1 AND rank <> 0")?.execute([parent]).map(drop)
@@ -93,8 +102,7 @@ pub(super) fn holders_once_met(
 ) -> rusqlite::Result<Vec<Digest>> {
     let mut statement = connection.prepare_cached(
         "SELECT m.digest FROM links l JOIN manifests m ON m.id = l.parent
-         WHERE l.repository = ?1 AND l.child = ?2 AND l.rank = 0
-           AND EXISTS (SELECT 1 FROM met WHERE met.repository = ?1 AND met.digest = m.digest)
+         WHERE l.repository = ?1 AND l.child = ?2 AND l.rank = 0 AND l.met = 1
          ORDER BY l.via DESC, l.parent DESC LIMIT ?3",
     )?;
     let rows = statement.query_map(params![repository, digest, values::limit(limit)], |row| row.get(0))?;

@@ -94,6 +94,45 @@ pub(super) fn list(
     rows.collect()
 }
 
+/// As [`referrers`], those of one artifact type.
+pub(super) fn referrers_of_type(
+    connection: &Connection,
+    repository: RepositoryId,
+    subject: &Digest,
+    artifact_type: &str,
+    after: Option<&Digest>,
+    limit: usize,
+) -> rusqlite::Result<Vec<StoredManifest>> {
+    let after = match after {
+        None => None,
+        Some(digest) => row_of(connection, repository, digest)?,
+    };
+    let mut statement = connection.prepare_cached(select!(
+        "WHERE repository = ?1 AND subject = ?2 AND artifact_type = ?3 AND is_referrer = 1 AND id > ?4
+         ORDER BY id LIMIT ?5"
+    ))?;
+    let after = after.unwrap_or_default();
+    let rows = statement.query_map(params![repository, subject, artifact_type, after, values::limit(limit)], read)?;
+    rows.collect()
+}
+
+/// Digests about which evidence is stored, in their order.
+pub(super) fn subjects_of_evidence(
+    connection: &Connection,
+    repository: RepositoryId,
+    after: Option<&Digest>,
+    limit: usize,
+) -> rusqlite::Result<Vec<Digest>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT DISTINCT subject FROM manifests
+         WHERE repository = ?1 AND subject > ?2 AND kind NOT IN ('object', 'data', 'referrers-list')
+         ORDER BY subject LIMIT ?3",
+    )?;
+    let after = after.map(Digest::as_bytes).unwrap_or_default();
+    let rows = statement.query_map(params![repository, after, values::limit(limit)], |row| row.get(0))?;
+    rows.collect()
+}
+
 /// In turns of those who pushed it, so that the junk of one pusher crowds out nobody else's evidence.
 pub(super) fn evidence(
     connection: &Connection,

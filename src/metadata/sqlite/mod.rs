@@ -11,6 +11,8 @@ mod judgements;
 mod links;
 mod manifests;
 mod operations;
+#[cfg(test)]
+mod plans;
 mod push;
 mod readers;
 mod removal;
@@ -25,6 +27,7 @@ mod view;
 mod writer;
 
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -52,6 +55,8 @@ const GRACE: Duration = Duration::from_hours(1);
 #[derive(Debug)]
 pub struct Sqlite {
     readers: Readers,
+    /// One more, for reads that take long. They run on threads that come and go, each of which would fill another's pages.
+    long: Arc<Readers>,
     /// None if the file belongs to another process.
     writer: Option<Writer>,
     /// The next generation that no content was ever stored under.
@@ -72,7 +77,8 @@ impl Sqlite {
         // Durable before the first generation is handed out: those of an earlier opening never return.
         let epoch = u64::try_from(counters::epoch(&connection)?).unwrap_or_default();
         Ok(Self {
-            readers: Readers::new(path),
+            readers: Readers::new(path, readers::SLOTS),
+            long: Arc::new(Readers::new(path, 1)),
             writer: Some(Writer::start(connection)?),
             generation: AtomicU64::new(epoch.saturating_mul(GENERATIONS)),
             grace: GRACE,
@@ -87,9 +93,10 @@ impl Sqlite {
 
     /// Opens the database at `path` for reading, beside the process that it belongs to. Every change is refused.
     pub fn open_beside(path: &Path) -> Result<Self, Unavailable> {
-        let readers = Readers::new(path);
+        let readers = Readers::new(path, readers::SLOTS);
         readers.run(|connection| Ok(schema::check(connection)))??;
-        Ok(Self { readers, writer: None, generation: AtomicU64::default(), grace: GRACE })
+        let long = Arc::new(Readers::new(path, 1));
+        Ok(Self { readers, long, writer: None, generation: AtomicU64::default(), grace: GRACE })
     }
 
     fn writer(&self) -> Result<&Writer, Unavailable> {
@@ -157,10 +164,10 @@ mod tests {
     #[tokio::test(flavor = "multi_thread")]
     async fn reads_go_on_while_a_commit_waits_for_the_medium() {
         let folder = tempfile::tempdir().unwrap();
-        let metadata = std::sync::Arc::new(Sqlite::open(&folder.path().join("metadata")).unwrap());
+        let metadata = Arc::new(Sqlite::open(&folder.path().join("metadata")).unwrap());
         let (go_on, may_go_on) = mpsc::channel::<()>();
         let (started, has_started) = tokio::sync::oneshot::channel();
-        let slow = std::sync::Arc::clone(&metadata);
+        let slow = Arc::clone(&metadata);
         let waits = tokio::spawn(async move {
             slow.write(move |_| {
                 started.send(()).unwrap();

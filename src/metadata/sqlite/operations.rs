@@ -1,6 +1,9 @@
 //! The contract, operation by operation: what is read inline, and what is one piece of work for the writer.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
+use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
 use super::{
@@ -11,7 +14,7 @@ use crate::clock::Timestamp;
 use crate::gate::{RequirementName, Who};
 use crate::metadata::{
     Blob, BlobDeleted, CommitBlob, Committed, Content, DirtyView, Holder, Intent, Metadata, Push, Put, PutManifest,
-    Reserved, StoredManifest, StoredRevision, Swept, Totals, Unavailable, Upload,
+    Reserved, StoredManifest, StoredRevision, Swept, Totals, Unavailable, Upload, WaitingPush,
 };
 use crate::oci::{Digest, RepositoryName, Tag};
 
@@ -234,14 +237,6 @@ impl Metadata for Sqlite {
         self.note(move |c| judgements::judged(c, &repository, &digest, ticket)).await
     }
 
-    async fn newest_pushes(
-        &self,
-        after: Option<(&RepositoryName, &Tag)>,
-        limit: usize,
-    ) -> Result<Vec<(RepositoryName, Tag, Push)>, Unavailable> {
-        self.readers.snapshot(|c| tags::newest_pushes(c, after, limit))
-    }
-
     async fn sweep(&self, at: Timestamp, uploads_before: Timestamp, limit: usize) -> Result<Swept, Unavailable> {
         // Durable before the caller removes bytes: rows that return after a power cut would name what is gone.
         let blobs_until = at.plus(self.grace);
@@ -254,7 +249,10 @@ impl Metadata for Sqlite {
     }
 
     async fn dirty_view(&self) -> Result<Option<DirtyView>, Unavailable> {
-        self.readers.snapshot(view::dirty)
+        // As long as the repository is large: no thread that serves requests waits for it.
+        let long = Arc::clone(&self.long);
+        let dirty = spawn_blocking(move || long.snapshot(view::dirty));
+        dirty.await.map_err(|error| Unavailable::Broken(format!("reading a layout broke off: {error}")))?
     }
 
     async fn clean_view(&self, repository: &RepositoryName, sequence: u64) -> Result<(), Unavailable> {
@@ -311,5 +309,57 @@ impl Metadata for Sqlite {
 
     async fn contents(&self, after: Option<&Digest>, limit: usize) -> Result<Vec<Content>, Unavailable> {
         self.read(|c| blobs::contents(c, after, limit))
+    }
+
+    async fn repositories_waiting(
+        &self,
+        after: Option<&RepositoryName>,
+        limit: usize,
+    ) -> Result<Vec<RepositoryName>, Unavailable> {
+        self.readers.snapshot(|c| tags::repositories_waiting(c, after, limit))
+    }
+
+    async fn waiting_pushes(
+        &self,
+        repository: &RepositoryName,
+        after: Option<(u64, &Tag)>,
+        limit: usize,
+    ) -> Result<Vec<WaitingPush>, Unavailable> {
+        self.in_repository(repository, |c, id| tags::waiting(c, id, after, limit))
+    }
+
+    async fn count_waiting(&self, repository: &RepositoryName) -> Result<u64, Unavailable> {
+        self.in_repository(repository, tags::count_waiting)
+    }
+
+    async fn subjects_of_evidence(
+        &self,
+        repository: &RepositoryName,
+        after: Option<&Digest>,
+        limit: usize,
+    ) -> Result<Vec<Digest>, Unavailable> {
+        self.in_repository(repository, |c, id| manifests::subjects_of_evidence(c, id, after, limit))
+    }
+
+    async fn referrers_of_type(
+        &self,
+        repository: &RepositoryName,
+        subject: &Digest,
+        artifact_type: &str,
+        after: Option<&Digest>,
+        limit: usize,
+    ) -> Result<Vec<StoredManifest>, Unavailable> {
+        self.in_repository(repository, |c, id| {
+            manifests::referrers_of_type(c, id, subject, artifact_type, after, limit)
+        })
+    }
+
+    async fn note_revision_judged(&self) -> Result<(), Unavailable> {
+        // Lost in a power cut, it is judged once more.
+        self.note(revisions::note_judged).await
+    }
+
+    async fn is_revision_judged(&self) -> Result<bool, Unavailable> {
+        self.read(revisions::is_judged)
     }
 }

@@ -94,7 +94,8 @@ fn is_capped(
         return Ok(false);
     }
     let mut statement = connection.prepare_cached(
-        "SELECT count(*) FROM manifests WHERE repository = ?1 AND subject = ?2 AND who = ?3 AND kind <> 'object'",
+        "SELECT count(*) FROM manifests INDEXED BY manifests_pusher
+         WHERE repository = ?1 AND subject = ?2 AND who = ?3 AND kind <> 'object'",
     )?;
     let Count(count) = match repository {
         None => Count(0),
@@ -201,6 +202,7 @@ fn put_again(
     if manifest.kind == Kind::Object {
         links::promote(connection, known.row)?;
     }
+    tags::settle(connection, repository, &manifest.digest)?;
     let concerned = [Some(manifest.digest), known.subject, manifest.subject];
     for digest in concerned.iter().flatten() {
         links::bump(connection, repository, digest, change)?;

@@ -10,7 +10,7 @@ use rusqlite::{Connection, OpenFlags};
 use crate::metadata::Unavailable;
 
 /// Enough for every runtime thread of a large machine; more threads share.
-const SLOTS: usize = 64;
+pub(super) const SLOTS: usize = 64;
 
 /// Statements that a connection keeps prepared: all of them.
 pub(super) const STATEMENTS: usize = 256;
@@ -29,9 +29,9 @@ pub(super) struct Readers {
 }
 
 impl Readers {
-    /// Readers of the database at `path`; nothing is opened yet.
-    pub(super) fn new(path: &Path) -> Self {
-        Self { path: path.to_owned(), slots: (0..SLOTS).map(|_| Mutex::new(None)).collect() }
+    /// At most `slots` readers of the database at `path`; nothing is opened yet.
+    pub(super) fn new(path: &Path, slots: usize) -> Self {
+        Self { path: path.to_owned(), slots: (0..slots).map(|_| Mutex::new(None)).collect() }
     }
 
     /// Runs `read` on this thread's connection, in the calling thread.

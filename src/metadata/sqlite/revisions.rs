@@ -13,9 +13,21 @@ pub(super) fn accept(connection: &Connection, revision: &StoredRevision) -> rusq
         insert.execute(params![name, content])?;
     }
     connection
-        .prepare_cached("INSERT INTO revision (id, at) VALUES (1, ?1) ON CONFLICT DO UPDATE SET at = excluded.at")?
+        .prepare_cached(
+            "INSERT INTO revision (id, at) VALUES (1, ?1) ON CONFLICT DO UPDATE SET at = excluded.at, judged = 0",
+        )?
         .execute([revision.at])
         .map(drop)
+}
+
+/// Notes that all was judged under the revision that is kept.
+pub(super) fn note_judged(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute("UPDATE revision SET judged = 1 WHERE id = 1", []).map(drop)
+}
+
+/// Whether [`note_judged`] was called for the revision that is kept.
+pub(super) fn is_judged(connection: &Connection) -> rusqlite::Result<bool> {
+    connection.prepare_cached("SELECT 1 FROM revision WHERE id = 1 AND judged = 1")?.exists([])
 }
 
 pub(super) fn accepted(connection: &Connection) -> rusqlite::Result<Option<StoredRevision>> {

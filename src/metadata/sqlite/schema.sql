@@ -72,21 +72,26 @@ CREATE TABLE manifests (
 );
 CREATE UNIQUE INDEX manifests_digest ON manifests (repository, digest);
 CREATE INDEX manifests_subject ON manifests (repository, subject) WHERE subject IS NOT NULL;
-CREATE INDEX manifests_evidence ON manifests (repository, subject, verified DESC, id DESC)
+CREATE INDEX manifests_type ON manifests (repository, subject, artifact_type) WHERE is_referrer = 1;
+CREATE INDEX manifests_pusher ON manifests (repository, subject, who) WHERE kind <> 'object';
+CREATE INDEX manifests_evidence ON manifests (repository, subject, verified, who, id DESC, kind)
   WHERE kind NOT IN ('object', 'data', 'referrers-list');
 CREATE INDEX manifests_orphan ON manifests (orphan_lease) WHERE orphan_lease IS NOT NULL;
 CREATE INDEX manifests_orphan_who ON manifests (repository, who) WHERE orphan_lease IS NOT NULL;
 
 -- What manifests hold, present or not. `rank` is 0 for what an object holds, else 1; `via` is 0 for `manifests`, 1 for
--- `config`, 2 for `layers`. In this order holders and parents are read without sorting.
+-- `config`, 2 for `layers`. In this order holders and parents are read without sorting. `met` is 1 once the parent met
+-- a requirement.
 CREATE TABLE links (
   repository INTEGER NOT NULL,
   child BLOB NOT NULL,
   rank INTEGER NOT NULL,
   via INTEGER NOT NULL,
   parent INTEGER NOT NULL REFERENCES manifests (id),
+  met INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (repository, child, rank, via, parent)
 ) WITHOUT ROWID;
+CREATE INDEX links_met ON links (repository, child, via DESC, parent DESC) WHERE met = 1 AND rank = 0;
 CREATE INDEX links_parent ON links (parent, via, child);
 
 -- The newest change that concerns a digest, present or not. Rows stay: a number never returns with another meaning.
@@ -101,9 +106,11 @@ CREATE TABLE tags (
   repository INTEGER NOT NULL,
   name TEXT NOT NULL,
   newest INTEGER NOT NULL,                  -- the sequence of its newest push
+  waits INTEGER NOT NULL,                   -- whether that is an object that never met a requirement
   PRIMARY KEY (repository, name)
 ) WITHOUT ROWID;
 CREATE INDEX tags_lexical ON tags (repository, name COLLATE NOCASE, name);
+CREATE INDEX tags_waiting ON tags (repository, newest) WHERE waits = 1;
 
 CREATE TABLE pushes (
   repository INTEGER NOT NULL,
@@ -141,7 +148,8 @@ CREATE TABLE pending (
 ) WITHOUT ROWID;
 CREATE INDEX pending_sequence ON pending (sequence);
 
-CREATE TABLE revision (id INTEGER PRIMARY KEY CHECK (id = 1), at INTEGER NOT NULL);
+-- `judged` is 1 once all that the revision touches was judged under it.
+CREATE TABLE revision (id INTEGER PRIMARY KEY CHECK (id = 1), at INTEGER NOT NULL, judged INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE revision_files (name TEXT PRIMARY KEY, content BLOB NOT NULL) WITHOUT ROWID;
 
 CREATE TRIGGER repository_made AFTER INSERT ON repositories BEGIN

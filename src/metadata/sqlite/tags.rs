@@ -3,10 +3,11 @@
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::repositories::{self, RepositoryId};
-use super::{values, view};
+use super::values::{self, Count};
+use super::view;
 use crate::clock::Timestamp;
 use crate::gate::Who;
-use crate::metadata::Push;
+use crate::metadata::{Push, WaitingPush};
 use crate::oci::{Digest, RepositoryName, Tag};
 
 /// One push of a tag, to be noted.
@@ -47,20 +48,30 @@ pub(super) fn set(
     view::mark_index(connection, repository)
 }
 
-/// Points a tag to the newest push that is left; a tag without pushes is gone.
+/// Points a tag to the newest push that is left, and notes whether that waits; a tag without pushes is gone.
 fn point(connection: &Connection, repository: RepositoryId, tag: &str) -> rusqlite::Result<()> {
-    let mut newest =
-        connection.prepare_cached("SELECT max(sequence) FROM pushes WHERE repository = ?1 AND tag = ?2")?;
-    let newest: Option<i64> = newest.query_row(params![repository, tag], |row| row.get(0))?;
-    let Some(newest) = newest else {
-        let mut delete = connection.prepare_cached("DELETE FROM tags WHERE repository = ?1 AND name = ?2")?;
-        return delete.execute(params![repository, tag]).map(drop);
-    };
     let mut point = connection.prepare_cached(
-        "INSERT INTO tags (repository, name, newest) VALUES (?1, ?2, ?3)
-         ON CONFLICT DO UPDATE SET newest = excluded.newest",
+        "INSERT INTO tags (repository, name, newest, waits)
+         SELECT p.repository, p.tag, p.sequence,
+           EXISTS (SELECT 1 FROM manifests m
+             WHERE m.repository = p.repository AND m.digest = p.digest AND m.kind = 'object')
+           AND NOT EXISTS (SELECT 1 FROM met WHERE met.repository = p.repository AND met.digest = p.digest)
+         FROM pushes p WHERE p.repository = ?1 AND p.tag = ?2 ORDER BY p.sequence DESC LIMIT 1
+         ON CONFLICT DO UPDATE SET newest = excluded.newest, waits = excluded.waits",
     )?;
-    point.execute(params![repository, tag, newest]).map(drop)
+    if point.execute(params![repository, tag])? > 0 {
+        return Ok(());
+    }
+    let mut delete = connection.prepare_cached("DELETE FROM tags WHERE repository = ?1 AND name = ?2")?;
+    delete.execute(params![repository, tag]).map(drop)
+}
+
+/// Notes anew which tags wait because of this digest.
+pub(super) fn settle(connection: &Connection, repository: RepositoryId, digest: &Digest) -> rusqlite::Result<()> {
+    for tag in naming(connection, repository, digest)? {
+        point(connection, repository, tag.as_str())?;
+    }
+    Ok(())
 }
 
 /// Takes a digest out of every tag's history.
@@ -126,28 +137,52 @@ pub(super) fn list(
     rows.collect()
 }
 
-/// Newest pushes that are objects, in the order in which their repositories were made.
-pub(super) fn newest_pushes(
+/// Repositories with pushes that wait, in the order in which they were made.
+pub(super) fn repositories_waiting(
     connection: &Connection,
-    after: Option<(&RepositoryName, &Tag)>,
+    after: Option<&RepositoryName>,
     limit: usize,
-) -> rusqlite::Result<Vec<(RepositoryName, Tag, Push)>> {
-    let (repository, tag) = match after {
-        None => (0, ""),
-        Some((repository, tag)) => match repositories::find(connection, repository)? {
-            None => return Ok(Vec::new()),
-            Some(id) => (id, tag.as_str()),
-        },
+) -> rusqlite::Result<Vec<RepositoryName>> {
+    let mut last = match after {
+        None => 0,
+        Some(name) => repositories::find(connection, name)?.unwrap_or_default(),
     };
-    let mut statement = connection.prepare_cached(
-        "SELECT r.name, t.name, p.digest, p.who, p.at FROM tags t
-         JOIN pushes p ON p.repository = t.repository AND p.tag = t.name AND p.sequence = t.newest
-         JOIN manifests m ON m.repository = p.repository AND m.digest = p.digest AND m.kind = 'object'
-         JOIN repositories r ON r.id = t.repository
-         WHERE (t.repository, t.name) > (?1, ?2) ORDER BY t.repository, t.name LIMIT ?3",
+    // From one repository to the next, past all that wait in it.
+    let mut next = connection.prepare_cached(
+        "SELECT repository FROM tags WHERE waits = 1 AND repository > ?1 ORDER BY repository LIMIT 1",
     )?;
-    let rows = statement.query_map(params![repository, tag, values::limit(limit)], |row| {
-        Ok((row.get(0)?, row.get(1)?, push(row, 2)?))
-    })?;
+    let mut found = Vec::new();
+    while found.len() < limit {
+        let Some(repository) = next.query_row([last], |row| row.get(0)).optional()? else { break };
+        found.push(repositories::name(connection, repository)?);
+        last = repository;
+    }
+    Ok(found)
+}
+
+/// Pushes of a repository that wait, oldest first.
+pub(super) fn waiting(
+    connection: &Connection,
+    repository: RepositoryId,
+    after: Option<(u64, &Tag)>,
+    limit: usize,
+) -> rusqlite::Result<Vec<WaitingPush>> {
+    let (sequence, tag) = after.map_or((0, ""), |(sequence, tag)| (sequence, tag.as_str()));
+    let mut statement = connection.prepare_cached(
+        "SELECT t.newest, t.name, p.digest, p.who, p.at FROM tags t
+         JOIN pushes p ON p.repository = t.repository AND p.tag = t.name AND p.sequence = t.newest
+         WHERE t.repository = ?1 AND t.waits = 1 AND (t.newest, t.name) > (?2, ?3)
+         ORDER BY t.newest, t.name LIMIT ?4",
+    )?;
+    let rows = statement
+        .query_map(params![repository, values::integer(sequence), tag, values::limit(limit)], |row| {
+            Ok(WaitingPush { sequence: row.get::<_, Count>(0)?.0, tag: row.get(1)?, push: push(row, 2)? })
+        })?;
     rows.collect()
+}
+
+/// How many pushes of a repository wait.
+pub(super) fn count_waiting(connection: &Connection, repository: RepositoryId) -> rusqlite::Result<u64> {
+    let mut statement = connection.prepare_cached("SELECT count(*) FROM tags WHERE repository = ?1 AND waits = 1")?;
+    Ok(statement.query_row([repository], |row| row.get::<_, Count>(0))?.0)
 }

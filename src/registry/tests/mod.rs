@@ -9,6 +9,7 @@ mod import;
 mod notation;
 mod rebuild;
 mod recovery;
+mod revisions;
 mod signing;
 mod sparse;
 mod tags;
@@ -111,24 +112,41 @@ fn files(keys: &Keys, signers: &[&str], policy: &str, requirements: &str) -> Fil
     files
 }
 
+fn parts(
+    store: &Arc<store::Failing<Filesystem>>,
+    metadata: &Arc<Failing<Sqlite>>,
+    clock: &Arc<ManualClock>,
+    limits: Limits,
+) -> Parts {
+    Parts {
+        store: Arc::<store::Failing<Filesystem>>::clone(store),
+        metadata: Arc::<Failing<Sqlite>>::clone(metadata),
+        verifier: Arc::new(SignatureVerifier),
+        clock: Arc::<ManualClock>::clone(clock),
+        limits,
+        tag_history: 20,
+        sparse_images: false,
+        data_types: vec!["application/spdx+json".to_owned()],
+    }
+}
+
 impl House {
     pub(super) async fn new() -> Self {
         Self::with(POLICY, REQUIREMENTS, Limits::default()).await
     }
 
     pub(super) async fn with(policy: &str, requirements: &str, limits: Limits) -> Self {
-        Self::open(policy, requirements, limits, false).await
+        Self::fresh(policy, requirements, limits, false).await
     }
 
     /// One that takes images without their layers.
     pub(super) async fn sparse() -> Self {
-        Self::open(POLICY, REQUIREMENTS, Limits::default(), true).await
+        Self::fresh(POLICY, REQUIREMENTS, Limits::default(), true).await
     }
 
-    async fn open(policy: &str, requirements: &str, limits: Limits, sparse_images: bool) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+    async fn fresh(policy: &str, requirements: &str, limits: Limits, sparse_images: bool) -> Self {
         let keys = Keys { release: key(), second: key(), stranger: key() };
-        Self::open(tempfile::tempdir().unwrap(), keys, policy, requirements, limits).await
+        Self::open(tempfile::tempdir().unwrap(), keys, (policy, requirements), limits, sparse_images).await
     }
 
     /// Another process over the same folder.
@@ -141,28 +159,30 @@ impl House {
             tokio::task::yield_now().await;
         }
         drop((metadata, store));
-        Self::open(folder, keys, POLICY, REQUIREMENTS, Limits::default()).await
+        Self::open(folder, keys, (POLICY, REQUIREMENTS), Limits::default(), false).await
     }
 
-    async fn open(folder: TempDir, keys: Keys, policy: &str, requirements: &str, limits: Limits) -> Self {
+    async fn open(
+        folder: TempDir,
+        keys: Keys,
+        (policy, requirements): (&str, &str),
+        limits: Limits,
+        sparse_images: bool,
+    ) -> Self {
         let revision = load(files(&keys, &["release", "second"], policy, requirements)).await;
         let metadata = Arc::new(Failing::new(Sqlite::open(&folder.path().join("_metadata.sqlite")).unwrap()));
-        let facts: Arc<dyn Metadata> = Arc::<Failing<Sqlite>>::clone(&metadata);
         let clock = Arc::new(ManualClock::at(Timestamp::from_micros(1_780_000_000_000_000)));
         let store = Arc::new(store::Failing::new(Filesystem::open(folder.path()).unwrap()));
-        let bytes: Arc<dyn store::Store> = Arc::<store::Failing<Filesystem>>::clone(&store);
-        let parts = Parts {
-            store: bytes,
-            metadata: facts,
-            verifier: Arc::new(SignatureVerifier),
-            clock: Arc::<ManualClock>::clone(&clock),
-            limits,
-            tag_history: 20,
-            sparse_images,
-            data_types: vec!["application/spdx+json".to_owned()],
-        };
+        let parts = Parts { sparse_images, ..parts(&store, &metadata, &clock, limits) };
         let registry = Registry::open(parts, revision).await.unwrap();
         Self { registry, metadata, store, keys, clock, folder }
+    }
+
+    /// A registry over what this one stored, which starts on a revision.
+    pub(super) async fn start_again(&self, signers: &[&str], policy: &str, requirements: &str) -> Arc<Registry> {
+        let revision = load(files(&self.keys, signers, policy, requirements)).await;
+        let parts = parts(&self.store, &self.metadata, &self.clock, Limits::default());
+        Registry::open(parts, revision).await.unwrap()
     }
 
     /// Puts a revision in force that trusts only `release`, under a requirement that names it alone.

@@ -1,0 +1,117 @@
+//! The plan of every statement, held against the schema: what grows with the store is looked up, never walked.
+//!
+//! The database keeps no statistics, so that plans depend on the schema alone, and an empty one shows those of a full one.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use rusqlite::Connection;
+
+use super::schema;
+
+/// Tables that are walked, each with the reason why that costs the same in every store.
+const WALKED: [(&str, &str); 5] = [
+    ("counters", "has as many rows as there are names in the schema"),
+    ("revision", "has one row"),
+    ("revision_files", "has as many rows as the policy and trust have files"),
+    ("sqlite_master", "has as many rows as the schema has tables and indexes"),
+    ("(subquery-", "what it selects is bounded by its own plan"),
+];
+
+/// Indexes that are walked in their order, each with the reason why that ends early.
+const WALKED_IN_ORDER: [(&str, &str); 3] = [
+    ("pending_sequence", "ends at the first row"),
+    ("judgements_ticket", "ends at the limit"),
+    ("trash_waiting", "holds only what waits to be removed, and ends at the limit"),
+];
+
+/// Beginnings of statements whose rows are sorted before the first is known, each with what bounds the rows.
+const SORTED: [(&str, &str); 4] = [
+    ("SELECT DISTINCT child FROM links WHERE parent = ?1", "what one manifest holds is capped"),
+    ("SELECT digest, sequence FROM pending WHERE repository = ?1", "what changed since the layout was written"),
+    ("SELECT m.media_type, m.digest, length(m.bytes), NULL", "the entries of the index.json that is written"),
+    (
+        "SELECT digest, bytes FROM manifests JOIN ( SELECT id AS ranked",
+        "evidence about one subject is capped by pusher",
+    ),
+];
+
+/// Every statement that a file of this module holds.
+fn statements() -> BTreeSet<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/metadata/sqlite");
+    let mut found = BTreeSet::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "rs") && !path.ends_with("plans.rs") {
+            let text = fs::read_to_string(path).unwrap();
+            let code = text.split("#[cfg(test)]").next().unwrap();
+            // Between quotes is every second piece, for no statement holds an escaped one.
+            found.extend(code.split('"').skip(1).step_by(2).filter_map(statement));
+        }
+    }
+    found
+}
+
+/// The statement that a literal is, or ends: the readers of manifests share their columns.
+fn statement(literal: &str) -> Option<String> {
+    const VERBS: [&str; 4] = ["SELECT", "INSERT", "UPDATE", "DELETE"];
+    let words: Vec<&str> = literal.split_whitespace().collect();
+    match *words.first()? {
+        _ if literal.ends_with("FROM manifests ") => None,
+        verb if VERBS.contains(&verb) => Some(words.join(" ")),
+        "WHERE" | "JOIN" => Some(format!("SELECT digest, bytes FROM manifests {}", words.join(" "))),
+        _ => None,
+    }
+}
+
+fn plan(connection: &Connection, statement: &str) -> Vec<String> {
+    let mut explain = connection.prepare(&format!("EXPLAIN QUERY PLAN {statement}")).unwrap();
+    let nulls = vec![rusqlite::types::Null; explain.parameter_count()];
+    let steps = explain.query_map(rusqlite::params_from_iter(nulls), |row| row.get(3)).unwrap();
+    steps.collect::<Result<_, _>>().unwrap()
+}
+
+fn planned() -> Vec<(String, Vec<String>)> {
+    let mut connection = Connection::open_in_memory().unwrap();
+    schema::migrate(&mut connection).unwrap();
+    statements().into_iter().map(|statement| (statement.clone(), plan(&connection, &statement))).collect()
+}
+
+/// Whether a step walks what it may not.
+fn walks(step: &str) -> bool {
+    let Some(walked) = step.strip_prefix("SCAN ") else { return false };
+    let table = walked.split(' ').next().unwrap_or_default();
+    let is_table = |(name, _): &(&str, &str)| table == *name || (name.ends_with('-') && table.starts_with(name));
+    let in_order = |(index, _): &(&str, &str)| walked.ends_with(&format!("INDEX {index}"));
+    walked != "CONSTANT ROW" && !WALKED.iter().any(is_table) && !WALKED_IN_ORDER.iter().any(in_order)
+}
+
+#[test]
+fn statements_are_found() {
+    assert!(statements().len() > 60, "{}", statements().len());
+}
+
+#[test]
+fn no_statement_walks_a_table_that_grows() {
+    for (statement, plan) in planned() {
+        assert!(!plan.iter().any(|step| walks(step)), "{statement}\n{plan:#?}");
+    }
+}
+
+#[test]
+fn no_statement_sorts_what_grows() {
+    for (statement, plan) in planned() {
+        let sorts = plan.iter().any(|step| step.starts_with("USE TEMP B-TREE"));
+        let bounded = SORTED.iter().any(|(beginning, _)| statement.starts_with(beginning));
+        assert!(!sorts || bounded, "{statement}\n{plan:#?}");
+    }
+}
+
+#[test]
+fn a_walk_is_seen() {
+    let mut connection = Connection::open_in_memory().unwrap();
+    schema::migrate(&mut connection).unwrap();
+    let plan = plan(&connection, "SELECT digest FROM manifests WHERE media_type = ?1");
+    assert!(plan.iter().any(|step| walks(step)), "{plan:?}");
+}
