@@ -3,11 +3,12 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use uuid::Uuid;
 
 use super::{
-    Blob, BlobDeleted, CommitBlob, Committed, DirtyView, Holder, Metadata, Push, Put, PutManifest, Reserved,
-    StoredManifest, StoredRevision, Swept, Totals, Unavailable, Upload,
+    Blob, BlobDeleted, CommitBlob, Committed, Content, DirtyView, Garbage, Holder, Metadata, PlacedManifest, Push, Put,
+    PutManifest, Quarantined, Reserved, ScrubPass, StoredManifest, StoredRevision, Swept, Totals, Unavailable, Upload,
 };
 use crate::clock::Timestamp;
 use crate::gate::{RequirementName, Who};
@@ -90,6 +91,20 @@ checked! {
     forget_trash(keys: &[String]) -> ();
     dirty_view() -> Option<DirtyView>;
     clean_view(repository: &RepositoryName, sequence: u64) -> ();
+    contents(after: Option<&Digest>, limit: usize) -> Vec<Content>;
+    placed_manifests(after: u64, limit: usize) -> Vec<PlacedManifest>;
+    quarantine_content(digest: &Digest, key: &str, why: &str, at: Timestamp) -> Option<Vec<RepositoryName>>;
+    conceal_content(digest: &Digest) -> ();
+    replace_content(digest: &Digest, key: &str) -> bool;
+    quarantine_manifest(repository: &RepositoryName, digest: &Digest, why: &str, at: Timestamp) -> bool;
+    replace_manifest(repository: &RepositoryName, digest: &Digest, bytes: Bytes) -> bool;
+    manifest_copies(repository: &RepositoryName, digest: &Digest, limit: usize) -> Vec<Bytes>;
+    quarantined(limit: usize) -> Vec<Quarantined>;
+    quarantined_count() -> u64;
+    trash_unnamed(keys: &[String]) -> u64;
+    scrub_pass() -> Option<ScrubPass>;
+    note_scrub_pass(pass: ScrubPass) -> ();
+    garbage(at: Timestamp, uploads_before: Timestamp, limit: usize) -> Garbage;
     accept_revision(revision: StoredRevision) -> ();
     accepted_revision() -> Option<StoredRevision>;
     totals() -> Totals;

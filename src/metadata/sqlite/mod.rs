@@ -5,16 +5,19 @@
 
 mod blobs;
 mod counters;
+mod garbage;
 mod judgements;
 mod links;
 mod manifests;
 mod operations;
 mod push;
+mod quarantine;
 mod readers;
 mod removal;
 mod repositories;
 mod revisions;
 mod schema;
+mod scrub;
 mod sweep;
 mod tags;
 mod uploads;

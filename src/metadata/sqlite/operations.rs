@@ -1,17 +1,18 @@
 //! The contract, operation by operation: what is read inline, and what is one piece of work for the writer.
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use uuid::Uuid;
 
 use super::{
-    Sqlite, blobs, counters, judgements, links, manifests, push, removal, repositories, revisions, sweep, tags,
-    uploads, view,
+    Sqlite, blobs, counters, garbage, judgements, links, manifests, push, quarantine, removal, repositories, revisions,
+    scrub, sweep, tags, uploads, view,
 };
 use crate::clock::Timestamp;
 use crate::gate::{RequirementName, Who};
 use crate::metadata::{
-    Blob, BlobDeleted, CommitBlob, Committed, DirtyView, Holder, Metadata, Push, Put, PutManifest, Reserved,
-    StoredManifest, StoredRevision, Swept, Totals, Unavailable, Upload,
+    Blob, BlobDeleted, CommitBlob, Committed, Content, DirtyView, Garbage, Holder, Metadata, PlacedManifest, Push, Put,
+    PutManifest, Quarantined, Reserved, ScrubPass, StoredManifest, StoredRevision, Swept, Totals, Unavailable, Upload,
 };
 use crate::oci::{Digest, RepositoryName, Tag};
 
@@ -34,7 +35,7 @@ impl Metadata for Sqlite {
     }
 
     async fn reserve(&self, digest: Digest) -> Result<Reserved, Unavailable> {
-        let live = self.read(|c| blobs::live_key(c, &digest))?;
+        let live = self.read(|c| blobs::sound_key(c, &digest))?;
         Ok(live.map_or_else(|| Reserved::Fresh(self.next_generation()), Reserved::Live))
     }
 
@@ -255,6 +256,90 @@ impl Metadata for Sqlite {
     async fn clean_view(&self, repository: &RepositoryName, sequence: u64) -> Result<(), Unavailable> {
         let repository = repository.clone();
         self.note(move |c| view::clean(c, &repository, sequence)).await
+    }
+
+    async fn contents(&self, after: Option<&Digest>, limit: usize) -> Result<Vec<Content>, Unavailable> {
+        self.read(|c| scrub::contents(c, after, limit))
+    }
+
+    async fn placed_manifests(&self, after: u64, limit: usize) -> Result<Vec<PlacedManifest>, Unavailable> {
+        self.read(|c| scrub::manifests(c, after, limit))
+    }
+
+    async fn quarantine_content(
+        &self,
+        digest: &Digest,
+        key: &str,
+        why: &str,
+        at: Timestamp,
+    ) -> Result<Option<Vec<RepositoryName>>, Unavailable> {
+        let (digest, key, why) = (*digest, key.to_owned(), why.to_owned());
+        self.write(move |c| quarantine::content(c, &digest, &key, &why, at)).await
+    }
+
+    async fn conceal_content(&self, digest: &Digest) -> Result<(), Unavailable> {
+        let digest = *digest;
+        self.write(move |c| quarantine::conceal(c, &digest)).await
+    }
+
+    async fn replace_content(&self, digest: &Digest, key: &str) -> Result<bool, Unavailable> {
+        let (digest, key) = (*digest, key.to_owned());
+        self.write(move |c| quarantine::replace_if_held(c, &digest, &key)).await
+    }
+
+    async fn quarantine_manifest(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        why: &str,
+        at: Timestamp,
+    ) -> Result<bool, Unavailable> {
+        let (repository, digest, why) = (repository.clone(), *digest, why.to_owned());
+        self.write(move |c| quarantine::manifest(c, &repository, &digest, &why, at)).await
+    }
+
+    async fn replace_manifest(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        bytes: Bytes,
+    ) -> Result<bool, Unavailable> {
+        let (repository, digest) = (repository.clone(), *digest);
+        self.write(move |c| quarantine::replace_manifest(c, &repository, &digest, &bytes)).await
+    }
+
+    async fn manifest_copies(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        limit: usize,
+    ) -> Result<Vec<Bytes>, Unavailable> {
+        self.read(|c| quarantine::manifest_copies(c, repository, digest, limit))
+    }
+
+    async fn quarantined(&self, limit: usize) -> Result<Vec<Quarantined>, Unavailable> {
+        self.read(|c| quarantine::list(c, limit))
+    }
+
+    async fn quarantined_count(&self) -> Result<u64, Unavailable> {
+        self.read(quarantine::count)
+    }
+
+    async fn trash_unnamed(&self, keys: &[String]) -> Result<u64, Unavailable> {
+        let keys = keys.to_vec();
+        self.write(move |c| scrub::trash_unnamed(c, &keys)).await
+    }
+
+    async fn scrub_pass(&self) -> Result<Option<ScrubPass>, Unavailable> {
+        self.read(scrub::pass)
+    }
+
+    async fn note_scrub_pass(&self, pass: ScrubPass) -> Result<(), Unavailable> {
+        self.note(move |c| scrub::note(c, &pass)).await
+    }
+
+    async fn garbage(&self, at: Timestamp, uploads_before: Timestamp, limit: usize) -> Result<Garbage, Unavailable> {
+        self.readers.snapshot(|c| garbage::list(c, at, uploads_before, limit))
     }
 
     async fn accept_revision(&self, revision: StoredRevision) -> Result<(), Unavailable> {

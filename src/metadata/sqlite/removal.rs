@@ -5,7 +5,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::repositories::{self, RepositoryId};
-use super::{counters, judgements, links, tags, view};
+use super::{counters, judgements, links, quarantine, tags, view};
 use crate::clock::Timestamp;
 use crate::oci::{Digest, RepositoryName};
 
@@ -38,6 +38,7 @@ pub(super) fn remove(
 
     tags::forget(connection, repository, digest)?;
     judgements::forget(connection, repository, digest)?;
+    quarantine::forget(connection, repository, digest)?;
     let held = links::remove(connection, repository, row, at.plus(GRACE))?;
     connection.prepare_cached("DELETE FROM manifests WHERE id = ?1")?.execute([row])?;
 

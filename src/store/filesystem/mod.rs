@@ -3,17 +3,23 @@
 //! ```text
 //! _hallmark.lock                       held by the one process that owns the tree
 //! _cas/sha256/ab/<hex>.<generation>    objects; one inode, however many repositories link it
+//! _quarantine/<hex>.<generation>       objects that were found not to be what their names say
+//! _reserve                             room that is given back when there is no other
 //! _uploads/<uuid>                      on the same file system, so that sealing is a rename
 //! <repository>/oci-layout, index.json, blobs/<algorithm>/<hex>
 //! ```
 
 mod buffer;
+mod census;
+mod cold;
 mod durable;
 mod index;
 mod layout;
 mod lock;
 mod object;
 mod path;
+mod reserve;
+mod salvage;
 mod shard;
 mod upload;
 
@@ -37,7 +43,7 @@ use self::object::Objects;
 use self::path::Root;
 use self::shard::Shards;
 use self::upload::Uploads;
-use super::{LayoutChange, LayoutEntry, LayoutView, Object, ObjectKey, Store, StoreError};
+use super::{LayoutChange, LayoutEntry, LayoutView, Object, ObjectKey, Store, StoreError, StoredObject};
 use crate::oci::{Digest, Hasher, RepositoryName};
 
 /// A [`Store`] in a folder of a local file system, which shows each repository as an OCI image layout.
@@ -120,6 +126,31 @@ impl Store for Filesystem {
         .await
     }
 
+    async fn open_cold(&self, key: &ObjectKey) -> Result<Box<dyn Object>, StoreError> {
+        let (root, key) = (Arc::clone(&self.root), key.clone());
+        blocking(move || cold::open(&root, &key)).await
+    }
+
+    async fn quarantine(&self, key: &ObjectKey) -> Result<(), StoreError> {
+        let (objects, key) = (Arc::clone(&self.objects), key.clone());
+        blocking(move || objects.quarantine(&key)).await
+    }
+
+    async fn objects(&self, after: Option<&ObjectKey>) -> Result<Vec<StoredObject>, StoreError> {
+        let (root, after) = (Arc::clone(&self.root), after.cloned());
+        blocking(move || census::group(&root, after.as_ref())).await
+    }
+
+    async fn keep_reserve(&self, bytes: u64) -> Result<bool, StoreError> {
+        let root = Arc::clone(&self.root);
+        blocking(move || Ok(reserve::keep(&root, bytes)?)).await
+    }
+
+    async fn release_reserve(&self) -> Result<bool, StoreError> {
+        let root = Arc::clone(&self.root);
+        blocking(move || Ok(reserve::release(&root)?)).await
+    }
+
     fn layout(&self) -> Option<&dyn LayoutView> {
         Some(self)
     }
@@ -135,6 +166,29 @@ impl LayoutView for Filesystem {
     ) -> Result<(), StoreError> {
         let (layout, repository) = (Arc::clone(&self.layout), repository.clone());
         blocking(move || layout.apply(&repository, &changes, &entries)).await
+    }
+
+    async fn salvage(
+        &self,
+        digest: &Digest,
+        size: u64,
+        rotten: &ObjectKey,
+        generation: u64,
+        repositories: Vec<RepositoryName>,
+    ) -> Result<Option<ObjectKey>, StoreError> {
+        let wanted = salvage::Wanted { digest: *digest, size, rotten: rotten.clone(), generation };
+        let (root, uploads) = (Arc::clone(&self.root), Arc::clone(&self.uploads));
+        blocking(move || salvage::object(&root, uploads.shards(), &wanted, &repositories)).await
+    }
+
+    async fn manifest_copy(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        limit: u64,
+    ) -> Result<Option<Bytes>, StoreError> {
+        let (root, repository, digest) = (Arc::clone(&self.root), repository.clone(), *digest);
+        blocking(move || salvage::manifest(&root, &repository, &digest, limit)).await
     }
 }
 
