@@ -16,7 +16,8 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::http::{AccessLog, Condition, Format, Http, Ids, Metrics};
 use crate::metadata::{Metadata, Sqlite};
-use crate::registry::{Notice, Parts, Registry};
+use crate::oci::RepositoryName;
+use crate::registry::{News, Notice, Parts, Registry};
 use crate::store::{Filesystem, Store};
 use crate::telemetry::Telemetry;
 use crate::verify::SignatureVerifier;
@@ -187,8 +188,25 @@ async fn tend(registry: Arc<Registry>, mut stopped: watch::Receiver<bool>, telem
                 ("reason", &"a push has been waiting for evidence for too long"),
             ],
         ),
+        Notice::News(news) => tell(&telemetry, news),
     };
     registry.tend(stop, report).await;
+}
+
+fn tell(telemetry: &Telemetry, news: &News) {
+    let named = |repository: &Option<RepositoryName>| repository.as_ref().map(ToString::to_string).unwrap_or_default();
+    match news {
+        News::Quarantined { digest, repository, why } => {
+            telemetry.event("quarantine", &[("digest", digest), ("repository", &named(repository)), ("reason", why)])
+        }
+        News::Repaired { digest, repository, from } => {
+            telemetry.event("repair", &[("digest", digest), ("repository", &named(repository)), ("from", from)]);
+        }
+        News::Reserve { held: true } => telemetry.event("reserve", &[("held", &true)]),
+        News::Reserve { held: false } => {
+            telemetry.event("reserve", &[("held", &false), ("reason", &"no space was left for what must not fail")])
+        }
+    }
 }
 
 #[expect(clippy::print_stdout, reason = "the one line that scripts wait for")]

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use crate::mistake::Mistake;
 
+use limits::ScrubKeys;
 pub use limits::{LimitKeys, Limits};
 use written::Written;
 
@@ -67,6 +68,12 @@ pub struct Flags {
     /// How many pushes a tag keeps (20)
     #[arg(long)]
     pub tag_history: Option<std::num::NonZeroUsize>,
+    /// Bytes that the scrub hashes again each second; 0 turns it off (8388608)
+    #[arg(long, value_name = "N")]
+    pub scrub_bytes_per_second: Option<u64>,
+    /// How long the scrub rests between two passes, in seconds (86400)
+    #[arg(long, value_name = "N")]
+    pub scrub_rest_seconds: Option<std::num::NonZeroU64>,
     /// The bounds.
     #[command(flatten)]
     pub limits: LimitKeys,
@@ -171,6 +178,10 @@ impl Config {
             );
         }
         let data_types = [&flags.data_types, &written.data_types].into_iter().find(|types| !types.is_empty());
+        let scrub = ScrubKeys {
+            bytes_per_second: flags.scrub_bytes_per_second.or(written.scrub.bytes_per_second),
+            rest_seconds: flags.scrub_rest_seconds.or(written.scrub.rest_seconds),
+        };
         let config = Self {
             file: file.map(Path::to_owned),
             listen,
@@ -184,7 +195,7 @@ impl Config {
             danger_plain_http,
             data_types: data_types.cloned().unwrap_or_else(|| DATA_TYPES.map(str::to_owned).to_vec()),
             tag_history: flags.tag_history.or(written.tag_history).map_or(20, std::num::NonZeroUsize::get),
-            limits: flags.limits.clone().or(written.limits.clone()).checked(),
+            limits: scrub.apply(flags.limits.clone().or(written.limits.clone()).checked()),
         };
         if mistakes.is_empty() { Ok(config) } else { Err(mistakes) }
     }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use super::LimitKeys;
+use super::limits::{LimitKeys, ScrubKeys};
 use crate::mistake::Mistake;
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -24,6 +24,7 @@ pub(super) struct Written {
     pub(super) data_types: Vec<String>,
     pub(super) tag_history: Option<NonZeroUsize>,
     pub(super) limits: LimitKeys,
+    pub(super) scrub: ScrubKeys,
 }
 
 #[derive(Clone, Debug, Deserialize)]

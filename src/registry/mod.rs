@@ -17,9 +17,11 @@ mod epoch;
 mod error;
 mod explain;
 mod garbage;
+mod housekeeping;
 mod judge;
 mod list;
 mod mount;
+mod operate;
 mod pull;
 mod push;
 mod resolve;
@@ -53,6 +55,9 @@ pub use admitted::{Admitted, BlobContent, Lenience, ManifestContent, Page};
 pub use allowed::{Administrator, Allowed, Insight};
 pub use counters::{Counters, Waits};
 pub use error::{Error, Withheld};
+pub use housekeeping::{
+    CollectedBlob, Collection, Evidence, Housekeeping, News, QuarantinedObject, ScrubPassReport, ScrubStatus, Session,
+};
 pub use judge::Overdue;
 pub use push::{ManifestPut, ManifestStored};
 pub use revision::Revision;
@@ -101,6 +106,7 @@ pub struct Registry {
     waiting: judge::Waiting,
     counters: Counters,
     changed: Arc<Notify>,
+    housekeeping: Housekeeping,
 }
 
 /// Verdicts that are remembered.
@@ -126,7 +132,20 @@ impl Registry {
     /// A registry over `parts` that enforces `revision`, which is kept as the last good one.
     pub async fn open(parts: Parts, revision: Revision) -> Result<Arc<Self>, Error> {
         let now = parts.clock.now();
-        parts.metadata.accept_revision(StoredRevision { files: revision.files().clone(), at: now }).await?;
+        let (epochs, changed) = (Arc::new(epoch::Epochs::new()), Arc::new(Notify::new()));
+        let housekeeping = Housekeeping::beside(
+            Arc::clone(&parts.store),
+            Arc::clone(&parts.metadata),
+            Arc::clone(&parts.clock),
+            parts.limits.clone(),
+            (Arc::clone(&epochs), Arc::clone(&changed)),
+        );
+        let files = revision.files().clone();
+        let keep = || async {
+            let revision = StoredRevision { files: files.clone(), at: now };
+            Ok(parts.metadata.accept_revision(revision).await?)
+        };
+        housekeeping.with_reserve(keep).await?;
         let registry = Arc::new(Self {
             store: parts.store,
             metadata: parts.metadata,
@@ -137,7 +156,7 @@ impl Registry {
             data_types: parts.data_types,
             current: ArcSwap::from_pointee(Current::first(revision)),
             swapping: Mutex::new(()),
-            epochs: Arc::new(epoch::Epochs::new()),
+            epochs,
             verdicts: Cache::new(VERDICTS),
             findings: Cache::new(FINDINGS),
             manifests: Cache::with_weighter(MANIFESTS, MANIFEST_BYTES, ManifestWeight),
@@ -145,7 +164,8 @@ impl Registry {
             busy: upload::Busy::default(),
             waiting: judge::Waiting::default(),
             counters: Counters::default(),
-            changed: Arc::new(Notify::new()),
+            changed,
+            housekeeping,
         });
         registry.discard_unknown_uploads().await?;
         Ok(registry)
@@ -170,7 +190,11 @@ impl Registry {
             drop(self.judge_tags(&next).await);
         }
         let files = next.revision.files().clone();
-        self.metadata.accept_revision(StoredRevision { files, at: self.clock.now() }).await?;
+        let keep = || async {
+            let revision = StoredRevision { files: files.clone(), at: self.clock.now() };
+            Ok(self.metadata.accept_revision(revision).await?)
+        };
+        self.housekeeping.with_reserve(keep).await?;
         self.current.store(next);
         Ok(())
     }

@@ -48,6 +48,17 @@ pub enum StoreError {
     Io(#[source] std::io::Error),
 }
 
+impl StoreError {
+    /// Whether it is these bytes that the medium can't give back, rather than the machine that can't ask it now.
+    pub fn is_of_the_medium(&self) -> bool {
+        let Self::Io(error) = self else { return false };
+        // EIO, ENODATA, EUCLEAN, EBADMSG: what Linux's file systems say of blocks that are bad or do not check.
+        let bad = [5, 61, 117, 74];
+        error.kind() == std::io::ErrorKind::UnexpectedEof
+            || error.raw_os_error().is_some_and(|number| bad.contains(&number))
+    }
+}
+
 /// Immutable bytes, written as uploads and read as objects.
 ///
 /// - **Durability.** When [`Store::seal`] returns, the bytes and their name survive a power cut.
