@@ -24,6 +24,7 @@ mod mount;
 mod operate;
 mod pull;
 mod push;
+mod recovery;
 mod resolve;
 mod revision;
 mod tend;
@@ -103,6 +104,7 @@ pub struct Registry {
     manifests: Cache<Question<Reference>, Arc<Answer<Admitted<ManifestContent>>>, ManifestWeight>,
     blobs: Cache<Question<Digest>, Arc<Answer<BlobTicket>>>,
     busy: upload::Busy,
+    adrift: recovery::Adrift,
     waiting: judge::Waiting,
     counters: Counters,
     changed: Arc<Notify>,
@@ -162,12 +164,13 @@ impl Registry {
             manifests: Cache::with_weighter(MANIFESTS, MANIFEST_BYTES, ManifestWeight),
             blobs: Cache::new(BLOBS),
             busy: upload::Busy::default(),
+            adrift: recovery::Adrift::default(),
             waiting: judge::Waiting::default(),
             counters: Counters::default(),
             changed,
             housekeeping,
         });
-        registry.discard_unknown_uploads().await?;
+        registry.recover().await?;
         Ok(registry)
     }
 

@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::repositories::{self, RepositoryId};
 use super::values::{self, Count};
-use super::{links, quarantine, uploads, view};
+use super::{intents, links, quarantine, uploads, view};
 use crate::clock::Timestamp;
 use crate::gate::Who;
 use crate::metadata::{Blob, BlobDeleted, CommitBlob, Committed};
@@ -64,6 +64,8 @@ enum Given {
     Fresh,
     /// It is the live key of the content.
     Live,
+    /// It takes the place of the live key, whose bytes are lost.
+    Instead(String),
     /// Another key is.
     Surplus,
     /// The live content is quarantined: the key takes its place.
@@ -74,8 +76,14 @@ enum Given {
 
 fn given(connection: &Connection, blob: &CommitBlob) -> rusqlite::Result<Given> {
     let live = live_key(connection, &blob.digest)?;
-    if live.is_some() && !quarantine::is_content(connection, &blob.digest)? {
-        return Ok(if live.as_ref() == Some(&blob.key) { Given::Live } else { Given::Surplus });
+    if let Some(live) = &live
+        && !quarantine::is_content(connection, &blob.digest)?
+    {
+        return Ok(match &blob.lost {
+            _ if *live == blob.key => Given::Live,
+            Some(lost) if lost == live => Given::Instead(live.clone()),
+            _ => Given::Surplus,
+        });
     }
     let trashed = connection.prepare_cached("SELECT 1 FROM trash WHERE key = ?1")?.exists([&blob.key])?;
     Ok(match live {
@@ -94,9 +102,14 @@ pub(super) fn commit(connection: &Connection, blob: &CommitBlob) -> rusqlite::Re
     if is_capped(connection, blob)? {
         return Ok(Committed::Capped);
     }
-    match given {
-        Given::Fresh => insert_content(connection, &blob.digest, &blob.key, blob.size)?,
+    match &given {
+        Given::Fresh => name(connection, &blob.digest, &blob.key, blob.size)?,
         Given::Healing => quarantine::replace(connection, &blob.digest, &blob.key, blob.size)?,
+        Given::Instead(lost) => {
+            unname(connection, &blob.digest, lost)?;
+            name(connection, &blob.digest, &blob.key, blob.size)?;
+            view::mark_everywhere(connection, &blob.digest)?;
+        }
         // The caller removes the bytes; should it die before, the sweep does.
         Given::Surplus => trash(connection, &blob.key)?,
         Given::Live | Given::Gone => {}
@@ -106,15 +119,24 @@ pub(super) fn commit(connection: &Connection, blob: &CommitBlob) -> rusqlite::Re
     connection
         .prepare_cached("INSERT OR IGNORE INTO uploaders (repository, digest, who) VALUES (?1, ?2, ?3)")?
         .execute(params![repository, blob.digest, blob.who])?;
+    intents::forget(connection, &blob.key)?;
     if let Some(upload) = blob.upload {
         uploads::end(connection, upload)?;
     }
     Ok(if matches!(given, Given::Surplus) { Committed::Surplus } else { Committed::Stored })
 }
 
-pub(super) fn insert_content(connection: &Connection, digest: &Digest, key: &str, size: u64) -> rusqlite::Result<()> {
+/// Makes a key the live one of a content.
+pub(super) fn name(connection: &Connection, digest: &Digest, key: &str, size: u64) -> rusqlite::Result<()> {
     let mut statement = connection.prepare_cached("INSERT INTO contents (digest, key, size) VALUES (?1, ?2, ?3)")?;
     statement.execute(params![digest, key, values::integer(size)]).map(drop)
+}
+
+/// Takes the live key of a content to the trash.
+fn unname(connection: &Connection, digest: &Digest, key: &str) -> rusqlite::Result<()> {
+    connection.prepare_cached("DELETE FROM contents WHERE digest = ?1")?.execute([digest])?;
+    quarantine::forget_content(connection, digest)?;
+    trash(connection, key)
 }
 
 /// Whether one more blob that nothing holds is too many for this person here.
@@ -202,12 +224,10 @@ pub(super) fn remove(connection: &Connection, repository: RepositoryId, digest: 
     if connection.prepare_cached("SELECT 1 FROM blobs WHERE digest = ?1")?.exists([digest])? {
         return Ok(());
     }
-    if let Some(key) = live_key(connection, digest)? {
-        connection.prepare_cached("DELETE FROM contents WHERE digest = ?1")?.execute([digest])?;
-        quarantine::forget_content(connection, digest)?;
-        trash(connection, &key)?;
+    match live_key(connection, digest)? {
+        Some(key) => unname(connection, digest, &key),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 pub(super) fn trash(connection: &Connection, key: &str) -> rusqlite::Result<()> {

@@ -6,6 +6,7 @@
 mod blobs;
 mod counters;
 mod garbage;
+mod intents;
 mod judgements;
 mod links;
 mod manifests;
@@ -42,6 +43,10 @@ const BUSY: Duration = Duration::from_secs(5);
 /// Generations that one opening of the file has for itself, so that none needs a transaction.
 const GENERATIONS: u64 = 1 << 32;
 
+/// How long blobs stay, unless it is said, after the last manifest that held them went: a push under way may count on
+/// them.
+const GRACE: Duration = Duration::from_hours(1);
+
 /// Metadata in one `SQLite` file. It belongs to one process: the store's lock sees to that.
 #[derive(Debug)]
 pub struct Sqlite {
@@ -49,6 +54,7 @@ pub struct Sqlite {
     writer: Writer,
     /// The next generation that no content was ever stored under.
     generation: AtomicU64,
+    grace: Duration,
 }
 
 impl Sqlite {
@@ -67,7 +73,14 @@ impl Sqlite {
             readers: Readers::new(path),
             writer: Writer::start(connection)?,
             generation: AtomicU64::new(epoch.saturating_mul(GENERATIONS)),
+            grace: GRACE,
         })
+    }
+
+    /// The same, with another time that blobs stay after the last manifest that held them went.
+    #[must_use]
+    pub fn with_grace(self, grace: Duration) -> Self {
+        Self { grace, ..self }
     }
 
     fn read<T>(&self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, Unavailable> {

@@ -56,22 +56,12 @@ pub(super) fn content(
     repositories::with_blob(connection, digest, usize::MAX).map(Some)
 }
 
-/// Notes in every repository that has the content that its layout is behind.
-pub(super) fn conceal(connection: &Connection, digest: &Digest) -> rusqlite::Result<()> {
-    let mut statement = connection.prepare_cached("SELECT repository FROM blobs WHERE digest = ?1")?;
-    let holding = statement.query_map([digest], |row| row.get(0))?.collect::<rusqlite::Result<Vec<RepositoryId>>>()?;
-    for repository in holding {
-        view::mark(connection, repository, digest)?;
-    }
-    Ok(())
-}
-
 /// Puts sound bytes in the place of a content that is quarantined.
 pub(super) fn replace(connection: &Connection, digest: &Digest, key: &str, size: u64) -> rusqlite::Result<()> {
     connection.prepare_cached("DELETE FROM contents WHERE digest = ?1")?.execute([digest])?;
-    blobs::insert_content(connection, digest, key, size)?;
+    blobs::name(connection, digest, key, size)?;
     forget_content(connection, digest)?;
-    conceal(connection, digest)
+    view::mark_everywhere(connection, digest)
 }
 
 pub(super) fn replace_if_held(connection: &Connection, digest: &Digest, key: &str) -> rusqlite::Result<bool> {

@@ -3,6 +3,7 @@
 mod concurrency;
 mod explain;
 mod faults;
+mod recovery;
 mod signing;
 mod tags;
 mod uploads;

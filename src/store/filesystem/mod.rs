@@ -94,9 +94,22 @@ impl Store for Filesystem {
     }
 
     async fn seal(&self, upload: Uuid, size: u64, digest: &Digest, generation: u64) -> Result<ObjectKey, StoreError> {
-        let key = path::object_key(digest, generation);
+        let key = self.key(upload, digest, generation);
         self.uploads.seal(upload, size, self.root.cas().join(&key.0)).await?;
         Ok(key)
+    }
+
+    fn key(&self, _upload: Uuid, digest: &Digest, generation: u64) -> ObjectKey {
+        path::object_key(digest, generation)
+    }
+
+    async fn size(&self, key: &ObjectKey) -> Result<u64, StoreError> {
+        self.objects.size(key)
+    }
+
+    async fn unseal(&self, key: &ObjectKey, upload: Uuid) -> Result<(), StoreError> {
+        let path = self.root.object(key).ok_or_else(|| absent(key))?;
+        self.uploads.unseal(path, upload).await
     }
 
     async fn discard(&self, upload: Uuid) -> Result<(), StoreError> {
