@@ -9,6 +9,10 @@ use super::{Error, Registry};
 impl Registry {
     /// Brings every layout up to date. Each repository is done once; what changes meanwhile waits for the next call.
     pub async fn flush_views(&self) -> Result<(), Error> {
+        self.housekeeping.with_reserve(|| self.write_views()).await
+    }
+
+    async fn write_views(&self) -> Result<(), Error> {
         let Some(layout) = self.store.layout() else { return Ok(()) };
         let mut last: Option<RepositoryName> = None;
         while let Some(view) = self.metadata.dirty_view().await? {

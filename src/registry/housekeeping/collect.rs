@@ -1,6 +1,9 @@
 //! Collection: rows first, in one transaction; then the bytes that the transaction put in the trash.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use crate::metadata::Garbage;
 use crate::store::{ObjectKey, StoreError};
@@ -11,6 +14,8 @@ use super::report::{CollectedBlob, Collection, Evidence, QuarantinedObject, Scru
 
 /// How much one sweep takes of each kind.
 const BATCH: usize = 512;
+/// How long whoever asks for a collection waits for the rest of it.
+const LONG: Duration = Duration::from_secs(10);
 /// How much of each kind is told.
 const TOLD: usize = 100_000;
 /// How much of what is quarantined is told.
@@ -44,15 +49,17 @@ impl Housekeeping {
         Ok(!(swept.trash.is_empty() && swept.uploads.is_empty() && swept.repositories.is_empty()))
     }
 
-    /// Sweeps until nothing is left, and tells what there was; a dry run only tells.
+    /// Sweeps until nothing is left or it took long, and tells what there was; a dry run only tells.
     pub async fn collect(&self, dry_run: bool) -> Result<Collection, Error> {
         let now = self.clock.now();
         let garbage = self.metadata.garbage(now, now.minus(self.limits.upload_expiry), TOLD).await?;
         let bytes = self.bytes_of(&garbage).await?;
-        if !dry_run {
-            while self.sweep().await? {}
+        let began = Instant::now();
+        let mut more = !dry_run;
+        while more && began.elapsed() < LONG {
+            more = self.sweep().await?;
         }
-        Ok(tell(garbage, bytes, dry_run))
+        Ok(Collection { more, ..tell(garbage, bytes, dry_run) })
     }
 
     async fn bytes_of(&self, garbage: &Garbage) -> Result<u64, Error> {
@@ -102,6 +109,7 @@ fn tell(garbage: Garbage, bytes: u64, dry_run: bool) -> Collection {
     let evidence = garbage.orphans.into_iter();
     Collection {
         dry_run,
+        more: false,
         bytes,
         blobs: blobs.collect(),
         uploads: garbage.uploads.into_iter().map(session).collect(),

@@ -86,8 +86,9 @@ impl Housekeeping {
     /// Puts what is under `key` where nothing serves it. False if it is not the key of the content any more, or there
     /// already.
     pub(in super::super) async fn quarantine(&self, digest: &Digest, key: &str, why: &str) -> Result<bool, Error> {
-        let held = self.metadata.quarantine_content(digest, key, why, self.clock.now()).await;
-        let Some(repositories) = held? else { return Ok(false) };
+        let at = self.clock.now();
+        let note = || async { Ok(self.metadata.quarantine_content(digest, key, why, at).await?) };
+        let Some(repositories) = self.with_reserve(note).await? else { return Ok(false) };
         self.changed(&repositories);
         count(&self.counters.quarantined, 1);
         let repository = repositories.first().cloned();

@@ -61,6 +61,8 @@ pub struct QuarantinedObject {
 pub struct Collection {
     /// Whether nothing was changed.
     pub dry_run: bool,
+    /// Whether there is more to be taken, for this took long: ask again.
+    pub more: bool,
     /// Bytes that are given back: of content that no repository keeps, of sessions, and of the trash.
     pub bytes: u64,
     /// Blobs that no manifest holds and whose lease ended.

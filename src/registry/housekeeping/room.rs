@@ -70,6 +70,23 @@ impl Housekeeping {
         }
     }
 
+    /// Does what writes `bytes`: of evidence, which must not fail for want of room, or of what may be an object.
+    pub(in super::super) async fn where_room<T, F>(
+        &self,
+        evidence: bool,
+        bytes: u64,
+        work: impl Fn() -> F,
+    ) -> Result<T, Error>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
+        if evidence {
+            return self.with_reserve(work).await;
+        }
+        self.expect_room(bytes).await?;
+        work().await
+    }
+
     async fn release_reserve(&self) -> Result<bool, Error> {
         let released = self.store.release_reserve().await?;
         self.room.with(|state| (state.held, state.free) = (false, None));
