@@ -7,6 +7,10 @@ mod answers;
 mod bad_input;
 #[path = "wire/explain.rs"]
 mod explain;
+#[path = "wire/full_disk.rs"]
+mod full_disk;
+#[path = "wire/housekeeping.rs"]
+mod housekeeping;
 #[path = "wire/log.rs"]
 mod log;
 #[path = "wire/operate.rs"]

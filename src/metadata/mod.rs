@@ -550,7 +550,7 @@ pub trait Metadata: Send + Sync + 'static {
     async fn quarantined(&self, limit: usize) -> Result<Vec<Quarantined>, Unavailable>;
     /// How much is quarantined now.
     async fn quarantined_count(&self) -> Result<u64, Unavailable>;
-    /// Puts those of `keys` in the trash that neither a content nor the trash names, and counts them. A commit that
+    /// Puts those of `keys` in the trash that no content, no intent and no trash names, and counts them. A commit that
     /// comes with one afterwards is told that it is gone.
     async fn trash_unnamed(&self, keys: &[String]) -> Result<u64, Unavailable>;
     /// The pass of the scrub that is under way, or the last one.

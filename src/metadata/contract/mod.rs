@@ -2,10 +2,13 @@
 
 mod blobs;
 mod durability;
+mod garbage;
 mod generations;
 mod intents;
 mod judgements;
 mod manifests;
+mod quarantine;
+mod scrub;
 mod sweep;
 mod tags;
 mod uploads;

@@ -67,9 +67,9 @@ pub(super) fn replace(connection: &Connection, digest: &Digest, key: &str, size:
 pub(super) fn replace_if_held(connection: &Connection, digest: &Digest, key: &str) -> rusqlite::Result<bool> {
     let mut statement = connection.prepare_cached(
         "SELECT c.size FROM contents c JOIN quarantine q ON q.repository = 0 AND q.digest = c.digest
-         WHERE c.digest = ?1 AND q.key <> ?2",
+         WHERE c.digest = ?1",
     )?;
-    let size = statement.query_row(params![digest, key], |row| row.get::<_, Count>(0)).optional()?;
+    let size = statement.query_row([digest], |row| row.get::<_, Count>(0)).optional()?;
     let Some(Count(size)) = size else { return Ok(false) };
     replace(connection, digest, key, size)?;
     Ok(true)

@@ -44,7 +44,8 @@ pub(super) fn manifests(connection: &Connection, after: u64, limit: usize) -> ru
 
 pub(super) fn trash_unnamed(connection: &Connection, keys: &[String]) -> rusqlite::Result<u64> {
     let mut named = connection.prepare_cached(
-        "SELECT EXISTS (SELECT 1 FROM contents WHERE key = ?1) OR EXISTS (SELECT 1 FROM trash WHERE key = ?1)",
+        "SELECT EXISTS (SELECT 1 FROM contents WHERE key = ?1) OR EXISTS (SELECT 1 FROM trash WHERE key = ?1)
+           OR EXISTS (SELECT 1 FROM intents WHERE key = ?1)",
     )?;
     let mut trashed = 0_u64;
     for key in keys {

@@ -1,9 +1,12 @@
 //! The verbs over the real store, the real metadata and real signatures, at a clock that stands still.
 
+mod collection;
 mod concurrency;
 mod explain;
 mod faults;
 mod recovery;
+mod room;
+mod scrub;
 mod signing;
 mod tags;
 mod uploads;
@@ -111,8 +114,18 @@ impl House {
     }
 
     pub(super) async fn with(policy: &str, requirements: &str, limits: Limits) -> Self {
-        let folder = tempfile::tempdir().unwrap();
         let keys = Keys { release: key(), second: key(), stranger: key() };
+        Self::open(tempfile::tempdir().unwrap(), keys, (policy, requirements), limits).await
+    }
+
+    /// The same folder under other limits, as after a restart.
+    pub(super) async fn again(self, limits: Limits) -> Self {
+        let Self { registry, metadata, store, keys, folder, .. } = self;
+        drop((registry, metadata, store));
+        Self::open(folder, keys, (POLICY, REQUIREMENTS), limits).await
+    }
+
+    async fn open(folder: TempDir, keys: Keys, (policy, requirements): (&str, &str), limits: Limits) -> Self {
         let revision = load(files(&keys, &["release", "second"], policy, requirements)).await;
         let metadata = Arc::new(Failing::new(Sqlite::open(&folder.path().join("_metadata.sqlite")).unwrap()));
         let facts: Arc<dyn Metadata> = Arc::<Failing<Sqlite>>::clone(&metadata);

@@ -23,13 +23,11 @@ pub(super) fn keep(root: &Root, bytes: u64) -> io::Result<bool> {
     if bytes == 0 {
         return Ok(false);
     }
-    match fallocate(&file, FallocateFlags::empty(), 0, bytes) {
-        Ok(()) => Ok(true),
-        Err(Errno::NOSPC | Errno::DQUOT | Errno::OPNOTSUPP) => {
-            durable::remove(&path)?;
-            Ok(false)
-        }
-        Err(error) => Err(error.into()),
+    let Err(error) = fallocate(&file, FallocateFlags::empty(), 0, bytes) else { return Ok(true) };
+    durable::remove(&path)?;
+    match error {
+        Errno::NOSPC | Errno::DQUOT | Errno::FBIG | Errno::OPNOTSUPP => Ok(false),
+        error => Err(error.into()),
     }
 }
 
