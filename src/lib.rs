@@ -6,6 +6,7 @@ pub mod files;
 pub mod gate;
 pub mod mistake;
 pub mod oci;
+pub mod terminal;
 
 pub mod client;
 pub mod config;

@@ -13,6 +13,7 @@ const FLOORS: &[(&str, usize)] = &[
     ("files", 0),
     ("gate", 0),
     ("mistake", 0),
+    ("terminal", 0),
     ("oci", 0),
     ("client", 1),
     ("config", 1),

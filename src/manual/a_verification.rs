@@ -3,7 +3,7 @@
 //! # The line
 //!
 //! ```text
-//! Config::load → files::read → Trust::parse → Requirements::parse → Source → Gather::about → Requirement::explain
+//! Config::load → files::read → Requirements::with_trust → Source → Gather::about → Requirement::explain
 //! ```
 //!
 //! - The policy has no say: who may do what is a question about one registry. Trust and `requirements.toml` alone judge,

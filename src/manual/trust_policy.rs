@@ -28,6 +28,12 @@
 //! | a subject with an attribute twice, or several in one place | sometimes flattened | matched by `*` alone |
 //! | self-signed signers whose signature is SHA-1 | taken into a store | a mistake; a root with one is taken and warned of, and no chain ends in it |
 //! | RSA keys under 2048 bits of issuers | taken | issue nothing |
+//! | purposes of a leaf: any, or OCSP | the first taken | neither |
+//! | basic constraints of an authority that are not critical | taken, against the specification | no chain |
+//! | a critical extension of a certificate that is not read (name constraints among them) | ignored | no chain |
+//! | a header that is critical though it need not be, or one in both buckets of COSE | taken in COSE | counts for nothing |
+//! | a signature that names a plugin | needs the plugin | counts for nothing, marked as critical or not |
+//! | the salt of an RSA signature in JWS | of any length | as long as the hash |
 //! | an extension twice, or a known one that does not parse | the same, or ignored | no certificate |
 //!
 //! Laxer in two: symbolic links below `trust/` are followed while they stay there, as Kubernetes mounts secrets; and an

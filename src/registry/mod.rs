@@ -47,7 +47,7 @@ use crate::clock::Clock;
 use crate::config::Limits;
 use crate::gate::Finding;
 use crate::metadata::{Metadata, StoredRevision};
-use crate::oci::{Digest, Reference, RepositoryName};
+use crate::oci::{Digest, Reference};
 use crate::store::Store;
 use crate::verify::Verifier;
 
@@ -100,7 +100,7 @@ pub struct Registry {
     swapping: Mutex<()>,
     epochs: Arc<epoch::Epochs>,
     verdicts: Cache<VerdictKey, Arc<Judged>>,
-    findings: Cache<(RepositoryName, Digest, u64), Arc<[Finding]>>,
+    findings: Cache<admission::FindingsKey, Arc<[Finding]>>,
     manifests: Cache<Question<Reference>, Arc<Answer<Admitted<ManifestContent>>>, ManifestWeight>,
     blobs: Cache<Question<Digest>, Arc<Answer<BlobTicket>>>,
     busy: upload::Busy,

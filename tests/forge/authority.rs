@@ -127,7 +127,7 @@ impl LeafSpec {
     }
 
     #[must_use]
-    pub fn is_ca(self, is_ca: IsCa) -> Self {
+    pub fn basic_constraints(self, is_ca: IsCa) -> Self {
         Self { is_ca, ..self }
     }
 

@@ -143,7 +143,7 @@ impl Forge {
     /// The same by a signing authority that vouches for the time `at`.
     #[must_use]
     pub fn by_authority(mut self, at: i64) -> Self {
-        self.scheme = "notary.x509.signingAuthority".to_owned();
+        "notary.x509.signingAuthority".clone_into(&mut self.scheme);
         self.signing_time = None;
         self.authentic_signing_time = Some(at);
         self.critical.push(AUTHENTIC.to_owned());

@@ -22,6 +22,16 @@ p, user:signer, prod/**, sign, unverified, allow
 p, user:root, _registry, admin, unverified, allow
 ";
 
+const FLAGS: [[&str; 2]; 7] = [
+    ["--policies", "own/policies"],
+    ["--trust", "own/trust"],
+    ["--htpasswd", "users"],
+    ["--root", "disk/data"],
+    ["--reserve-bytes", "6291456"],
+    ["--floor-bytes", "2097152"],
+    ["--deleted-grace-seconds", "1"],
+];
+
 /// A file system of its own, of 48 MiB, that goes when the test ends.
 struct Disk(PathBuf);
 
@@ -60,17 +70,7 @@ impl House {
         put(folder.path(), "own/trust/signers.toml", "");
         let hash = bcrypt::hash("secret", 4).unwrap();
         put(folder.path(), "users", &["ci", "signer", "root"].map(|name| format!("{name}:{hash}\n")).concat());
-        let flags = [
-            ["--policies", "own/policies"],
-            ["--trust", "own/trust"],
-            ["--htpasswd", "users"],
-            ["--root", "disk/data"],
-            ["--reserve-bytes", "6291456"],
-            ["--floor-bytes", "2097152"],
-            ["--deleted-grace-seconds", "1"],
-            ["--blob-lease-seconds", "3600"],
-        ];
-        let house = Self { program: Program::start_in(folder, flags.as_flattened()), disk };
+        let house = Self { program: Program::start_in(folder, FLAGS.as_flattened()), disk };
         assert!(house.becomes(|house| house.reserve().exists()), "expected a reserve");
         Some(house)
     }
@@ -213,7 +213,7 @@ fn a_registry_comes_up_on_a_full_disk() {
     assert!(Command::new("kill").args(["-KILL", &house.program.id().to_string()]).status().unwrap().success());
     house.program.wait();
     house.disk.fill();
-    house.program.start_again();
+    house.program.start_again(FLAGS.as_flattened());
     assert_eq!(house.send("ci", "GET", "/v2/prod/app/manifests/v0", b"").status, 200);
     house.goes_on(&images);
 }

@@ -97,7 +97,8 @@ fn what_rotted_is_an_event_and_a_metric() {
     let (program, layer) = rotten();
     scrub(&program);
     let page = program.send("GET", "/metrics");
-    for line in ["hallmark_scrub_quarantined 1", "hallmark_scrub_quarantined_total 1", "hallmark_scrub_objects_total 3"] {
+    for line in ["hallmark_scrub_quarantined 1", "hallmark_scrub_quarantined_total 1", "hallmark_scrub_objects_total 3"]
+    {
         assert!(page.text().lines().any(|found| found == line), "{line}");
     }
     std::thread::sleep(Duration::from_millis(200));

@@ -66,6 +66,11 @@ impl Program {
         Self { child, address, folder }
     }
 
+    /// Starts on the same files, after its end.
+    pub(crate) fn start_again(&mut self, flags: &[&str]) {
+        (self.child, self.address) = spawn(self.folder.path(), flags);
+    }
+
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }

@@ -23,7 +23,6 @@ use crate::gate::{Explanation, RequirementName};
 use crate::mistake::Mistake;
 use crate::oci::Reference;
 use crate::requirements::Requirements;
-use crate::trust::Trust;
 use gather::Gather;
 use judge::Judge;
 use layout::Layout;
@@ -129,8 +128,8 @@ pub async fn run(args: &Args, clock: &dyn Clock, out: &mut dyn Write) -> Exit {
 async fn judge(args: &Args, at: Timestamp) -> Result<Explanation, Trouble> {
     let config = configuration(args)?;
     let files = files::read(&config.policies, &config.trust)?;
-    let trust = Trust::parse(&files, &hostnames(&config, &args.reference.registry))?;
-    let requirements = Requirements::parse(&files, &trust)?;
+    let hostnames = hostnames(&config, &args.reference.registry);
+    let (trust, requirements) = Requirements::with_trust(&files, &hostnames)?;
     let requirement = requirements.by_name(&args.requirement).ok_or_else(|| unknown(args, &requirements))?;
     let source = open(args, &config)?;
     let fetched = fetch(&source, &args.reference).await?;

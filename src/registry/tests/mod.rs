@@ -4,6 +4,7 @@ mod collection;
 mod concurrency;
 mod explain;
 mod faults;
+mod notation;
 mod recovery;
 mod room;
 mod scrub;

@@ -126,7 +126,7 @@ impl Judgement<'_> {
     fn outcome(&self) -> Result<Outcome, Refusal> {
         let signers = self.signers()?;
         if let Some(not_enforced) = self.statement.not_enforced() {
-            return Err(self.refused(format!("a statement that can't back a requirement: {not_enforced}")));
+            return Err(self.refused(format!("a statement that can't back a requirement: it {not_enforced}")));
         }
         self.check_authenticity()?;
         let expires = self.check_expiry()?;
@@ -179,7 +179,11 @@ impl Judgement<'_> {
                 format!("a certificate chain that ends in {end}, and no trust store of the kind {kind} for it")
             } else {
                 let stores = stores.join(", ");
-                format!("a certificate chain that ends in {end}, which is in none of its trust stores ({stores})")
+                let same_name = self.statement.certificates(kind).any(|stored| stored.subject() == end);
+                let other = if same_name { ", though another certificate of that name is" } else { "" };
+                format!(
+                    "a certificate chain that ends in {end}, which is in none of its trust stores ({stores}){other}"
+                )
             }));
         }
         if self.statement.trusts(leaf.subject()) {
@@ -251,13 +255,9 @@ impl Judgement<'_> {
         }
     }
 
-    /// One key is one identity, whatever it signs with.
+    /// One key is one identity, whatever it signs with, and so is one name under one root.
     fn identity(&self) -> Identity {
         let Intact { leaf, root, .. } = &self.signature;
-        let own = leaf.key_identity();
-        if self.trust.is_cosign_key(own) {
-            return own.clone();
-        }
-        Identity(format!("{} {}", root.key_identity().0, leaf.subject()))
+        Identity::certified(leaf.key_identity(), root.key_identity(), leaf.subject())
     }
 }

@@ -235,7 +235,7 @@ impl Case {
         for (asked, told) in all {
             assert_eq!(told["met"], gate["met"], "of {asked}, which told {told:#}");
             for word in words {
-                assert!(told.to_string().contains(word), "expected {asked} to say {word:?}, found {told:#}");
+                assert!(said(told).contains(word), "expected {asked} to say {word:?}, found {}", said(told));
             }
         }
         for (asked, told) in all.into_iter().skip(1) {
@@ -331,4 +331,11 @@ impl Case {
 fn in_order(mut told: Value) -> Value {
     told["evidence"].as_array_mut().unwrap().sort_by_key(|finding| finding["evidence"].to_string());
     told
+}
+
+/// Why, in words: of the whole, of each part, and of each piece of evidence.
+fn said(told: &Value) -> String {
+    let words = |finding: &Value| format!("{}, {}", finding["outcome"]["expected"], finding["outcome"]["found"]);
+    let words: Vec<_> = told["evidence"].as_array().into_iter().flatten().map(words).collect();
+    format!("{}\n{}\n{}\n{}", told["reason"], told["conditions"], words.join("\n"), told["hint"])
 }

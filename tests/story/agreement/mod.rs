@@ -57,7 +57,7 @@ table! {
         wrong_authority_of_the_same_names => Case::new()
             .with(authority().issue(&leaf(ACME)))
             .forged(&Format::ALL, |forge| forge)
-            .unmet(&["ca:acme"]);
+            .unmet(&["none of its trust stores (ca:acme)"]);
         wrong_authority_beside_the_right_one => Case::new()
             .with(authority().issue(&leaf(ACME)))
             .signed(Format::Jws)
@@ -66,7 +66,7 @@ table! {
             .met();
         signing_authority_whose_store_is_not_listed => Case::new()
             .forged(&Format::ALL, |forge| forge.by_authority(now() - 60))
-            .unmet(&["signingAuthority"]);
+            .unmet(&["no trust store of the kind signingAuthority"]);
         signing_authority_whose_store_is_listed => Case::new()
             .listing("signingAuthority:acme")
             .forged(&[Format::Cose], |forge| forge.by_authority(now() - 60))
@@ -83,19 +83,19 @@ table! {
         identity_of_another_distinguished_name => Case::new()
             .statement("trustedIdentities", json!(["x509.subject: C=GB, ST=Kent, O=Acme, CN=nightly"]))
             .forged(&Format::ALL, |forge| forge)
-            .unmet(&["CN=release", "trusted identities"]);
+            .unmet(&["CN=release", "none of its trusted identities"]);
 
         // --- certificates
         certificate_for_email => Case::new()
             .leaf(|leaf| leaf.extended_key_usage(&[ExtendedKeyUsagePurpose::EmailProtection]))
             .forged(&Format::ALL, |forge| forge)
-            .unmet(&["xtended key usage"]);
+            .unmet(&["whose extended key usage includes e-mail"]);
         certificate_for_servers_too => Case::new()
             .leaf(|leaf| {
                 leaf.extended_key_usage(&[ExtendedKeyUsagePurpose::CodeSigning, ExtendedKeyUsagePurpose::ServerAuth])
             })
             .signed(Format::Jws)
-            .unmet(&["xtended key usage"]);
+            .unmet(&["whose extended key usage includes TLS servers"]);
         certificate_without_extended_key_usage => Case::new()
             .leaf(|leaf| leaf.extended_key_usage(&[]))
             .signed(Format::Jws)
@@ -103,21 +103,21 @@ table! {
         certificate_for_encipherment => Case::new()
             .leaf(|leaf| leaf.key_usage(&[KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyEncipherment]))
             .signed(Format::Jws)
-            .unmet(&["ey usage"]);
+            .unmet(&["whose key usage includes keyEncipherment"]);
         certificate_that_has_expired => Case::new()
             .leaf(|leaf| leaf.valid(now() - 30 * DAY, now() - DAY))
             .forged(&Format::ALL, |forge| forge.with(|forge| forge.signing_time = Some(now() - 2 * DAY)))
-            .unmet(&["expired at"]);
+            .unmet(&["which expired at"]);
         certificate_that_is_not_valid_yet => Case::new()
             .leaf(|leaf| leaf.valid(now() + DAY, now() + 30 * DAY))
             .forged(&Format::ALL, |forge| forge)
-            .unmet(&["valid"]);
+            .unmet(&["which is not valid before"]);
         leaf_of_its_issuers_name => {
             let case = Case::new();
             case.leaf(|_| leaf("C=GB, ST=Kent, O=Acme, CN=issuing")).signed(Format::Jws).met()
         };
-        chain_out_of_order => Case::new().chain(&[0, 2, 1]).forged(&Format::ALL, |forge| forge).unmet(&["chain"]);
-        chain_without_its_root => Case::new().chain(&[0, 1]).forged(&Format::ALL, |forge| forge).unmet(&["root"]);
+        chain_out_of_order => Case::new().chain(&[0, 2, 1]).forged(&Format::ALL, |forge| forge).unmet(&["not issued by CN=root"]);
+        chain_without_its_root => Case::new().chain(&[0, 1]).forged(&Format::ALL, |forge| forge).unmet(&["one that ends in CN=issuing"]);
         self_signed_leaf_in_the_store => Case::new()
             .with(SigningCertificate::self_signed(&leaf(ACME)))
             .storing(SigningCertificate::leaf_pem)
@@ -126,17 +126,17 @@ table! {
         self_signed_leaf_not_in_the_store => Case::new()
             .with(SigningCertificate::self_signed(&leaf(ACME)))
             .forged(&Format::ALL, |forge| forge)
-            .unmet(&["ca:acme"]);
+            .unmet(&["chain that ends in CN=release", "none of its trust stores (ca:acme)"]);
         intermediate_that_is_no_ca => Case::new()
-            .under(root().intermediate_as(&issuing().is_ca(IsCa::ExplicitNoCa)))
+            .under(root().intermediate_as(&issuing().basic_constraints(IsCa::ExplicitNoCa)))
             .signed(Format::Jws)
             .unmet(&["CN=issuing", "not an authority"]);
         path_length_exceeded => {
-            let root = LeafSpec::authority(ROOT).is_ca(IsCa::Ca(BasicConstraints::Constrained(0)));
-            Case::new().under(Authority::root(&root).intermediate_as(&issuing())).signed(Format::Jws).unmet(&["path"])
+            let root = LeafSpec::authority(ROOT).basic_constraints(IsCa::Ca(BasicConstraints::Constrained(0)));
+            Case::new().under(Authority::root(&root).intermediate_as(&issuing())).signed(Format::Jws).unmet(&["CN=root", "whose path length is 0"])
         };
-        certificate_signed_with_sha1 => weak(2048, MessageDigest::sha1()).unmet(&["SHA-2"]);
-        rsa_of_1024_bits => weak(1024, MessageDigest::sha256()).unmet(&["1024"]);
+        certificate_signed_with_sha1 => weak(2048, MessageDigest::sha1()).unmet(&["certificates signed with SHA-2"]);
+        rsa_of_1024_bits => weak(1024, MessageDigest::sha256()).unmet(&["a key of RSA of 1024 bits"]);
 
         // --- what is not judged yet
         timestamp_that_is_asked_for => Case::new()
@@ -146,7 +146,7 @@ table! {
         certificate_that_names_a_responder => Case::new()
             .leaf(with_responder)
             .signed(Format::Jws)
-            .unmet(&["revocation", "skip"]);
+            .unmet(&["whose revocation can't be judged yet", "skip"]);
         certificate_that_names_a_responder_nobody_asks => Case::new()
             .leaf(with_responder)
             .statement("signatureVerification", json!({ "level": "strict", "override": { "revocation": "skip" } }))
@@ -156,27 +156,27 @@ table! {
         // --- envelopes
         unknown_critical_header => Case::new()
             .forged(&Format::ALL, |forge| forge.header("org.example.strange", json!("x"), true))
-            .unmet(&["critical", "org.example.strange"])
+            .unmet(&["the unknown critical header", "org.example.strange"])
             .notation_accepts("its library leaves critical attributes to whoever calls it when no plugin is named");
         unknown_header => Case::new()
             .forged(&[Format::Cose], |forge| forge.header("org.example.strange", json!("x"), false))
             .met();
         algorithm_of_another_key => Case::new()
             .forged(&Format::ALL, |forge| forge.with(|forge| "ES384".clone_into(&mut forge.algorithm)))
-            .unmet(&["ES256", "ES384"]);
+            .unmet(&["a signature by ES256", "the algorithm ES384"]);
         signature_with_a_bit_flipped => Case::new()
             .forged(&Format::ALL, |forge| forge.with(|forge| forge.corrupted = true))
-            .unmet(&["signature"]);
+            .unmet(&["by another key or over other bytes"]);
         signature_of_another_key => {
             let stranger = authority().issue(&leaf(ACME)).key_pem;
             let edit = |forge: crate::forge::Forge| forge.with(|forge| forge.key_pem.clone_from(&stranger));
-            Case::new().forged(&Format::ALL, edit).unmet(&["signature"])
+            Case::new().forged(&Format::ALL, edit).unmet(&["by another key or over other bytes"])
         };
         signature_that_has_expired => Case::new()
             .forged(&Format::ALL, |forge| {
                 forge.with(|forge| forge.signing_time = Some(now() - 7200)).expiring(now() - 3600)
             })
-            .unmet(&["expire"]);
+            .unmet(&["a signature that expired at"]);
         signature_that_expires_later => Case::new()
             .forged(&[Format::Jws], |forge| forge.expiring(now() + DAY))
             .met();
@@ -195,11 +195,11 @@ table! {
         scope_of_another_host => Case::new()
             .statement("registryScopes", json!(["registry.example.com/prod/app"]))
             .signed(Format::Jws)
-            .unmet(&[HOSTNAME]);
+            .unmet(&["a statement of notation's trust policy for registry.example.org/prod/app"]);
         scope_of_another_repository => Case::new()
             .statement("registryScopes", json!([format!("{HOSTNAME}/prod/other")]))
             .signed(Format::Jws)
-            .unmet(&["prod/app"]);
+            .unmet(&["a statement of notation's trust policy for registry.example.org/prod/app"]);
         scope_of_an_alias => Case::new()
             .set(|setup| setup.aliases = vec![ALIAS])
             .statement("registryScopes", json!([format!("{ALIAS}/prod/app")]))
@@ -210,7 +210,7 @@ table! {
         permissive => Case::new()
             .statement("signatureVerification", json!({ "level": "permissive" }))
             .signed(Format::Jws)
-            .unmet(&["acme-images", "expiry"])
+            .unmet(&["acme-images", "does not enforce expiry"])
             .notation_accepts("what a statement only logs stops nobody");
         permissive_that_enforces_expiry => Case::new()
             .statement("signatureVerification", json!({ "level": "permissive", "override": { "expiry": "enforce" } }))
@@ -219,7 +219,7 @@ table! {
         audit => Case::new()
             .statement("signatureVerification", json!({ "level": "audit" }))
             .signed(Format::Jws)
-            .unmet(&["acme-images", "authenticity"])
+            .unmet(&["acme-images", "does not enforce authenticity and expiry"])
             .notation_accepts("what a statement only logs stops nobody");
         skip => Case::new()
             .statement("signatureVerification", json!({ "level": "skip" }))
@@ -231,7 +231,7 @@ table! {
         strict_that_only_logs_expiry => Case::new()
             .statement("signatureVerification", json!({ "level": "strict", "override": { "expiry": "log" } }))
             .signed(Format::Jws)
-            .unmet(&["acme-images", "expiry"])
+            .unmet(&["acme-images", "does not enforce expiry"])
             .notation_accepts("what a statement only logs stops nobody");
 
         // --- thresholds: `acme` and `nightly` are two names for the same authority
@@ -268,15 +268,15 @@ table! {
         cosign_sig => Case::of_cosign(RELEASE).by(sig).met().notation_has_no_say();
         cosign_bundle_of_a_wrong_key => Case::of_cosign(RELEASE)
             .by(|signer, reference| drop(signer.cosign_sign(Key::Stranger, reference).succeeds()))
-            .unmet(&["key"])
+            .unmet(&["none of the keys in the trust store"])
             .notation_has_no_say();
         cosign_sig_of_a_wrong_key => Case::of_cosign(RELEASE)
             .by(|signer, reference| drop(signer.cosign2_sign(Key::Stranger, reference).succeeds()))
-            .unmet(&["key"])
+            .unmet(&["none of the keys in the trust store"])
             .notation_has_no_say();
         cosign_attestation_passed_off_as_a_signature => Case::of_cosign(RELEASE)
             .by(attestation)
-            .unmet(&["attestation"])
+            .unmet(&["an attestation of type"])
             .notation_has_no_say();
         cosign_key_of_another_repository => Case::of_cosign(RELEASE)
             .set(|setup| {
@@ -285,7 +285,7 @@ table! {
             })
             .by(bundle)
             .by(sig)
-            .unmet(&["prod/app"])
+            .unmet(&["whose repositories leave out prod/app"])
             .notation_has_no_say();
         one_cosign_key_twice_of_two => Case::of_cosign(BOTH).by(bundle).by(sig).unmet(&["2 of"])
             .notation_has_no_say();
@@ -297,8 +297,22 @@ table! {
         cosign_and_notation_of_two => cosign_and_acme().signed(Format::Jws).by(bundle).met();
         notation_alone_of_cosign_and_notation => cosign_and_acme()
             .forged(&Format::ALL, |forge| forge)
-            .unmet(&["2 of"])
+            .unmet(&["none counts as 1 more of: signed by release;"])
             .notation_accepts("it knows nothing of cosign");
+        notation_under_any_of_cosign_and_notation => cosign_and_acme()
+            .requires(&format!("any = {COSIGN_AND_ACME}"))
+            .signed(Format::Cose)
+            .met();
+        notation_under_all_of_cosign_and_notation => cosign_and_acme()
+            .requires(&format!("all = {COSIGN_AND_ACME}"))
+            .signed(Format::Cose)
+            .unmet(&["none counts as signed by release"])
+            .notation_accepts("it knows nothing of cosign");
+        both_under_all_of_cosign_and_notation => cosign_and_acme()
+            .requires(&format!("all = {COSIGN_AND_ACME}"))
+            .signed(Format::Jws)
+            .by(sig)
+            .met();
         cosign_alone_of_cosign_and_notation => cosign_and_acme().by(bundle).by(sig).unmet(&["2 of"]);
         index_signed_by_cosign => Case::of_cosign(RELEASE).indexed().by(bundle).asked_for_the_index().met()
             .notation_has_no_say();
@@ -307,6 +321,7 @@ table! {
 
 const ROOT: &str = "C=GB, ST=Kent, O=Acme, CN=root";
 const RELEASE: &str = "any = [{ signed_by = \"release\" }]";
+const COSIGN_AND_ACME: &str = "[{ signed_by = \"release\" }, { signed_by = \"acme\" }]";
 const BOTH: &str = "threshold = 2\nof = [{ signed_by = \"release\" }, { signed_by = \"next\" }]";
 
 fn root() -> Authority {
@@ -338,8 +353,8 @@ fn two_of_acme() -> Case {
 
 /// The cosign key and Acme.
 fn cosign_and_acme() -> Case {
-    let both = "threshold = 2\nof = [{ signed_by = \"release\" }, { signed_by = \"acme\" }]";
-    Case::new().set(|setup| *setup = setup.clone().with_release_key()).requires(both)
+    let both = format!("threshold = 2\nof = {COSIGN_AND_ACME}");
+    Case::new().set(|setup| *setup = setup.clone().with_release_key()).requires(&both)
 }
 
 fn bundle(signer: &Person<'_>, reference: &str) {

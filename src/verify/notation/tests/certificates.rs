@@ -1,8 +1,13 @@
 //! The certificate profile and the order of the chain.
 
+use openssl::asn1::Asn1Time;
+use openssl::hash::MessageDigest;
+use openssl::pkey::{PKey, Private};
+use openssl::x509::{X509, X509Builder, X509Extension, X509NameBuilder, extension};
 use rcgen::{BasicConstraints, ExtendedKeyUsagePurpose as Purpose, IsCa, KeyUsagePurpose as Usage};
 
 use super::*;
+use crate::forge::Key;
 
 /// Judges a signature by a leaf of this kind.
 fn by_leaf(edit: impl FnOnce(LeafSpec) -> LeafSpec) -> Outcome {
@@ -65,8 +70,11 @@ fn the_key_usage_of_a_leaf_is_there_and_critical() {
 
 #[test]
 fn a_leaf_is_no_authority() {
-    assert_found(&by_leaf(|leaf| leaf.is_ca(IsCa::Ca(BasicConstraints::Unconstrained))), "certificate authority");
-    assert_eq!(signers(&by_leaf(|leaf| leaf.is_ca(IsCa::ExplicitNoCa))), ["acme"]);
+    assert_found(
+        &by_leaf(|leaf| leaf.basic_constraints(IsCa::Ca(BasicConstraints::Unconstrained))),
+        "certificate authority",
+    );
+    assert_eq!(signers(&by_leaf(|leaf| leaf.basic_constraints(IsCa::ExplicitNoCa))), ["acme"]);
 }
 
 #[test]
@@ -78,12 +86,13 @@ fn an_unknown_critical_extension_counts_for_nothing() {
 
 #[test]
 fn an_issuer_is_an_authority() {
-    assert_found(&below(|spec| spec.is_ca(IsCa::NoCa)), "not an authority");
-    assert_found(&below(|spec| spec.is_ca(IsCa::ExplicitNoCa)), "not an authority");
+    assert_found(&below(|spec| spec.basic_constraints(IsCa::NoCa)), "not an authority");
+    assert_found(&below(|spec| spec.basic_constraints(IsCa::ExplicitNoCa)), "not an authority");
     assert_found(&below(|spec| spec.key_usage(&[Usage::CrlSign])), "lacks signing certificates");
     assert_found(&below(|spec| spec.key_usage(&[])), "absent or not critical");
     let constraints = [0x30, 3, 1, 1, 0xff];
-    let written = |critical| below(|spec| spec.is_ca(IsCa::NoCa).extension(&[2, 5, 29, 19], &constraints, critical));
+    let written =
+        |critical| below(|spec| spec.basic_constraints(IsCa::NoCa).extension(&[2, 5, 29, 19], &constraints, critical));
     assert_found(&written(false), "not critical");
     assert_eq!(signers(&written(true)), ["acme"]);
 }
@@ -91,14 +100,14 @@ fn an_issuer_is_an_authority() {
 #[test]
 fn a_path_length_bounds_the_authorities_below() {
     let with_root = |length| {
-        let spec = LeafSpec::authority(ROOT).is_ca(IsCa::Ca(BasicConstraints::Constrained(length)));
+        let spec = LeafSpec::authority(ROOT).basic_constraints(IsCa::Ca(BasicConstraints::Constrained(length)));
         let root = Authority::root(&spec);
         let leaf = root.intermediate("O=acme, CN=intermediate").issue(&LeafSpec::new(LEAF));
         judge(&Forge::new(Format::Jws, &leaf, &target()), &trust(&root))
     };
     assert_found(&with_root(0), "whose path length is 0");
     assert_eq!(signers(&with_root(1)), ["acme"]);
-    assert_eq!(signers(&below(|spec| spec.is_ca(IsCa::Ca(BasicConstraints::Constrained(0))))), ["acme"]);
+    assert_eq!(signers(&below(|spec| spec.basic_constraints(IsCa::Ca(BasicConstraints::Constrained(0))))), ["acme"]);
 }
 
 #[test]
@@ -170,4 +179,54 @@ fn a_self_signed_authority_alone_counts_for_nothing() {
     let authority = SigningCertificate::self_signed(&LeafSpec::authority(LEAF).key_usage(&[Usage::DigitalSignature]));
     let trusted = parsed(&files(SIGNERS, &statement(), &[("ca/acme", &authority.leaf_pem())]));
     assert_found(&judge(&Forge::new(Format::Jws, &authority, &target()), &trusted), "certificate authority");
+}
+
+/// A root and a leaf, the leaf's certificate signed with `digest`.
+fn signed_with(digest: MessageDigest) -> (String, SigningCertificate) {
+    let name = |common: &str| {
+        let mut name = X509NameBuilder::new().unwrap();
+        for (field, value) in [("C", "US"), ("ST", "WA"), ("O", "acme"), ("CN", common)] {
+            name.append_entry_by_text(field, value).unwrap();
+        }
+        name.build()
+    };
+    let (root_name, leaf_name) = (name("root"), name("release"));
+    let (root_key, leaf_key) = (Key::Rsa2048.generate(), Key::P256.generate());
+    let certificate = |subject, key: &PKey<Private>, extensions: Vec<X509Extension>, digest| {
+        let mut builder = X509Builder::new().unwrap();
+        builder.set_version(2).unwrap();
+        builder.set_subject_name(subject).unwrap();
+        builder.set_issuer_name(&root_name).unwrap();
+        builder.set_pubkey(key).unwrap();
+        builder.set_not_before(&Asn1Time::from_unix(SIGNED_AT - 1000).unwrap()).unwrap();
+        builder.set_not_after(&Asn1Time::from_unix(SIGNED_AT + 1000).unwrap()).unwrap();
+        for extension in extensions {
+            builder.append_extension(extension).unwrap();
+        }
+        builder.sign(&root_key, digest).unwrap();
+        builder.build().to_der().unwrap()
+    };
+    let may_issue = vec![
+        extension::BasicConstraints::new().critical().ca().build().unwrap(),
+        extension::KeyUsage::new().critical().key_cert_sign().build().unwrap(),
+    ];
+    let may_sign = vec![extension::KeyUsage::new().critical().digital_signature().build().unwrap()];
+    let root = certificate(&root_name, &root_key, may_issue, MessageDigest::sha256());
+    let leaf = certificate(&leaf_name, &leaf_key, may_sign, digest);
+    let root_pem = String::from_utf8(X509::from_der(&root).unwrap().to_pem().unwrap()).unwrap();
+    let key_pem = String::from_utf8(leaf_key.private_key_to_pem_pkcs8().unwrap()).unwrap();
+    (root_pem, SigningCertificate { chain: vec![leaf, root], key_pem, algorithm: "ES256" })
+}
+
+#[test]
+fn a_certificate_that_is_signed_with_sha_1_counts_for_nothing() {
+    let judged = |digest| {
+        let (root_pem, leaf) = signed_with(digest);
+        let trust = parsed(&files(SIGNERS, &statement(), &[("ca/acme", &root_pem)]));
+        judge(&Forge::new(Format::Jws, &leaf, &target()), &trust)
+    };
+    assert_eq!(signers(&judged(MessageDigest::sha256())), ["acme"]);
+    let outcome = judged(MessageDigest::sha1());
+    let Outcome::Nothing { expected, .. } = &outcome else { panic!("{outcome:?}") };
+    assert_eq!(expected, "certificates signed with SHA-2");
 }
