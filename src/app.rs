@@ -185,14 +185,15 @@ fn tell(telemetry: &Telemetry, news: &News) {
     let named = |repository: &Option<RepositoryName>| repository.as_ref().map(ToString::to_string).unwrap_or_default();
     match news {
         News::Quarantined { digest, repository, why } => {
-            telemetry.event("quarantine", &[("digest", digest), ("repository", &named(repository)), ("reason", why)])
+            telemetry.event("quarantine", &[("digest", digest), ("repository", &named(repository)), ("reason", why)]);
         }
         News::Repaired { digest, repository, from } => {
             telemetry.event("repair", &[("digest", digest), ("repository", &named(repository)), ("from", from)]);
         }
         News::Reserve { held: true } => telemetry.event("reserve", &[("held", &true)]),
         News::Reserve { held: false } => {
-            telemetry.event("reserve", &[("held", &false), ("reason", &"no space was left for what must not fail")])
+            let why = "no space was left for what must not fail";
+            telemetry.event("reserve", &[("held", &false), ("reason", &why)]);
         }
     }
 }

@@ -34,7 +34,7 @@ pub struct Place {
 /// Whom to ask.
 pub(super) enum Keeper {
     /// A running registry.
-    Server(Server),
+    Server(Box<Server>),
     /// The root itself, which nobody serves.
     Alone(Box<Housekeeping>),
 }
@@ -72,7 +72,7 @@ impl Place {
             ..Options::default()
         };
         let client = Client::new(name, &options).map_err(|error| error.to_string())?;
-        Ok(Keeper::Server(Server { client, name: name.to_owned() }))
+        Ok(Keeper::Server(Box::new(Server { client, name: name.to_owned() })))
     }
 }
 

@@ -5,11 +5,14 @@ use std::io;
 use std::sync::Arc;
 
 use crate::config::Config;
-use crate::metadata::{Metadata, Sqlite, Unavailable};
+use crate::metadata::{Metadata, Sqlite};
 use crate::store::{Filesystem, Store, StoreError};
 
 /// Where a root keeps its bytes and its facts.
 pub type Root = (Arc<dyn Store>, Arc<dyn Metadata>);
+
+/// How many bytes the opening of a database takes at the most.
+const OPENING: u64 = 1 << 20;
 
 /// Why a root could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -34,13 +37,18 @@ pub async fn open(config: &Config) -> Result<Root, NotOpened> {
     let path = config.root.join("_metadata.sqlite");
     let metadata = match Sqlite::open(&path) {
         // A full disk must not keep those out who would make room on it.
-        Err(Unavailable::Full) if store.release_reserve().await.unwrap_or(false) => Sqlite::open(&path),
+        Err(_) if is_cramped(&store).await && store.release_reserve().await.unwrap_or(false) => Sqlite::open(&path),
         opened => opened,
     };
     let metadata = metadata
         .map_err(|error| NotOpened::Failed { what: format!("the metadata in {root}"), why: error.to_string() })?
         .with_grace(config.limits.deleted_grace);
     Ok((Arc::new(store), Arc::new(metadata)))
+}
+
+/// Whether there is no room to open a database in. The engine has many words for that.
+async fn is_cramped(store: &Filesystem) -> bool {
+    store.free_bytes().await.is_ok_and(|free| free.is_some_and(|free| free < OPENING))
 }
 
 fn not_opened(root: &str, error: &StoreError) -> NotOpened {

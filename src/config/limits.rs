@@ -158,13 +158,13 @@ pub(super) struct ScrubKeys {
 }
 
 impl ScrubKeys {
-    /// `limits` with what is said here.
-    pub(super) fn apply(self, limits: Limits) -> Limits {
-        let rest = self.rest_seconds.map(|seconds| Duration::from_secs(seconds.get()));
-        Limits {
-            scrub_bytes_per_second: self.bytes_per_second.unwrap_or(limits.scrub_bytes_per_second),
-            scrub_rest: rest.unwrap_or(limits.scrub_rest),
-            ..limits
+    /// Writes what is said here into `limits`.
+    pub(super) fn apply(self, limits: &mut Limits) {
+        if let Some(rate) = self.bytes_per_second {
+            limits.scrub_bytes_per_second = rate;
+        }
+        if let Some(rest) = self.rest_seconds {
+            limits.scrub_rest = Duration::from_secs(rest.get());
         }
     }
 }

@@ -182,6 +182,8 @@ impl Config {
             bytes_per_second: flags.scrub_bytes_per_second.or(written.scrub.bytes_per_second),
             rest_seconds: flags.scrub_rest_seconds.or(written.scrub.rest_seconds),
         };
+        let mut limits = flags.limits.clone().or(written.limits.clone()).checked();
+        scrub.apply(&mut limits);
         let config = Self {
             file: file.map(Path::to_owned),
             listen,
@@ -195,7 +197,7 @@ impl Config {
             danger_plain_http,
             data_types: data_types.cloned().unwrap_or_else(|| DATA_TYPES.map(str::to_owned).to_vec()),
             tag_history: flags.tag_history.or(written.tag_history).map_or(20, std::num::NonZeroUsize::get),
-            limits: scrub.apply(flags.limits.clone().or(written.limits.clone()).checked()),
+            limits,
         };
         if mistakes.is_empty() { Ok(config) } else { Err(mistakes) }
     }

@@ -160,11 +160,11 @@ impl House {
 
     /// Every kind of request that must go on, on a disk that pushes have no room on.
     fn goes_on(&self, images: &[(Digest, Digest)]) {
-        let [(first, layer), (second, _), ..] = images else { panic!("expected images") };
+        let ((first, layer), (second, _)) = (images[0], images[1]);
         assert_eq!(self.send("ci", "GET", "/v2/prod/app/manifests/v0", b"").status, 200);
         let pulled = self.send("ci", "GET", &format!("/v2/prod/app/blobs/{layer}"), b"");
         assert_eq!((pulled.status, pulled.body.len()), (200, 2 << 20));
-        assert_eq!(self.sign(first), 201);
+        assert_eq!(self.sign(&first), 201);
         assert_eq!(self.send("ci", "DELETE", "/v2/prod/app/manifests/v1", b"").status, 202);
         assert_eq!(self.send("ci", "DELETE", &format!("/v2/prod/app/manifests/{second}"), b"").status, 202);
         for (image, _) in images.iter().skip(2) {
@@ -206,14 +206,24 @@ fn on_a_disk_without_a_free_byte_the_reserve_keeps_everything_else_going() {
     assert!(house.program.log().contains("\"event\":\"reserve\""));
 }
 
-#[test]
-fn a_registry_comes_up_on_a_full_disk() {
+/// Ends the server by a signal, fills the disk, and starts it again.
+fn comes_up_after(signal: &str) {
     let Some(mut house) = start() else { return };
     let images = house.push_until_full();
-    assert!(Command::new("kill").args(["-KILL", &house.program.id().to_string()]).status().unwrap().success());
+    assert!(Command::new("kill").args([signal, &house.program.id().to_string()]).status().unwrap().success());
     house.program.wait();
     house.disk.fill();
     house.program.start_again(FLAGS.as_flattened());
     assert_eq!(house.send("ci", "GET", "/v2/prod/app/manifests/v0", b"").status, 200);
     house.goes_on(&images);
+}
+
+#[test]
+fn a_registry_that_was_killed_comes_up_on_a_full_disk() {
+    comes_up_after("-KILL");
+}
+
+#[test]
+fn a_registry_that_was_stopped_comes_up_on_a_full_disk() {
+    comes_up_after("-TERM");
 }

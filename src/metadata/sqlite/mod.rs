@@ -40,6 +40,9 @@ use crate::oci::RepositoryName;
 /// How long a connection waits for another: only while a log is recovered does one have to.
 const BUSY: Duration = Duration::from_secs(5);
 
+/// `SQLITE_IOERR_SHMSIZE`: there is no room for the index of the log.
+const SHARED_MEMORY_SIZE: i32 = 4874;
+
 /// Generations that one opening of the file has for itself, so that none needs a transaction.
 const GENERATIONS: u64 = 1 << 32;
 
@@ -126,6 +129,9 @@ impl From<rusqlite::Error> for Unavailable {
     fn from(error: rusqlite::Error) -> Self {
         match error.sqlite_error_code() {
             Some(rusqlite::ErrorCode::DiskFull) => Self::Full,
+            Some(_) if error.sqlite_error().is_some_and(|error| error.extended_code == SHARED_MEMORY_SIZE) => {
+                Self::Full
+            }
             _ => Self::Broken(error.to_string()),
         }
     }

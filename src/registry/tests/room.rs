@@ -63,16 +63,14 @@ async fn the_reserve_is_kept_beside_the_floor_and_given_back_when_work_finds_no_
     let reserve = house.folder.path().join("_reserve");
     house.registry.housekeeping().tend_reserve().await.unwrap();
     assert!(reserve.exists());
-    let mut found = Vec::new();
+    let found = std::cell::RefCell::new(Vec::new());
     let work = || {
-        found.push(reserve.exists());
-        let full = found.len() == 1;
+        found.borrow_mut().push(reserve.exists());
+        let full = found.borrow().len() == 1;
         async move { if full { Err(Error::Full) } else { Ok(()) } }
     };
-    let work = std::cell::RefCell::new(work);
-    house.registry.housekeeping().with_reserve(|| (work.borrow_mut())()).await.unwrap();
-    drop(work);
-    assert_eq!(found, [true, false]);
+    house.registry.housekeeping().with_reserve(work).await.unwrap();
+    assert_eq!(*found.borrow(), [true, false]);
     house.registry.housekeeping().tend_reserve().await.unwrap();
     assert!(reserve.exists());
 }

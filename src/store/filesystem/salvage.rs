@@ -91,16 +91,10 @@ fn take_over(
 }
 
 /// The bytes that a layout has under the name of a manifest, if they are what the name says.
-pub(super) fn manifest(
-    root: &Root,
-    repository: &RepositoryName,
-    digest: &Digest,
-    limit: u64,
-) -> Result<Option<Bytes>, StoreError> {
-    let Ok(file) = open_file(&root.layout_blob(repository, digest), OFlags::RDONLY) else { return Ok(None) };
+pub(super) fn manifest(root: &Root, repository: &RepositoryName, digest: &Digest, limit: u64) -> Option<Bytes> {
+    // A copy that can't be read is no copy.
+    let file = open_file(&root.layout_blob(repository, digest), OFlags::RDONLY).ok()?;
     let mut bytes = Vec::new();
-    if file.take(limit).read_to_end(&mut bytes).is_err() {
-        return Ok(None);
-    }
-    Ok((Digest::of(digest.algorithm(), &bytes) == *digest).then(|| Bytes::from(bytes)))
+    file.take(limit).read_to_end(&mut bytes).ok()?;
+    (Digest::of(digest.algorithm(), &bytes) == *digest).then(|| Bytes::from(bytes))
 }
