@@ -50,7 +50,7 @@ fn write(args: &Args, collection: &Collection, out: &mut dyn Write) -> io::Resul
     if args.json {
         return writeln!(out, "{:#}", serde_json::to_value(collection).unwrap_or_default());
     }
-    let Collection { blobs, uploads, evidence, trash, bytes, dry_run, .. } = collection;
+    let Collection { blobs, uploads, evidence, trash, bytes, dry_run, truncated, .. } = collection;
     for blob in blobs {
         let repository = plain(&blob.repository);
         writeln!(out, "blob {repository}@{}: {} bytes: {}", blob.digest, blob.size, plain(&blob.why))?;
@@ -67,5 +67,6 @@ fn write(args: &Args, collection: &Collection, out: &mut dyn Write) -> io::Resul
     }
     let things = [blobs.len(), uploads.len(), evidence.len(), trash.len()].iter().sum::<usize>();
     let took = if *dry_run { "would take" } else { "took" };
-    writeln!(out, "{took} {things} things of {bytes} bytes")
+    let more = if *truncated { ", and more than is told here" } else { "" };
+    writeln!(out, "{took} {things} things of {bytes} bytes{more}")
 }

@@ -46,9 +46,9 @@ pub(super) async fn metrics(http: &Http, page: &mut Page) {
     ] {
         page.single(name, "counter", help, value);
     }
-    let Ok(status) = housekeeping.scrub_status().await else { return };
-    page.single("hallmark_scrub_quarantined", "gauge", "What is quarantined now.", status.quarantined);
-    if let Some(ended) = status.pass.and_then(|pass| pass.ended) {
+    let Ok((quarantined, ended)) = housekeeping.soundness().await else { return };
+    page.single("hallmark_scrub_quarantined", "gauge", "What is quarantined now.", quarantined);
+    if let Some(ended) = ended {
         let seconds = ended.micros().checked_div(1_000_000).unwrap_or_default();
         page.single("hallmark_scrub_last_pass_seconds", "gauge", "When the last pass ended, in Unix time.", seconds);
     }

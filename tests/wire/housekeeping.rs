@@ -136,7 +136,7 @@ fn a_collection_is_told_as_json() {
     for (query, dry_run) in [("?dry_run=true", true), ("?dry_run=false", false), ("", false)] {
         let told = json(&program.send("POST", &format!("/_hallmark/gc{query}")).body);
         let nothing = serde_json::json!({
-            "dry_run": dry_run, "more": false, "bytes": 0, "blobs": [], "uploads": [], "evidence": [], "trash": []
+            "dry_run": dry_run, "more": false, "truncated": false, "bytes": 0, "blobs": [], "uploads": [], "evidence": [], "trash": []
         });
         assert_eq!(told, nothing, "{query}");
     }

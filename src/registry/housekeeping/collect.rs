@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::clock::Timestamp;
 use crate::metadata::Garbage;
 use crate::store::{ObjectKey, StoreError};
 
@@ -17,7 +18,7 @@ const BATCH: usize = 512;
 /// How long whoever asks for a collection waits for the rest of it.
 const LONG: Duration = Duration::from_secs(10);
 /// How much of each kind is told.
-const TOLD: usize = 100_000;
+const TOLD: usize = 10_000;
 /// How much of what is quarantined is told.
 const TOLD_QUARANTINED: usize = 1000;
 
@@ -77,6 +78,12 @@ impl Housekeeping {
         Ok(bytes)
     }
 
+    /// How much is quarantined now, and when the last pass ended, unless one is under way.
+    pub async fn soundness(&self) -> Result<(u64, Option<Timestamp>), Error> {
+        let pass = self.metadata.scrub_pass().await?;
+        Ok((self.metadata.quarantined_count().await?, pass.and_then(|pass| pass.ended)))
+    }
+
     /// How the scrub stands.
     pub async fn scrub_status(&self) -> Result<ScrubStatus, Error> {
         let held = self.metadata.quarantined(TOLD_QUARANTINED).await?;
@@ -91,6 +98,8 @@ impl Housekeeping {
 }
 
 fn tell(garbage: Garbage, bytes: u64, dry_run: bool) -> Collection {
+    let Garbage { uploads, blobs, orphans, trash } = &garbage;
+    let truncated = [uploads.len(), blobs.len(), orphans.len(), trash.len()].iter().any(|told| *told >= TOLD);
     let blobs = garbage.blobs.into_iter().map(|blob| CollectedBlob {
         repository: blob.repository.to_string(),
         digest: blob.digest,
@@ -110,6 +119,7 @@ fn tell(garbage: Garbage, bytes: u64, dry_run: bool) -> Collection {
     Collection {
         dry_run,
         more: false,
+        truncated,
         bytes,
         blobs: blobs.collect(),
         uploads: garbage.uploads.into_iter().map(session).collect(),

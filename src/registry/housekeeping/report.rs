@@ -63,6 +63,8 @@ pub struct Collection {
     pub dry_run: bool,
     /// Whether there is more to be taken, for this took long: ask again.
     pub more: bool,
+    /// Whether there is more of something than is told here: then so are the bytes.
+    pub truncated: bool,
     /// Bytes that are given back: of content that no repository keeps, of sessions, and of the trash.
     pub bytes: u64,
     /// Blobs that no manifest holds and whose lease ended.
