@@ -5,6 +5,8 @@
 mod answers;
 #[path = "wire/bad_input.rs"]
 mod bad_input;
+#[path = "wire/disk.rs"]
+mod disk;
 #[path = "wire/explain.rs"]
 mod explain;
 #[path = "wire/full_disk.rs"]
@@ -17,6 +19,8 @@ mod log;
 mod operate;
 #[path = "wire/program.rs"]
 mod program;
+#[path = "wire/restart.rs"]
+mod restart;
 #[path = "wire/tiny.rs"]
 mod tiny;
 #[path = "wire/tls.rs"]

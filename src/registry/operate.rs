@@ -21,6 +21,14 @@ impl Registry {
 
     /// Collects all that can be collected now; a dry run only tells what that is.
     pub async fn collect(&self, _: &Administrator, dry_run: bool) -> Result<Collection, Error> {
-        self.housekeeping.collect(dry_run).await
+        let collection = self.housekeeping.collect(dry_run).await?;
+        if !dry_run {
+            collection
+                .uploads
+                .iter()
+                .filter_map(|session| session.id.parse().ok())
+                .for_each(|id| self.trusted.forget(id));
+        }
+        Ok(collection)
     }
 }

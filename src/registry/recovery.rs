@@ -6,9 +6,13 @@
 //! what it leaves is found only by a walk over the store.
 
 use std::collections::HashSet;
+use std::io;
 use std::sync::{Mutex, PoisonError};
 
-use crate::metadata::Intent;
+use uuid::Uuid;
+
+use crate::metadata::{Intent, Upload};
+use crate::oci::Hasher;
 use crate::store::{ObjectKey, StoreError};
 
 use super::{Error, Registry};
@@ -34,7 +38,48 @@ impl Adrift {
     }
 }
 
+/// Sessions whose bytes are known to be what was hashed, because this process wrote them or has read them.
+#[derive(Debug, Default)]
+pub(super) struct Trusted(Mutex<HashSet<Uuid>>);
+
+impl Trusted {
+    pub(super) fn trust(&self, upload: Uuid) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(upload);
+    }
+
+    pub(super) fn forget(&self, upload: Uuid) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&upload);
+    }
+
+    fn has(&self, upload: Uuid) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(&upload)
+    }
+}
+
 impl Registry {
+    /// Refuses a session whose bytes are not what was hashed.
+    ///
+    /// Appends are not synced: a power cut may leave fewer bytes than were noted, or others, and the noted state of the
+    /// hash would vouch for them. So what another process wrote is read once before anything is built on it.
+    pub(super) async fn check_bytes(&self, upload: &Upload) -> Result<(), Error> {
+        if self.trusted.has(upload.id) {
+            return Ok(());
+        }
+        let found = match self.store.rehash(upload.id, upload.offset, Hasher::new(upload.algorithm)).await {
+            Err(StoreError::Absent(_)) => return Err(Error::UploadUnknown),
+            Err(StoreError::Io(short)) if short.kind() == io::ErrorKind::UnexpectedEof => {
+                return Err(Error::UploadUnknown);
+            }
+            found => found?.finish(),
+        };
+        let noted = Hasher::restore(upload.algorithm, &upload.hash).map(Hasher::finish);
+        if noted != Some(found) {
+            return Err(Error::UploadUnknown);
+        }
+        self.trusted.trust(upload.id);
+        Ok(())
+    }
+
     /// At start-up, when nothing is under way: takes back what the process before left half-made.
     pub(super) async fn recover(&self) -> Result<(), Error> {
         self.metadata.end_whole_uploads().await?;

@@ -37,7 +37,8 @@ fn told_of(trust: &Trust, statement: &Statement) -> Vec<Mistake> {
     if statement.handling(Check::AuthenticTimestamp) == Handling::Enforce && statement.lists_tsa_store() {
         match statement.verify_timestamp() {
             VerifyTimestamp::Always => tell(format!(
-                "nothing counts under {name} yet: it lists a tsa store and verifies timestamps always, and timestamps are not judged yet"
+                "nothing counts under {name} yet: it lists a tsa store and verifies timestamps always, and timestamps are not judged yet; \
+                 \"verifyTimestamp\": \"afterCertExpiry\" asks for none before certificates expire"
             )),
             VerifyTimestamp::AfterCertExpiry => tell(format!(
                 "signatures under {name} count only while their certificates are valid: timestamps are not judged yet"
@@ -148,7 +149,7 @@ mod tests {
     #[test]
     fn a_statement_that_waits_for_timestamps_is_told() {
         let told = |verification| warnings("*", verification, "\"ca:a\", \"tsa:a\"", SIGNER, NOW);
-        assert!(told(STRICT)[0].contains("nothing counts under a yet"));
+        assert!(told(STRICT)[0].contains("nothing counts under a yet") && told(STRICT)[0].contains("afterCertExpiry"));
         let after = told(r#"{"level": "strict", "verifyTimestamp": "afterCertExpiry"}"#);
         assert!(after[0].contains("count only while their certificates are valid"), "{after:?}");
         assert_eq!(told(r#"{"level": "strict", "override": {"authenticTimestamp": "log"}}"#), [""; 0]);

@@ -94,12 +94,15 @@ impl Registry {
                 self.limits.sign_uploads
             )));
         }
+        self.trusted.trust(id);
         Ok(self.writer(upload, hasher, None, exclusive))
     }
 
     /// How far a session is, in bytes.
     pub async fn upload_status(&self, allowed: &Allowed<Sign>, id: Uuid) -> Result<u64, Error> {
-        Ok(self.session(allowed, id).await?.offset)
+        let upload = self.session(allowed, id).await?;
+        self.check_bytes(&upload).await?;
+        Ok(upload.offset)
     }
 
     /// Goes on with a session, at its end.
@@ -114,6 +117,7 @@ impl Registry {
         if range.is_some_and(|range| range.first != upload.offset) {
             return Err(Error::RangeInvalid { offset: upload.offset });
         }
+        self.check_bytes(&upload).await?;
         let hasher = Hasher::restore(upload.algorithm, &upload.hash)
             .ok_or_else(|| Error::Unavailable(format!("the hash state of upload {id} can't be read")))?;
         Ok(self.writer(upload, hasher, range.map(|range| range.length()), exclusive))
@@ -125,6 +129,7 @@ impl Registry {
         self.session(allowed, id).await?;
         let registry = Arc::clone(self);
         carried_through(async move {
+            registry.trusted.forget(id);
             registry.housekeeping.with_reserve(|| async { Ok(registry.metadata.cancel_upload(id).await?) }).await?;
             registry.store.discard(id).await?;
             drop(exclusive);

@@ -189,6 +189,7 @@ impl UploadWriter {
     async fn finish_now(mut self, digest: &Digest) -> Result<(), Error> {
         let finished = self.try_finish(digest).await;
         if finished.is_ok() {
+            self.registry.trusted.forget(self.upload.id);
             self.fate = Fate::Stay;
         }
         self.leave().await;
@@ -266,6 +267,7 @@ impl Leftover {
     }
 
     async fn forget(&self) -> Result<(), Error> {
+        self.registry.trusted.forget(self.id);
         // The bytes first: on a full disk the metadata has no room for the change until they are gone.
         self.registry.store.discard(self.id).await?;
         self.registry.metadata.cancel_upload(self.id).await?;

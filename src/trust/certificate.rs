@@ -21,6 +21,8 @@ use crate::gate::Identity;
 const MAX_BYTES: usize = 64 << 10;
 /// The smallest RSA modulus under which a certificate's signature counts, in bits.
 const RSA_MIN_BITS: u32 = 2048;
+/// The largest public exponent of RSA: Go's library, and so notation, takes no larger one either.
+const RSA_EXPONENT_MAX: u32 = (1 << 31) - 1;
 
 /// A certificate, parsed and bounded; nothing is said of who issued it or when it counts.
 ///
@@ -271,9 +273,14 @@ fn rsa_kind(written: &SubjectPublicKeyInfoOwned) -> Result<KeyKind, CertificateE
     let read = SliceReader::new(bytes)
         .and_then(|mut reader| reader.sequence(|reader| Ok((UintRef::decode(reader)?, UintRef::decode(reader)?))));
     let (modulus, exponent) = read.map_err(|_der| unusable())?;
-    // With the exponent 1 a signature is its own message: anyone could make it.
-    if matches!(exponent.as_bytes(), [] | [0 | 1]) || exponent.as_bytes().last().is_none_or(|low| low % 2 == 0) {
-        return Err(CertificateError::Key("an RSA key without an odd exponent from 3".to_owned()));
+    // With the exponent 1 a signature is its own message: anyone could make it. One as long as the modulus would make
+    // each of ten checks cost what a signature costs, before any trust.
+    let value = exponent
+        .as_bytes()
+        .iter()
+        .try_fold(0_u32, |value, byte| value.checked_mul(256).and_then(|value| value.checked_add(u32::from(*byte))));
+    if value.is_none_or(|value| !(3..=RSA_EXPONENT_MAX).contains(&value) || value % 2 == 0) {
+        return Err(CertificateError::Key("an RSA key without an odd exponent from 3 to 2^31".to_owned()));
     }
     let (first, length) = (modulus.as_bytes().first().copied().unwrap_or_default(), modulus.as_bytes().len());
     let bits = u32::try_from(length).unwrap_or_default().saturating_mul(8).saturating_sub(first.leading_zeros());

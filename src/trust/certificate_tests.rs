@@ -205,3 +205,22 @@ fn a_subject_as_it_is_told_is_a_pattern_that_names_it() {
         assert!(!pattern.matches(self_signed(named("other")).certificate().subject()), "{subject}");
     }
 }
+
+#[test]
+fn an_rsa_key_with_a_long_exponent_is_refused() {
+    let exponent = |bits: i32| {
+        let mut e = openssl::bn::BigNum::from_u32(3).unwrap();
+        e.set_bit(bits - 1).unwrap();
+        let key = PKey::from_rsa(Rsa::generate_with_e(2048, &e).unwrap()).unwrap();
+        let mut builder = X509::builder().unwrap();
+        let from = Asn1Time::from_unix(0).unwrap();
+        builder.set_not_before(&from).unwrap();
+        builder.set_not_after(&Asn1Time::from_unix(2_000_000_000).unwrap()).unwrap();
+        builder.set_pubkey(&key).unwrap();
+        builder.sign(&key, MessageDigest::sha256()).unwrap();
+        Certificate::from_der(&builder.build().to_der().unwrap()).map(drop)
+    };
+    assert_eq!(exponent(31), Ok(()));
+    let long = "an RSA key without an odd exponent from 3 to 2^31".to_owned();
+    assert_eq!(exponent(32), Err(CertificateError::Key(long)));
+}

@@ -58,6 +58,17 @@ fn root() -> Made {
     self_signed(authority("root"))
 }
 
+#[test]
+fn the_name_that_newer_versions_of_notation_give_it_is_told() {
+    let root = root();
+    let mut files = files(&good().to_string(), &[("ca/acme/root", &root.der)]);
+    assert!(Trust::parse(&files, &hostnames()).is_ok());
+    files.insert("trust/trustpolicy.oci.json".to_owned(), good().to_string().into_bytes());
+    let told = Trust::parse(&files, &hostnames()).unwrap_err();
+    assert_eq!((told.len(), told[0].file.as_str()), (1, "trust/trustpolicy.oci.json"));
+    assert!(told[0].message.contains("rename it"), "{told:?}");
+}
+
 fn load(document: &Value) -> Result<Trust, Vec<Mistake>> {
     let text = serde_json::to_string_pretty(document).unwrap();
     Trust::parse(&files(&text, &[("ca/acme/root.pem", root().pem().as_bytes())]), &hostnames())

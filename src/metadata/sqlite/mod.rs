@@ -136,3 +136,35 @@ impl From<rusqlite::Error> for Unavailable {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+    use crate::metadata::Metadata as _;
+    use crate::oci::Digest;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn reads_go_on_while_a_commit_waits_for_the_medium() {
+        let folder = tempfile::tempdir().unwrap();
+        let metadata = std::sync::Arc::new(Sqlite::open(&folder.path().join("metadata")).unwrap());
+        let (go_on, may_go_on) = mpsc::channel::<()>();
+        let (started, has_started) = tokio::sync::oneshot::channel();
+        let slow = std::sync::Arc::clone(&metadata);
+        let waits = tokio::spawn(async move {
+            slow.write(move |_| {
+                started.send(()).unwrap();
+                may_go_on.recv().unwrap();
+                Ok(())
+            })
+            .await
+        });
+        has_started.await.unwrap();
+        let repository = "r".parse().unwrap();
+        assert_eq!(metadata.blob(&repository, &Digest::sha256(b"")).await.unwrap(), None);
+        assert!(!waits.is_finished());
+        go_on.send(()).unwrap();
+        waits.await.unwrap().unwrap();
+    }
+}

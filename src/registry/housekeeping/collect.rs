@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::clock::Timestamp;
-use crate::metadata::Garbage;
+use crate::metadata::{Garbage, Swept};
 use crate::store::{ObjectKey, StoreError};
 
 use super::super::Error;
@@ -24,8 +24,8 @@ const TOLD_QUARANTINED: usize = 1000;
 
 impl Housekeeping {
     /// Collects abandoned uploads, blobs that nothing holds and whose lease ended, and orphaned evidence, so many at
-    /// once. False if there was nothing.
-    pub(in super::super) async fn sweep(&self) -> Result<bool, Error> {
+    /// once, and tells what that was.
+    pub(in super::super) async fn sweep(&self) -> Result<Swept, Error> {
         let now = self.clock.now();
         let before = now.minus(self.limits.upload_expiry);
         let swept = self.with_reserve(|| async { Ok(self.metadata.sweep(now, before, BATCH).await?) }).await?;
@@ -47,7 +47,7 @@ impl Housekeeping {
         if !swept.repositories.is_empty() {
             self.changed.notify_one();
         }
-        Ok(!(swept.trash.is_empty() && swept.uploads.is_empty() && swept.repositories.is_empty()))
+        Ok(swept)
     }
 
     /// Sweeps until nothing is left or it took long, and tells what there was; a dry run only tells.
@@ -58,7 +58,7 @@ impl Housekeeping {
         let began = Instant::now();
         let mut more = !dry_run;
         while more && began.elapsed() < LONG {
-            more = self.sweep().await?;
+            more = self.sweep().await? != Swept::default();
         }
         Ok(Collection { more, ..tell(garbage, bytes, dry_run) })
     }

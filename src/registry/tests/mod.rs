@@ -119,10 +119,21 @@ impl House {
         Self::open(tempfile::tempdir().unwrap(), keys, (policy, requirements), limits).await
     }
 
-    /// The same folder under other limits, as after a restart.
+    /// Another process over the same folder.
+    pub(super) async fn reopened(self) -> Self {
+        self.again(Limits::default()).await
+    }
+
+    /// The same under other limits.
     pub(super) async fn again(self, limits: Limits) -> Self {
-        let Self { registry, metadata, store, keys, folder, .. } = self;
-        drop((registry, metadata, store));
+        let Self { registry, metadata, store, keys, clock: _, folder } = self;
+        // Whatever still runs in the background ends by itself and holds on to the folder until then.
+        let weak = Arc::downgrade(&registry);
+        drop(registry);
+        while weak.strong_count() > 0 {
+            tokio::task::yield_now().await;
+        }
+        drop((metadata, store));
         Self::open(folder, keys, (POLICY, REQUIREMENTS), limits).await
     }
 

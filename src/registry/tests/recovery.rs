@@ -59,6 +59,38 @@ async fn a_session_that_was_sealed_and_never_committed_is_gone_on_with() {
     assert!(house.metadata.intents(10).await.unwrap().is_empty());
 }
 
+fn spoil(house: &House, id: uuid::Uuid, content: &[u8]) {
+    let path = house.folder.path().join("_uploads").join(id.to_string());
+    std::io::Write::write_all(&mut std::fs::File::create(path).unwrap(), content).unwrap();
+}
+
+#[tokio::test]
+async fn a_session_is_gone_on_with_by_the_next_process() {
+    let house = House::new().await;
+    let id = paused(&house).await;
+    let house = house.reopened().await;
+    let mut writer = resumed(&house, id).await;
+    assert_eq!(writer.offset(), 7);
+    writer.write(Bytes::from_static(b" and more")).await.unwrap();
+    writer.finish(&Digest::sha256(b"content and more")).await.unwrap();
+    assert_eq!(house.pull_blob("ci", Digest::sha256(b"content and more")).await.unwrap(), 16);
+}
+
+#[tokio::test]
+async fn a_session_whose_bytes_a_power_cut_took_or_changed_is_unknown() {
+    for torn in [&b"con"[..], b"", b"c\0ntent"] {
+        let house = House::new().await;
+        let id = paused(&house).await;
+        let house = house.reopened().await;
+        spoil(&house, id, torn);
+        let allowed = house.registry.allow_sign(&who("ci"), &repository()).unwrap();
+        let status = house.registry.upload_status(&allowed, id).await;
+        assert!(matches!(status, Err(Error::UploadUnknown)), "{torn:?}: {status:?}");
+        let resumed = house.registry.resume_upload(&allowed, id, None).await;
+        assert!(matches!(resumed, Err(Error::UploadUnknown)), "{torn:?}");
+    }
+}
+
 #[tokio::test]
 async fn bytes_that_were_sealed_without_a_session_and_never_committed_are_removed() {
     let house = House::new().await;

@@ -14,6 +14,7 @@ mod census;
 mod cold;
 mod durable;
 mod index;
+mod journal;
 mod layout;
 mod lock;
 mod object;
@@ -37,6 +38,7 @@ use bytes::Bytes;
 use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
+use self::durable::Found;
 use self::layout::{Layout, LinkFn};
 use self::lock::Lock;
 use self::object::Objects;
@@ -64,10 +66,14 @@ impl Filesystem {
     }
 
     fn open_with(root: &Path, link: LinkFn) -> Result<Self, StoreError> {
-        fs::create_dir_all(root)?;
+        durable::make_root(root)?;
         let root = Arc::new(Root::new(root.canonicalize()?));
         let lock = Lock::take(&root)?;
-        durable::make_folders(root.folder(), Path::new("_uploads"))?;
+        if let Some(above) = root.folder().parent().filter(|_| !root.cas().exists()) {
+            // Whoever made the root may have died before syncing its name.
+            durable::sync_folder(above)?;
+        }
+        durable::make_folders(root.folder(), Path::new("_uploads"), Found::Perhaps)?;
         let shards = Shards::open(&root)?;
         Ok(Self {
             objects: Arc::new(Objects::new(Arc::clone(&root))),

@@ -82,7 +82,7 @@ impl Objects {
     /// Moves an object to where nothing serves it; who has it open reads on.
     pub(super) fn quarantine(&self, key: &ObjectKey) -> Result<(), StoreError> {
         let (path, aside) = self.root.object(key).zip(self.root.quarantined(key)).ok_or_else(|| absent(key))?;
-        durable::make_folders(self.root.folder(), Path::new(QUARANTINE))?;
+        durable::make_folders(self.root.folder(), Path::new(QUARANTINE), durable::Found::Perhaps)?;
         let moved = durable::rename(&path, &aside);
         // In the order of `remove`, for the same reason.
         self.open.remove(key);

@@ -222,7 +222,11 @@ impl Judgement<'_> {
         let (from, to) = chain.validity();
         let always = self.statement.verify_timestamp() == VerifyTimestamp::Always;
         if self.statement.lists_tsa_store() && (always || self.at > to) {
-            return Err(self.refused("a signature that needs a timestamp: timestamps are not judged yet"));
+            let mut found = "a signature that needs a timestamp: timestamps are not judged yet".to_owned();
+            if self.at <= to {
+                found += "; \"verifyTimestamp\": \"afterCertExpiry\" asks for none before its certificates expire";
+            }
+            return Err(self.refused(found));
         }
         match chain.invalid_at(self.at) {
             None => Ok(Some(to.plus(TICK))),

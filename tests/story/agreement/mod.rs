@@ -142,7 +142,15 @@ table! {
         timestamp_that_is_asked_for => Case::new()
             .listing("tsa:acme")
             .signed(Format::Jws)
-            .unmet(&["timestamps are not judged yet"]);
+            .unmet(&["timestamps are not judged yet", "afterCertExpiry"]);
+        timestamp_that_is_asked_for_after_the_certificates_end => Case::new()
+            .listing("tsa:acme")
+            .statement(
+                "signatureVerification",
+                json!({ "level": "strict", "verifyTimestamp": "afterCertExpiry" }),
+            )
+            .signed(Format::Jws)
+            .met();
         certificate_that_names_a_responder => Case::new()
             .leaf(with_responder)
             .signed(Format::Jws)
