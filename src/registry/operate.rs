@@ -23,6 +23,8 @@ impl Registry {
     pub async fn collect(&self, _: &Administrator, dry_run: bool) -> Result<Collection, Error> {
         let collection = self.housekeeping.collect(dry_run).await?;
         if !dry_run {
+            // The links of the layouts hold the bytes as long as they are there.
+            self.flush_views().await?;
             collection
                 .uploads
                 .iter()
