@@ -12,12 +12,12 @@ use axum::http::HeaderValue;
 use tokio::sync::{mpsc, watch};
 
 use crate::authn::Authenticator;
+use crate::cli::root::{self, NotOpened};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::http::{AccessLog, Condition, Format, Http, Ids, Metrics};
-use crate::metadata::{self, Metadata, Sqlite};
-use crate::registry::{Notice, Parts, Registry};
-use crate::store::{Filesystem, Store};
+use crate::oci::RepositoryName;
+use crate::registry::{News, Notice, Parts, Registry};
 use crate::telemetry::Telemetry;
 use crate::verify::SignatureVerifier;
 
@@ -49,6 +49,9 @@ pub enum Failure {
     /// The files can't be taken, and no revision was accepted before.
     #[error("expected files that can be enforced, and no revision was accepted before:\n{0}")]
     Mistakes(String),
+    /// The root can't be opened.
+    #[error(transparent)]
+    Root(#[from] NotOpened),
     /// Something that is needed can't be opened.
     #[error("can't open {what}: {why}")]
     Open {
@@ -75,7 +78,7 @@ pub async fn serve(options: Options) -> Result<(), Failure> {
         return Err(Failure::PlainHttp(config.listen));
     }
     let listening = Listening::bind(config).await?;
-    let (store, metadata) = open_root(config)?;
+    let (store, metadata) = root::open(config).await?;
     let seen = reload::fingerprint(config).await;
     let authenticator = Arc::new(Authenticator::new(reload::htpasswd(config)?, secret()?));
     let first = reload::first_revision(config, &*metadata).await?;
@@ -109,21 +112,6 @@ pub async fn serve(options: Options) -> Result<(), Failure> {
     run(http, listening, reloader, reload_receiver, &telemetry, StopSignals::take()?).await;
     telemetry.flush();
     Ok(())
-}
-
-type Root = (Arc<dyn Store>, Arc<dyn Metadata>);
-
-fn open_root(config: &Config) -> Result<Root, Failure> {
-    let root = config.root.display();
-    let store = Filesystem::open(&config.root).map_err(|error| {
-        // The store's own sentence hides the medium's, which names the reason.
-        let source = std::error::Error::source(&error).map_or_else(String::new, |source| format!(": {source}"));
-        Failure::open(format!("the store in {root}"), format_args!("{error}{source}"))
-    })?;
-    let metadata = Sqlite::open(&config.root.join(metadata::FILE))
-        .map_err(|error| Failure::open(format!("the metadata in {root}"), error))?
-        .with_grace(config.limits.deleted_grace);
-    Ok((Arc::new(store), Arc::new(metadata)))
 }
 
 fn secret() -> Result<[u8; 32], Failure> {
@@ -189,8 +177,26 @@ async fn tend(registry: Arc<Registry>, mut stopped: watch::Receiver<bool>, telem
                 ("reason", &"a push has been waiting for evidence for too long"),
             ],
         ),
+        Notice::News(news) => tell(&telemetry, news),
     };
     registry.tend(stop, report).await;
+}
+
+fn tell(telemetry: &Telemetry, news: &News) {
+    let named = |repository: &Option<RepositoryName>| repository.as_ref().map(ToString::to_string).unwrap_or_default();
+    match news {
+        News::Quarantined { digest, repository, why } => {
+            telemetry.event("quarantine", &[("digest", digest), ("repository", &named(repository)), ("reason", why)]);
+        }
+        News::Repaired { digest, repository, from } => {
+            telemetry.event("repair", &[("digest", digest), ("repository", &named(repository)), ("from", from)]);
+        }
+        News::Reserve { held: true } => telemetry.event("reserve", &[("held", &true)]),
+        News::Reserve { held: false } => {
+            let why = "no space was left for what must not fail";
+            telemetry.event("reserve", &[("held", &false), ("reason", &why)]);
+        }
+    }
 }
 
 #[expect(clippy::print_stdout, reason = "the one line that scripts wait for")]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::Parser as _;
 use hallmark::app::{self, Options};
 use hallmark::cli::{
-    Cli, Command, Exit, backup, check, explain, export, htpasswd, import, init, rebuild, serve, verify,
+    Cli, Command, Exit, backup, check, explain, export, gc, htpasswd, import, init, rebuild, scrub, serve, verify,
 };
 use hallmark::clock::SystemClock;
 use hallmark::http::Format;
@@ -27,6 +27,8 @@ fn main() -> ExitCode {
         Command::Check(args) => check(&args).into(),
         Command::Verify(args) => verify(&args).into(),
         Command::Explain(args) => explain(&args).into(),
+        Command::Gc(args) => gc(&args).into(),
+        Command::Scrub(args) => scrub(&args).into(),
         Command::Init(args) => init::run(&args, &mut std::io::stdout().lock()).into(),
         Command::Htpasswd(args) => {
             htpasswd::run(&args, &mut std::io::stdin().lock(), &mut std::io::stdout().lock()).into()
@@ -117,4 +119,16 @@ fn explain(args: &explain::Args) -> Exit {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let (mut out, mut complaints) = (std::io::stdout().lock(), std::io::stderr().lock());
     runtime.map_or(Exit::CouldNotTell, |runtime| runtime.block_on(explain::run(args, &mut out, &mut complaints)))
+}
+
+fn gc(args: &gc::Args) -> Exit {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let (mut out, mut complaints) = (std::io::stdout().lock(), std::io::stderr().lock());
+    runtime.map_or(Exit::CouldNotTell, |runtime| runtime.block_on(gc::run(args, &mut out, &mut complaints)))
+}
+
+fn scrub(args: &scrub::Args) -> Exit {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let (mut out, mut complaints) = (std::io::stdout().lock(), std::io::stderr().lock());
+    runtime.map_or(Exit::CouldNotTell, |runtime| runtime.block_on(scrub::run(args, &mut out, &mut complaints)))
 }

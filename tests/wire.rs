@@ -13,6 +13,10 @@ mod disk;
 mod distribution;
 #[path = "wire/explain.rs"]
 mod explain;
+#[path = "wire/full_disk.rs"]
+mod full_disk;
+#[path = "wire/housekeeping.rs"]
+mod housekeeping;
 #[path = "wire/http2.rs"]
 mod http2;
 #[path = "wire/log.rs"]

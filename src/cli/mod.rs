@@ -7,12 +7,15 @@ pub mod check;
 pub mod explain;
 pub mod explanation;
 pub mod export;
+pub mod gc;
+pub mod housekeeping;
 pub mod htpasswd;
 pub mod import;
 pub mod init;
 mod outcome;
 pub mod rebuild;
-mod root;
+pub mod root;
+pub mod scrub;
 pub mod serve;
 pub mod verify;
 
@@ -42,6 +45,10 @@ pub enum Command {
     Verify(verify::Args),
     /// Tells what a running Hallmark would say to someone, why, and what would make it pass
     Explain(explain::Args),
+    /// Collects what nobody wants any more, at a running Hallmark or in a root without one
+    Gc(gc::Args),
+    /// Tells what of the stored content is not what its name says, or looks for it now
+    Scrub(scrub::Args),
     /// Writes a commented tree to start from, with three users
     Init(init::Args),
     /// Sets the password of a user

@@ -87,6 +87,20 @@ impl Exchange {
         self.send(url, request, wanted.limit).await
     }
 
+    /// Sends nothing but that it is a POST, to `url` alone.
+    pub(super) async fn post(
+        &self,
+        url: &Url,
+        limit: u64,
+        authorisation: Option<&HeaderValue>,
+    ) -> Result<Answer, ClientError> {
+        let mut request = self.http.post(url.clone());
+        if let Some(authorisation) = authorisation {
+            request = request.header(AUTHORIZATION, authorisation.clone());
+        }
+        self.send(url, request, limit).await
+    }
+
     /// Sends a form: how identity tokens are shown.
     pub(super) async fn post_form(&self, url: &Url, form: String, limit: u64) -> Result<Answer, ClientError> {
         let kind = (reqwest::header::CONTENT_TYPE, "application/x-www-form-urlencoded");

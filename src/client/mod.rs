@@ -132,6 +132,13 @@ impl Client {
         Ok((answer.status, answer.body))
     }
 
+    /// The status and the body of a POST to `path_and_query`, which begins with `/`: one of Hallmark's own endpoints.
+    pub async fn tell(&self, path_and_query: &str) -> Result<(u16, Bytes), ClientError> {
+        let url = self.session.url(path_and_query).await?;
+        let answer = self.session.tell(&url, MAX_ASKED_BYTES).await?;
+        Ok((answer.status, answer.body))
+    }
+
     async fn ask_in(&self, repository: &RepositoryName, url: &Url, wanted: Wanted<'_>) -> Result<Answer, ClientError> {
         self.session.ask(url, wanted, &format!("repository:{repository}:pull")).await
     }

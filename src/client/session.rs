@@ -70,6 +70,16 @@ impl Session {
         }
     }
 
+    /// Sends a POST to `url` of this registry, and nowhere else.
+    pub(super) async fn tell(&self, url: &Url, limit: u64) -> Result<Answer, ClientError> {
+        let reached = self.reached().await?;
+        let authorisation = match (self.remembered(""), &reached.challenge) {
+            (None, Some(challenge)) => self.authorise(&reached.base, challenge, "").await?,
+            (known, _) => known,
+        };
+        self.exchange.post(url, limit, authorisation.as_ref()).await
+    }
+
     /// The first question says whether there is TLS, and what the registry wants to know.
     async fn reached(&self) -> Result<&Reached, ClientError> {
         self.reached.get_or_try_init(|| self.reach()).await

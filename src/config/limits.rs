@@ -5,6 +5,11 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+/// How fast the scrub is unless the configuration says otherwise.
+const SCRUB_BYTES_PER_SECOND: u64 = 8 << 20;
+/// How long it rests.
+const SCRUB_REST: Duration = Duration::from_hours(24);
+
 /// Every bound that the configuration can move.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -52,6 +57,14 @@ pub struct Limits {
     pub reach_depth: usize,
     /// How many objects an index admits at the most.
     pub reach_objects: usize,
+    /// How many bytes are set aside for what must not fail on a full disk.
+    pub reserve_bytes: u64,
+    /// How many bytes are left free by pushes of objects.
+    pub floor_bytes: u64,
+    /// How many bytes a second are hashed again in the background; 0 is none.
+    pub scrub_bytes_per_second: u64,
+    /// How long the scrub rests between two passes.
+    pub scrub_rest: Duration,
 }
 
 impl Default for Limits {
@@ -128,6 +141,32 @@ keys! {
     reach_depth,
     /// How many objects an index admits at the most (1000)
     reach_objects,
+    /// Bytes set aside for deletion, collection, signing and records on a full disk (67108864)
+    reserve_bytes,
+    /// Bytes that pushes of objects leave free (67108864)
+    floor_bytes,
+}
+
+/// `[scrub]` as written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct ScrubKeys {
+    /// Bytes that are hashed again each second; 0 turns it off.
+    pub bytes_per_second: Option<u64>,
+    /// How long it rests between two passes, in seconds.
+    pub rest_seconds: Option<NonZeroU64>,
+}
+
+impl ScrubKeys {
+    /// Writes what is said here into `limits`.
+    pub(super) fn apply(self, limits: &mut Limits) {
+        if let Some(rate) = self.bytes_per_second {
+            limits.scrub_bytes_per_second = rate;
+        }
+        if let Some(rest) = self.rest_seconds {
+            limits.scrub_rest = Duration::from_secs(rest.get());
+        }
+    }
 }
 
 impl LimitKeys {
@@ -160,6 +199,10 @@ impl LimitKeys {
             page_max: count(self.page_max, 1000),
             reach_depth: count(self.reach_depth, 8),
             reach_objects: count(self.reach_objects, 1000),
+            reserve_bytes: number(self.reserve_bytes, 64 << 20),
+            floor_bytes: number(self.floor_bytes, 64 << 20),
+            scrub_bytes_per_second: SCRUB_BYTES_PER_SECOND,
+            scrub_rest: SCRUB_REST,
         }
     }
 }

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use crate::mistake::Mistake;
 
+use limits::ScrubKeys;
 pub use limits::{LimitKeys, Limits};
 use written::Written;
 
@@ -70,6 +71,12 @@ pub struct Flags {
     /// Accept images whose layers were never pushed here: a pull gets 404 for them until they are
     #[arg(long)]
     pub sparse_images: bool,
+    /// Bytes that the scrub hashes again each second; 0 turns it off (8388608)
+    #[arg(long, value_name = "N")]
+    pub scrub_bytes_per_second: Option<u64>,
+    /// How long the scrub rests between two passes, in seconds (86400)
+    #[arg(long, value_name = "N")]
+    pub scrub_rest_seconds: Option<std::num::NonZeroU64>,
     /// The bounds.
     #[command(flatten)]
     pub limits: LimitKeys,
@@ -176,6 +183,12 @@ impl Config {
             );
         }
         let data_types = [&flags.data_types, &written.data_types].into_iter().find(|types| !types.is_empty());
+        let scrub = ScrubKeys {
+            bytes_per_second: flags.scrub_bytes_per_second.or(written.scrub.bytes_per_second),
+            rest_seconds: flags.scrub_rest_seconds.or(written.scrub.rest_seconds),
+        };
+        let mut limits = flags.limits.clone().or(written.limits.clone()).checked();
+        scrub.apply(&mut limits);
         let config = Self {
             file: file.map(Path::to_owned),
             listen,
@@ -190,7 +203,7 @@ impl Config {
             data_types: data_types.cloned().unwrap_or_else(|| DATA_TYPES.map(str::to_owned).to_vec()),
             tag_history: flags.tag_history.or(written.tag_history).map_or(20, std::num::NonZeroUsize::get),
             sparse_images: flags.sparse_images || written.sparse_images,
-            limits: flags.limits.clone().or(written.limits.clone()).checked(),
+            limits,
         };
         if mistakes.is_empty() { Ok(config) } else { Err(mistakes) }
     }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use super::LimitKeys;
+use super::limits::{LimitKeys, ScrubKeys};
 use crate::mistake::Mistake;
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -25,6 +25,7 @@ pub(super) struct Written {
     pub(super) tag_history: Option<NonZeroUsize>,
     pub(super) sparse_images: bool,
     pub(super) limits: LimitKeys,
+    pub(super) scrub: ScrubKeys,
 }
 
 #[derive(Clone, Debug, Deserialize)]

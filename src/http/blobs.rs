@@ -12,12 +12,18 @@ use super::answer::{self, Tagged};
 use super::download::{CHUNK, Download};
 use super::error::{Reason, Refusal};
 use crate::oci::{ByteRange, Digest, ErrorCode, RangeError, RepositoryName};
-use crate::registry::{Admitted, BlobContent};
+use crate::registry::{Admitted, BlobContent, Error};
 
 /// `GET` and `HEAD`: the blob, or the range of it that is asked for.
 pub(super) async fn read(call: &Call<'_>, name: &RepositoryName, digest: &Digest) -> Result<Response, Refusal> {
     let allowed = call.registry().allow_pull(call.who, name)?;
-    let blob = call.registry().blob(&allowed, digest).await?;
+    let blob = match call.registry().blob(&allowed, digest).await {
+        // Clients ask before they push: told anything but that it is absent, none would send the bytes that heal it.
+        Err(Error::Quarantined(digest)) if call.is_head() && call.registry().allow_sign(call.who, name).is_ok() => {
+            return Err(Error::BlobUnknown(digest).into());
+        }
+        blob => blob?,
+    };
     let tagged = Tagged::new(&blob.digest).ok_or_else(|| Refusal::unavailable("a digest is no header value"))?;
     let lenience = blob.lenience().cloned();
     let mut response = if tagged.is_had(call.headers()) {

@@ -52,6 +52,12 @@ pub enum Endpoint {
     Flush,
     /// `GET /_hallmark/explain`
     Explain,
+    /// `GET /_hallmark/scrub`
+    ScrubStatus,
+    /// `POST /_hallmark/scrub`
+    Scrub,
+    /// `POST /_hallmark/gc`
+    Collect,
 }
 
 /// Why a request names no endpoint.
@@ -107,6 +113,9 @@ pub enum Kind {
     Reload,
     Flush,
     Explain,
+    ScrubStatus,
+    Scrub,
+    Collect,
     /// The request named no endpoint.
     None,
 }
@@ -130,7 +139,7 @@ pub enum Access {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 24] = [
         Self::Base,
         Self::Catalog,
         Self::Tags,
@@ -151,6 +160,9 @@ impl Kind {
         Self::Reload,
         Self::Flush,
         Self::Explain,
+        Self::ScrubStatus,
+        Self::Scrub,
+        Self::Collect,
         Self::None,
     ];
 
@@ -177,6 +189,9 @@ impl Kind {
             Self::Reload => "reload",
             Self::Flush => "flush",
             Self::Explain => "explain",
+            Self::ScrubStatus => "scrub-status",
+            Self::Scrub => "scrub",
+            Self::Collect => "collect",
             Self::None => "none",
         }
     }
@@ -195,7 +210,9 @@ impl Kind {
             | Self::FinishUpload
             | Self::CancelUpload => Access::Repository(Action::Sign),
             Self::DeleteManifest | Self::DeleteBlob => Access::Repository(Action::Delete),
-            Self::Reload | Self::Flush => Access::Registry(Action::Admin),
+            Self::Reload | Self::Flush | Self::ScrubStatus | Self::Scrub | Self::Collect => {
+                Access::Registry(Action::Admin)
+            }
             Self::Explain => Access::Insight,
         }
     }
@@ -221,6 +238,8 @@ impl Endpoint {
             "/_hallmark/reload" => only_post(method, Self::Reload),
             "/_hallmark/flush" => only_post(method, Self::Flush),
             "/_hallmark/explain" => only_get(method, Self::Explain),
+            "/_hallmark/scrub" => parse_scrub(method),
+            "/_hallmark/gc" => only_post(method, Self::Collect),
             _ => Err(EndpointError::Path),
         }
     }
@@ -265,6 +284,9 @@ impl Endpoint {
             Self::Reload => Kind::Reload,
             Self::Flush => Kind::Flush,
             Self::Explain => Kind::Explain,
+            Self::ScrubStatus => Kind::ScrubStatus,
+            Self::Scrub => Kind::Scrub,
+            Self::Collect => Kind::Collect,
         }
     }
 
@@ -290,7 +312,10 @@ impl Endpoint {
             | Self::Metrics
             | Self::Reload
             | Self::Flush
-            | Self::Explain => None,
+            | Self::Explain
+            | Self::ScrubStatus
+            | Self::Scrub
+            | Self::Collect => None,
         }
     }
 }
@@ -305,6 +330,14 @@ fn only_get(method: &Method, endpoint: Endpoint) -> Result<Endpoint, EndpointErr
 
 fn only_post(method: &Method, endpoint: Endpoint) -> Result<Endpoint, EndpointError> {
     if *method == Method::POST { Ok(endpoint) } else { Err(EndpointError::Method { allowed: "POST" }) }
+}
+
+fn parse_scrub(method: &Method) -> Result<Endpoint, EndpointError> {
+    match *method {
+        Method::GET | Method::HEAD => Ok(Endpoint::ScrubStatus),
+        Method::POST => Ok(Endpoint::Scrub),
+        _ => Err(EndpointError::Method { allowed: "GET, HEAD, POST" }),
+    }
 }
 
 fn parse_manifest(method: &Method, name: &str, last: &str) -> Result<Endpoint, EndpointError> {

@@ -40,6 +40,9 @@ const TABLE: &[(&str, Kind, &str, Access)] = &[
     ("POST /_hallmark/reload", Kind::Reload, "", Access::Registry(Action::Admin)),
     ("POST /_hallmark/flush", Kind::Flush, "", Access::Registry(Action::Admin)),
     ("GET /_hallmark/explain", Kind::Explain, "", Access::Insight),
+    ("GET /_hallmark/scrub", Kind::ScrubStatus, "", Access::Registry(Action::Admin)),
+    ("POST /_hallmark/scrub", Kind::Scrub, "", Access::Registry(Action::Admin)),
+    ("POST /_hallmark/gc", Kind::Collect, "", Access::Registry(Action::Admin)),
     // Names that hold the words of the grammar.
     ("GET /v2/manifests/manifests/manifests", Kind::ReadManifest, "manifests", Access::Repository(Action::Pull)),
     ("GET /v2/tags/list/tags/list", Kind::Tags, "tags/list", Access::Repository(Action::Pull)),
@@ -111,6 +114,8 @@ fn other_methods_are_told_the_methods_that_are() {
         ("DELETE /v2/a/tags/list", "GET, HEAD"),
         ("GET /_hallmark/reload", "POST"),
         ("POST /_hallmark/explain", "GET, HEAD"),
+        ("GET /_hallmark/gc", "POST"),
+        ("DELETE /_hallmark/scrub", "GET, HEAD, POST"),
         ("BREW /healthz", "GET, HEAD"),
     ] {
         assert_eq!(parse(request), Err(EndpointError::Method { allowed }), "{request}");

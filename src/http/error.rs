@@ -42,12 +42,13 @@ pub enum Reason {
     BodyBroken,
     BodyTimeout,
     Full,
+    Quarantined,
     Unavailable,
 }
 
 impl Reason {
     /// Every reason, each at the place of its number.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::Unauthorized,
         Self::Denied,
         Self::Withheld,
@@ -74,6 +75,7 @@ impl Reason {
         Self::BodyBroken,
         Self::BodyTimeout,
         Self::Full,
+        Self::Quarantined,
         Self::Unavailable,
     ];
 
@@ -106,6 +108,7 @@ impl Reason {
             Self::BodyBroken => "body-broken",
             Self::BodyTimeout => "body-timeout",
             Self::Full => "full",
+            Self::Quarantined => "quarantined",
             Self::Unavailable => "unavailable",
         }
     }
@@ -155,6 +158,14 @@ impl Refusal {
         refusal.0.code = None;
         refusal.0.internal = Some(internal.into());
         refusal.with(RETRY_AFTER, HeaderValue::from_static("5"))
+    }
+
+    /// 503 for what is stored and not what its name says: no fault of the client's, and no absence.
+    fn quarantined(message: String) -> Self {
+        let mut refusal = Self::unavailable(message.clone());
+        refusal.0.reason = Reason::Quarantined;
+        refusal.0.message = message.into();
+        refusal
     }
 
     /// 400 for a part of the query string that is not what it should be.
@@ -288,6 +299,7 @@ impl From<Error> for Refusal {
             Error::Conflict(_) => (StatusCode::CONFLICT, Code::Denied, Reason::Conflict),
             Error::Capped(_) => (StatusCode::TOO_MANY_REQUESTS, Code::TooManyRequests, Reason::Capped),
             Error::Full => (StatusCode::INSUFFICIENT_STORAGE, Code::Denied, Reason::Full),
+            Error::Quarantined(_) => return Self::quarantined(text),
             Error::Unavailable(_) => return Self::unavailable(text),
         };
         Self::new(status, code, reason, text)

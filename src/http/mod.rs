@@ -12,6 +12,7 @@ mod download;
 mod endpoint;
 mod error;
 mod explain;
+mod housekeeping;
 mod incoming;
 mod lists;
 mod manifests;
@@ -212,6 +213,9 @@ async fn dispatch(call: &Call<'_>, endpoint: Endpoint, body: &mut Incoming) -> R
         Endpoint::Reload => Box::pin(operate::reload(call)).await,
         Endpoint::Flush => Box::pin(operate::flush(call)).await,
         Endpoint::Explain => Box::pin(explain::read(call)).await,
+        Endpoint::ScrubStatus => Box::pin(housekeeping::scrub_status(call)).await,
+        Endpoint::Scrub => Box::pin(housekeeping::scrub(call)).await,
+        Endpoint::Collect => Box::pin(housekeeping::collect(call)).await,
         Endpoint::Health | Endpoint::Ready | Endpoint::Metrics => operate::read(call, endpoint.kind()).await,
     }
 }

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use super::endpoint::Kind;
 use super::error::{Reason, Refusal};
 use super::metrics::Page;
-use super::{Call, Http, answer};
+use super::{Call, Http, answer, housekeeping};
 use crate::oci::ErrorCode;
 
 const OPENING: u8 = 0;
@@ -92,6 +92,7 @@ async fn metrics(http: &Http) -> String {
     );
     gate(http, &mut page);
     storage(http, &mut page).await;
+    housekeeping::metrics(http, &mut page).await;
     page.into_text()
 }
 

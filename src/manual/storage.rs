@@ -8,6 +8,8 @@
 //!   _hallmark.lock                        one process owns the tree (`_` can't begin a repository name)
 //!   _metadata.sqlite                      the authority for everything small and mutable
 //!   _cas/<algorithm>/ab/<hex>.<generation>
+//!   _quarantine/<hex>.<generation>        what was found not to be what its name says
+//!   _reserve                              room for what must not fail on a full disk
 //!   _uploads/<uuid>                       same file system; offset and hash state are in the metadata
 //!   <repository>/oci-layout, index.json, blobs/<algorithm>/<hex>
 //! ```
@@ -112,9 +114,34 @@
 //! [`Unavailable`] and `StoreError::Io` become 503. A full disk is 507. "Absent" is said only of what is known to be
 //! absent. While a commit waits for a slow disk, reads go on; work that piles up beyond the writer's queue is refused.
 //!
-//! Content whose *file* is gone or cut short while its row says that it is live is 404, is not mounted, and heals: a
-//! push of it finds out ([`Store::size`]), stores it under a new key, and the commit puts that in the place of the lost
-//! one, in every layout.
+//! # Scrub and quarantine
+//!
+//! A pass of the scrub hashes contents in the order of their digests, then manifests in the order in which they came:
+//! what was checked first in one pass comes first in the next, so no column tells when, and a push pays nothing for it.
+//! How far a pass is, is one row ([`Metadata::note_scrub_pass`]). Files are read by [`Store::open_cold`], which neither
+//! fills the page cache nor disturbs what is in it; what *is* in it is checked there, and on the medium some other day.
+//!
+//! What does not hash to its name, has another size, is lost, or is refused twice by the medium, gets a row in
+//! `quarantine`: in one transaction, and the epochs of its repositories advance. From then on [`Metadata::blob`] says so,
+//! pulls are 503, and [`Metadata::reserve`] speaks of it as of content that is not stored: so the next upload gets a
+//! fresh generation, and its commit heals every repository. Then the file is moved to `_quarantine`, and nothing removes
+//! it there. What the *machine* can't do (no descriptors, no memory) says nothing about content and quarantines nothing.
+//! A pull notices for free: a size that differs, a file that is lost, a manifest that does not hash. So does a push, which
+//! asks the medium whether live content is there ([`Store::size`]) and else stores it under a new key.
+//!
+//! Repair looks for sound bytes: a layout's file that is another inode ([`LayoutView::salvage`]), another repository's
+//! row of the manifest, the layout's own file of it. One commit puts them in the place of the rotten ones. Without any,
+//! the layouts lose the content too. A file that comes back is found by the next pass.
+//!
+//! Objects that nothing names are put in the trash after a day ([`Metadata::trash_unnamed`]), in a transaction that a
+//! late commit meets. A file is as old as its last rename, not as its bytes: an upload may have waited for days.
+//!
+//! # Room
+//!
+//! Pushes of objects stop at `floor_bytes` of free room. Evidence under `sign` alone, deletes, sweeps, layouts and
+//! records go on, and where they find no room at all, `Housekeeping::with_reserve` gives the reserve back and does the
+//! work once more: a transaction that failed for want of room left nothing. The reserve is made again when there is room
+//! for it beside the floor; while it is not held, its room is part of the floor.
 //!
 //! # Differs from the first drawing
 //!
@@ -133,4 +160,9 @@
 //! [`Metadata::reserve`]: crate::metadata::Metadata::reserve
 //! [`Metadata::sweep`]: crate::metadata::Metadata::sweep
 //! [`Metadata::forget_trash`]: crate::metadata::Metadata::forget_trash
+//! [`Metadata::blob`]: crate::metadata::Metadata::blob
+//! [`Metadata::note_scrub_pass`]: crate::metadata::Metadata::note_scrub_pass
+//! [`Metadata::trash_unnamed`]: crate::metadata::Metadata::trash_unnamed
+//! [`Store::open_cold`]: crate::store::Store::open_cold
+//! [`LayoutView::salvage`]: crate::store::LayoutView::salvage
 //! [`Unavailable`]: crate::metadata::Unavailable

@@ -3,11 +3,13 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use uuid::Uuid;
 
 use super::{
-    Blob, BlobDeleted, CommitBlob, Committed, Content, DirtyView, Holder, Intent, Metadata, Push, Put, PutManifest,
-    Reserved, StoredManifest, StoredRevision, Swept, Totals, Unavailable, Upload, WaitingPush,
+    Blob, BlobDeleted, CommitBlob, Committed, Content, DirtyView, Garbage, Holder, Intent, Metadata, PlacedManifest,
+    Push, Put, PutManifest, Quarantined, Reserved, ScrubPass, StoredManifest, StoredRevision, Swept, Totals,
+    Unavailable, Upload, WaitingPush,
 };
 use crate::clock::Timestamp;
 use crate::gate::{RequirementName, Who};
@@ -103,6 +105,20 @@ checked! {
     forget_trash(keys: &[String]) -> ();
     dirty_view() -> Option<DirtyView>;
     clean_view(repository: &RepositoryName, sequence: u64) -> ();
+    contents(after: Option<&Digest>, limit: usize) -> Vec<Content>;
+    placed_manifests(after: u64, limit: usize) -> Vec<PlacedManifest>;
+    quarantine_content(digest: &Digest, key: &str, why: &str, at: Timestamp) -> Option<Vec<RepositoryName>>;
+    conceal_content(digest: &Digest) -> ();
+    replace_content(digest: &Digest, key: &str) -> bool;
+    quarantine_manifest(repository: &RepositoryName, digest: &Digest, why: &str, at: Timestamp) -> bool;
+    replace_manifest(repository: &RepositoryName, digest: &Digest, bytes: Bytes) -> bool;
+    manifest_copies(repository: &RepositoryName, digest: &Digest, limit: usize) -> Vec<Bytes>;
+    quarantined(limit: usize) -> Vec<Quarantined>;
+    quarantined_count() -> u64;
+    trash_unnamed(keys: &[String]) -> u64;
+    scrub_pass() -> Option<ScrubPass>;
+    note_scrub_pass(pass: ScrubPass) -> ();
+    garbage(at: Timestamp, uploads_before: Timestamp, limit: usize) -> Garbage;
     accept_revision(revision: StoredRevision) -> ();
     accepted_revision() -> Option<StoredRevision>;
     intend(key: String, upload: Uuid) -> ();
@@ -113,7 +129,6 @@ checked! {
     totals() -> Totals;
     close() -> ();
     manifests(repository: &RepositoryName, after: Option<&Digest>, limit: usize) -> Vec<StoredManifest>;
-    contents(after: Option<&Digest>, limit: usize) -> Vec<Content>;
     repositories_waiting(after: Option<&RepositoryName>, limit: usize) -> Vec<RepositoryName>;
     waiting_pushes(repository: &RepositoryName, after: Option<(u64, &Tag)>, limit: usize) -> Vec<WaitingPush>;
     count_waiting(repository: &RepositoryName) -> u64;

@@ -6,6 +6,8 @@
 #[cfg(test)]
 mod contract;
 mod failing;
+mod garbage;
+mod rot;
 mod sqlite;
 
 use std::collections::BTreeMap;
@@ -19,6 +21,8 @@ use crate::gate::{RequirementName, Shape, Who};
 use crate::oci::{Algorithm, Digest, LinkKind, RepositoryName, Tag};
 
 pub use self::failing::Failing;
+pub use self::garbage::{Garbage, GarbageBlob};
+pub use self::rot::{Content, PlacedManifest, Quarantined, ScrubPass};
 pub use self::sqlite::{FILE, Sqlite};
 
 /// Why the metadata could not answer: 503, never "absent".
@@ -129,6 +133,8 @@ pub struct Blob {
     pub key: String,
     /// Their size.
     pub size: u64,
+    /// Whether its content is quarantined: known to have been there, and never served.
+    pub quarantined: bool,
 }
 
 /// A manifest to be stored.
@@ -501,6 +507,65 @@ pub trait Metadata: Send + Sync + 'static {
     /// The last good revision.
     async fn accepted_revision(&self) -> Result<Option<StoredRevision>, Unavailable>;
 
+    // What keeps content sound. A quarantined content is live to everything but readers: it is held, counted, mounted
+    // and swept as before. `reserve` speaks of it as of content that is not stored, so that the next upload heals it:
+    // `commit_blob` with a fresh key puts that in the place of the old one.
+
+    /// Every stored content, whichever repositories have it, in the order of their digests' bytes, after `after`, at most
+    /// `limit`.
+    async fn contents(&self, after: Option<&Digest>, limit: usize) -> Result<Vec<Content>, Unavailable>;
+    /// Manifests of all repositories after the place `after`, in the order in which they were stored, at most `limit`.
+    async fn placed_manifests(&self, after: u64, limit: usize) -> Result<Vec<PlacedManifest>, Unavailable>;
+    /// Notes that what is under `key` is not `digest`, and tells the repositories that have it. `None`, changing
+    /// nothing, if the key is not the content's (any more), or it is quarantined already.
+    async fn quarantine_content(
+        &self,
+        digest: &Digest,
+        key: &str,
+        why: &str,
+        at: Timestamp,
+    ) -> Result<Option<Vec<RepositoryName>>, Unavailable>;
+    /// Takes a quarantined content out of the layouts of the repositories that have it.
+    async fn conceal_content(&self, digest: &Digest) -> Result<(), Unavailable>;
+    /// Puts sound bytes under `key` in the place of a quarantined content, and its layouts behind. False, changing
+    /// nothing, if it is not quarantined (any more): the key is surplus, remove it.
+    async fn replace_content(&self, digest: &Digest, key: &str) -> Result<bool, Unavailable>;
+    /// Notes that the bytes of a manifest are not `digest`. False if it was noted, or the manifest is gone.
+    async fn quarantine_manifest(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        why: &str,
+        at: Timestamp,
+    ) -> Result<bool, Unavailable>;
+    /// Puts `bytes`, which hash to `digest`, in the place of those of a quarantined manifest. False, changing nothing,
+    /// if it is not quarantined (any more). Pushing the manifest again does the same.
+    async fn replace_manifest(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        bytes: Bytes,
+    ) -> Result<bool, Unavailable>;
+    /// The bytes that other repositories than `repository` have under `digest`, at most `limit` of them.
+    async fn manifest_copies(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        limit: usize,
+    ) -> Result<Vec<Bytes>, Unavailable>;
+    /// What is quarantined now, the oldest first, at most `limit`.
+    async fn quarantined(&self, limit: usize) -> Result<Vec<Quarantined>, Unavailable>;
+    /// How much is quarantined now.
+    async fn quarantined_count(&self) -> Result<u64, Unavailable>;
+    /// Puts those of `keys` in the trash that no content, no intent and no trash names, and counts them. A commit that
+    /// comes with one afterwards is told that it is gone.
+    async fn trash_unnamed(&self, keys: &[String]) -> Result<u64, Unavailable>;
+    /// The pass of the scrub that is under way, or the last one.
+    async fn scrub_pass(&self) -> Result<Option<ScrubPass>, Unavailable>;
+    /// Notes how far a pass is. Survives the death of the process only: what is checked twice does no harm.
+    async fn note_scrub_pass(&self, pass: ScrubPass) -> Result<(), Unavailable>;
+    /// What [`Metadata::sweep`] would take now, at most `limit` of each; changes nothing.
+    async fn garbage(&self, at: Timestamp, uploads_before: Timestamp, limit: usize) -> Result<Garbage, Unavailable>;
     /// Notes that the bytes of `upload` are about to be sealed under `key`, which [`Metadata::commit_blob`] forgets: so
     /// that whatever a crash leaves between the two is found without a walk over the store.
     async fn intend(&self, key: String, upload: Uuid) -> Result<(), Unavailable>;
@@ -528,9 +593,6 @@ pub trait Metadata: Send + Sync + 'static {
         after: Option<&Digest>,
         limit: usize,
     ) -> Result<Vec<StoredManifest>, Unavailable>;
-    /// Every stored content, whichever repositories have it, in the order of their digests' bytes, after `after`, at most
-    /// `limit`.
-    async fn contents(&self, after: Option<&Digest>, limit: usize) -> Result<Vec<Content>, Unavailable>;
 
     /// Repositories in which pushes wait, in the order in which they were made, at most `limit`. A push waits while it is
     /// the newest of its tag, is of an object, and its digest never met a requirement; whether any is asked for there is
@@ -570,15 +632,4 @@ pub trait Metadata: Send + Sync + 'static {
     async fn note_revision_judged(&self) -> Result<(), Unavailable>;
     /// Whether that was noted.
     async fn is_revision_judged(&self) -> Result<bool, Unavailable>;
-}
-
-/// A content that is stored, whichever repositories have it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Content {
-    /// Its digest.
-    pub digest: Digest,
-    /// Where its bytes are.
-    pub key: String,
-    /// Their size.
-    pub size: u64,
 }

@@ -194,7 +194,9 @@ impl Registry {
             return Ok(());
         }
         let now = self.clock.now();
-        Ok(self.metadata.record_met(repository, digest, std::slice::from_ref(requirement), now).await?)
+        let requirements = std::slice::from_ref(requirement);
+        let record = || async { Ok(self.metadata.record_met(repository, digest, requirements, now).await?) };
+        self.housekeeping.with_reserve(record).await
     }
 
     /// What the evidence about `subject` shows: what verified once first, then the newest, within a bound.

@@ -39,7 +39,7 @@ pub struct BackedUp {
 /// that owns `root` goes on meanwhile, and nothing of it is changed. `to` appears when everything in it is durable.
 ///
 /// An object that is collected before it is reached is no longer named by a later moment: so another moment is taken
-/// until one has everything that it names.
+/// until one has everything that it names. What is quarantined can't be backed up, and is an error that names it.
 pub async fn backup(root: &Path, to: &Path) -> Result<BackedUp, Error> {
     let tree = Beside::open(root)?;
     let draft = Draft::begin(to)?;
@@ -49,6 +49,9 @@ pub async fn backup(root: &Path, to: &Path) -> Result<BackedUp, Error> {
         draft.remove(FILE)?;
         Sqlite::snapshot(&from, &copy)?;
         let metadata = Sqlite::open(&copy)?;
+        if let Some(rotten) = metadata.quarantined(1).await?.first() {
+            return Err(Error::Quarantined(rotten.digest));
+        }
         if gather(&tree, &draft, &metadata, &mut done).await? {
             if moment > 0 {
                 prune(&draft, &metadata).await?;

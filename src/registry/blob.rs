@@ -49,8 +49,15 @@ impl Registry {
                 unheld_cap: blob.sign_only.then_some(self.limits.sign_unheld_blobs),
                 at: now,
             };
-            let change = |metadata: Arc<dyn Metadata>| async move { metadata.commit_blob(commit).await };
-            let committed = self.commit(blob.repository, change).await;
+            let change = |metadata: Arc<dyn Metadata>| {
+                let commit = commit.clone();
+                async move { metadata.commit_blob(commit).await }
+            };
+            let committed = if blob.sign_only {
+                self.commit_with_reserve(blob.repository, change).await
+            } else {
+                self.commit(blob.repository, change).await
+            };
             if sealed && !matches!(committed, Ok(Committed::Stored | Committed::Surplus)) {
                 // If it was not committed, nothing but its intent names it.
                 self.adrift.note(&key);
@@ -97,7 +104,8 @@ impl Registry {
         };
         let Some(upload) = blob.upload else { return Err(Error::BlobUnknown(blob.digest)) };
         let key = self.store.key(upload, &blob.digest, generation);
-        self.metadata.intend(key.0.clone(), upload).await?;
+        let intend = || async { Ok(self.metadata.intend(key.0.clone(), upload).await?) };
+        self.housekeeping.where_room(blob.sign_only, 0, intend).await?;
         match self.store.seal(upload, blob.size, &blob.digest, generation).await {
             Ok(key) => Ok(Placed { key, sealed: true, lost }),
             Err(error) => {

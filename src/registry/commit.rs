@@ -35,6 +35,21 @@ impl Registry {
     }
 }
 
+impl Registry {
+    /// The same for a change that must not fail for want of room: it may use the reserve.
+    pub(super) async fn commit_with_reserve<T, F>(
+        &self,
+        repository: &RepositoryName,
+        change: impl Fn(Arc<dyn Metadata>) -> F,
+    ) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Unavailable>> + Send + 'static,
+    {
+        self.housekeeping.with_reserve(|| self.commit(repository, &change)).await
+    }
+}
+
 /// Runs `work` to its end, though whoever waits for it may go away.
 pub(super) async fn carried_through<T: Send + 'static>(
     work: impl Future<Output = Result<T, Error>> + Send + 'static,

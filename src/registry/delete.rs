@@ -24,9 +24,11 @@ impl Registry {
         if let Some(evidence) = tag.evidence() {
             self.delete_tagged_evidence(allowed, &pushes, &evidence).await?;
         }
-        let (repository, doomed) = (allowed.repository().clone(), tag.clone());
-        let change = |metadata: Arc<dyn Metadata>| async move { metadata.delete_tag(&repository, &doomed).await };
-        let deleted = self.commit(allowed.repository(), change).await?;
+        let change = |metadata: Arc<dyn Metadata>| {
+            let (repository, doomed) = (allowed.repository().clone(), tag.clone());
+            async move { metadata.delete_tag(&repository, &doomed).await }
+        };
+        let deleted = self.commit_with_reserve(allowed.repository(), change).await?;
         if deleted || !pushes.is_empty() {
             Ok(())
         } else {
@@ -58,9 +60,11 @@ impl Registry {
 
     /// Takes a blob that no manifest holds out of the repository.
     pub async fn delete_blob(&self, allowed: &Allowed<Delete>, digest: &Digest) -> Result<(), Error> {
-        let (repository, doomed) = (allowed.repository().clone(), *digest);
-        let change = |metadata: Arc<dyn Metadata>| async move { metadata.delete_blob(&repository, &doomed).await };
-        match self.commit(allowed.repository(), change).await? {
+        let change = |metadata: Arc<dyn Metadata>| {
+            let (repository, doomed) = (allowed.repository().clone(), *digest);
+            async move { metadata.delete_blob(&repository, &doomed).await }
+        };
+        match self.commit_with_reserve(allowed.repository(), change).await? {
             BlobDeleted::Deleted => Ok(()),
             BlobDeleted::Absent => Err(Error::BlobUnknown(*digest)),
             BlobDeleted::Held => Err(Error::BlobHeld(*digest)),
@@ -89,10 +93,12 @@ impl Registry {
     }
 
     async fn commit_deletion(&self, repository: &RepositoryName, digest: Digest) -> Result<bool, Error> {
-        let (owned, now) = (repository.clone(), self.clock.now());
-        let change =
-            move |metadata: Arc<dyn Metadata>| async move { metadata.delete_manifest(&owned, &digest, now).await };
-        self.commit(repository, change).await
+        let now = self.clock.now();
+        let change = |metadata: Arc<dyn Metadata>| {
+            let repository = repository.clone();
+            async move { metadata.delete_manifest(&repository, &digest, now).await }
+        };
+        self.commit_with_reserve(repository, change).await
     }
 }
 

@@ -96,6 +96,9 @@ pub enum Error {
     /// No space is left.
     #[error("no space is left")]
     Full,
+    /// It is stored and is not what its name says, so nobody gets it.
+    #[error("stored content {0} does not hash to its name; it is quarantined")]
+    Quarantined(Digest),
     /// It can't be told: never "unsigned", never "allowed".
     #[error("{0}")]
     Unavailable(String),

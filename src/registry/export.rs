@@ -32,7 +32,7 @@ pub struct Exported {
 /// with what it reaches, and with evidence, data and whatever else is about any of it. A tag stands for its newest push.
 ///
 /// The process that owns `root` may go on meanwhile; what it takes away before it was written is an error, and then
-/// nothing is at `to`. The gate is not asked: whoever can read the disk can read everything.
+/// nothing is at `to`; so is what is quarantined. The gate is not asked: whoever can read the disk can read everything.
 pub async fn export(
     root: &Path,
     repository: &RepositoryName,
@@ -129,6 +129,9 @@ impl Export<'_> {
 
     /// Adds a manifest with its blobs; gives its children.
     async fn add(&mut self, stored: &StoredManifest) -> Result<Vec<Digest>, Error> {
+        if Digest::of(stored.digest.algorithm(), &stored.bytes) != stored.digest {
+            return Err(Error::Quarantined(stored.digest));
+        }
         let manifest = parse_manifest(&stored.bytes, &stored.media_type, usize::MAX).map_err(|error| {
             Error::Unavailable(format!("the stored manifest {} can't be read: {error}", stored.digest))
         })?;
@@ -151,6 +154,9 @@ impl Export<'_> {
     /// Adds a blob, if it is in the repository: what is fetched from elsewhere may not be.
     async fn blob(&mut self, digest: &Digest) -> Result<(), Error> {
         let Some(blob) = self.metadata.blob(self.repository, digest).await? else { return Ok(()) };
+        if blob.quarantined {
+            return Err(Error::Quarantined(*digest));
+        }
         match self.tree.put_blob(self.draft, digest, &ObjectKey(blob.key)) {
             Ok(Placed::Linked) => self.done.linked = self.done.linked.saturating_add(1),
             Ok(Placed::Copied) => self.done.copied = self.done.copied.saturating_add(1),

@@ -40,7 +40,8 @@ impl Registry {
         }
         for finding in self.findings(current, repository, digest).await? {
             if matches!(finding.outcome, Outcome::Verified { .. }) {
-                self.metadata.record_verified(repository, &finding.evidence).await?;
+                let record = || async { Ok(self.metadata.record_verified(repository, &finding.evidence).await?) };
+                self.housekeeping.with_reserve(record).await?;
             }
         }
         for digest in &self.reached(repository, digest).await? {

@@ -19,11 +19,13 @@ mod error;
 mod explain;
 mod export;
 mod garbage;
+mod housekeeping;
 mod import;
 mod judge;
 mod list;
 mod mount;
 mod offline;
+mod operate;
 mod pull;
 mod push;
 mod rebuild;
@@ -65,6 +67,9 @@ pub use backup::{BackedUp, backup};
 pub use counters::{Counters, Waits};
 pub use error::{Error, Withheld};
 pub use export::{Exported, export};
+pub use housekeeping::{
+    CollectedBlob, Collection, Evidence, Housekeeping, News, QuarantinedObject, ScrubPassReport, ScrubStatus, Session,
+};
 pub use import::import;
 pub use push::{ManifestPut, ManifestStored};
 pub use rebuild::{LAYOUTS_DO_NOT_TELL, Rebuilt, rebuild};
@@ -123,6 +128,7 @@ pub struct Registry {
     unjudged: Mutex<Option<judge::Place>>,
     counters: Counters,
     changed: Arc<Notify>,
+    housekeeping: Housekeeping,
 }
 
 /// How long a revision waits for what it touches to be judged; the rest is judged in the background, under it.
@@ -149,11 +155,23 @@ impl Weighter<Question<Reference>, Arc<Answer<Admitted<ManifestContent>>>> for M
 impl Registry {
     /// A registry over `parts` that enforces `revision`, which is kept as the last good one.
     pub async fn open(parts: Parts, revision: Revision) -> Result<Arc<Self>, Error> {
+        let (epochs, changed) = (Arc::new(epoch::Epochs::new()), Arc::new(Notify::new()));
+        let housekeeping = Housekeeping::beside(
+            Arc::clone(&parts.store),
+            Arc::clone(&parts.metadata),
+            Arc::clone(&parts.clock),
+            parts.limits.clone(),
+            (Arc::clone(&epochs), Arc::clone(&changed)),
+        );
         let known = parts.metadata.accepted_revision().await?.is_some_and(|known| known.files == *revision.files());
         let judged = known && parts.metadata.is_revision_judged().await?;
         if !known {
             let (files, at) = (revision.files().clone(), parts.clock.now());
-            parts.metadata.accept_revision(StoredRevision { files, at }).await?;
+            let keep = || async {
+                let revision = StoredRevision { files: files.clone(), at };
+                Ok(parts.metadata.accept_revision(revision).await?)
+            };
+            housekeeping.with_reserve(keep).await?;
         }
         let registry = Arc::new(Self {
             store: parts.store,
@@ -166,7 +184,7 @@ impl Registry {
             data_types: parts.data_types,
             current: ArcSwap::from_pointee(Current::first(revision)),
             swapping: Mutex::new(()),
-            epochs: Arc::new(epoch::Epochs::new()),
+            epochs,
             verdicts: Cache::new(VERDICTS),
             findings: Cache::new(FINDINGS),
             manifests: Cache::with_weighter(MANIFESTS, MANIFEST_BYTES, ManifestWeight),
@@ -177,7 +195,8 @@ impl Registry {
             waiting: waiting::Waiting::default(),
             unjudged: Mutex::new((!judged).then(judge::Place::default)),
             counters: Counters::default(),
-            changed: Arc::new(Notify::new()),
+            changed,
+            housekeeping,
         });
         registry.recover().await?;
         Ok(registry)
@@ -201,7 +220,11 @@ impl Registry {
         let whole = self.judge_touched(&before, &next).await;
         let mut unjudged = self.unjudged.lock().await;
         let files = next.revision.files().clone();
-        self.metadata.accept_revision(StoredRevision { files, at: self.clock.now() }).await?;
+        let keep = || async {
+            let revision = StoredRevision { files: files.clone(), at: self.clock.now() };
+            Ok(self.metadata.accept_revision(revision).await?)
+        };
+        self.housekeeping.with_reserve(keep).await?;
         self.current.store(next);
         if whole && unjudged.is_none() {
             return Ok(self.metadata.note_revision_judged().await?);

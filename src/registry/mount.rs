@@ -55,7 +55,8 @@ impl Registry {
     ) -> Result<Option<u64>, Error> {
         let access = allowed.current().revision.access(allowed.who(), source)?;
         let Some(pull): Option<Allowed<Pull>> = allowed.also(access.pull()) else { return Ok(None) };
-        let Some(blob) = self.metadata.blob(source, digest).await? else { return Ok(None) };
+        let blob = self.metadata.blob(source, digest).await?;
+        let Some(blob) = blob.filter(|blob| !blob.quarantined) else { return Ok(None) };
         Ok(match self.decide_blob(&pull, digest).await? {
             Decision::Admitted { .. } => Some(blob.size),
             Decision::Withheld { .. } => None,

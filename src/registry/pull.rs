@@ -70,7 +70,8 @@ impl Registry {
             return Err(Error::ManifestUnknown(reference.clone()));
         };
         if Digest::of(stored.digest.algorithm(), &stored.bytes) != resolved.digest {
-            return Err(Error::Unavailable(format!("stored manifest {} does not hash to its name", stored.digest)));
+            self.housekeeping.check_manifest(allowed.repository(), &resolved.digest, &stored.bytes).await?;
+            return Err(Error::Quarantined(resolved.digest));
         }
         let content = ManifestContent { bytes: stored.bytes, media_type: stored.media_type, digest: resolved.digest };
         let admitted = Admitted::new(content, resolved.lenience);
@@ -86,8 +87,8 @@ impl Registry {
         if let Some(answer) = self.blobs.get(&question)
             && self.stands(allowed, &answer)
         {
-            match self.open_blob(digest, &answer.admitted).await {
-                Err(Error::BlobUnknown(_)) => self.blobs.remove(&question),
+            match self.open_blob(allowed.repository(), digest, &answer.admitted).await {
+                Err(Error::BlobUnknown(_) | Error::Unavailable(_)) => self.blobs.remove(&question),
                 opened => return opened,
             };
         }
@@ -98,11 +99,16 @@ impl Registry {
         let Decision::Admitted { lenience, until } = self.decide_blob(allowed, digest).await? else {
             return Err(Error::BlobUnknown(*digest));
         };
+        if blob.quarantined {
+            return Err(Error::Quarantined(*digest));
+        }
         let ticket = BlobTicket { key: ObjectKey(blob.key), size: blob.size, lenience };
-        let opened = self.open_blob(digest, &ticket).await?;
+        let opened = self.open_blob(allowed.repository(), digest, &ticket).await?;
         if self.metadata.holders(allowed.repository(), digest, 1).await?.is_empty() {
             let now = self.clock.now();
-            self.metadata.touch_blob(allowed.repository(), digest, now.plus(self.limits.blob_lease), now).await?;
+            let lease = now.plus(self.limits.blob_lease);
+            let touch = || async { Ok(self.metadata.touch_blob(allowed.repository(), digest, lease, now).await?) };
+            self.housekeeping.with_reserve(touch).await?;
         } else {
             let answer = Answer { admitted: ticket, serial: allowed.current().serial, epoch, until };
             self.blobs.insert(question, Arc::new(answer));
@@ -110,14 +116,28 @@ impl Registry {
         Ok(opened)
     }
 
-    async fn open_blob(&self, digest: &Digest, ticket: &BlobTicket) -> Result<Admitted<BlobContent>, Error> {
-        match self.store.open(&ticket.key).await {
-            // Bytes that were lost in part are no content: a push of them heals it.
-            Ok(object) if object.size() != ticket.size => Err(Error::BlobUnknown(*digest)),
-            Ok(object) => Ok(Admitted::new(BlobContent { digest: *digest, object }, ticket.lenience.clone())),
-            // It was collected since the metadata was read, or its file was lost.
-            Err(StoreError::Absent(_)) => Err(Error::BlobUnknown(*digest)),
-            Err(error) => Err(error.into()),
+    async fn open_blob(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        ticket: &BlobTicket,
+    ) -> Result<Admitted<BlobContent>, Error> {
+        let why = match self.store.open(&ticket.key).await {
+            Ok(object) if object.size() == ticket.size => {
+                return Ok(Admitted::new(BlobContent { digest: *digest, object }, ticket.lenience.clone()));
+            }
+            Ok(object) => format!("expected {} bytes, found {}", ticket.size, object.size()),
+            Err(StoreError::Absent(_)) => "expected a file, found none".to_owned(),
+            Err(error) => return Err(error.into()),
+        };
+        match self.metadata.blob(repository, digest).await? {
+            Some(blob) if blob.key == ticket.key.0 => {
+                self.housekeeping.quarantine(digest, &blob.key, &why).await?;
+                Err(Error::Quarantined(*digest))
+            }
+            Some(_) => Err(Error::Unavailable(format!("stored blob {digest} moved while it was opened"))),
+            // It was collected since the metadata was read.
+            None => Err(Error::BlobUnknown(*digest)),
         }
     }
 

@@ -105,8 +105,16 @@ impl Registry {
             orphan_lease: now.plus(self.limits.orphan_evidence),
             ..as_stored((digest, &put.bytes), manifest, classified, allowed.repository(), (allowed.who(), now))
         };
-        let change = |metadata: Arc<dyn Metadata>| async move { metadata.put_manifest(put).await };
-        let stored = self.commit(allowed.repository(), change).await?;
+        let change = |metadata: Arc<dyn Metadata>| {
+            let put = put.clone();
+            async move { metadata.put_manifest(put).await }
+        };
+        let stored = if classified.kind == Kind::Object {
+            self.housekeeping.expect_room(u64::try_from(put.bytes.len()).unwrap_or(u64::MAX)).await?;
+            self.commit(allowed.repository(), change).await?
+        } else {
+            self.commit_with_reserve(allowed.repository(), change).await?
+        };
         match stored {
             Put::Stored { .. } => {
                 self.counters.count_manifest();

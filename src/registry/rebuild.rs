@@ -9,7 +9,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::metadata::{FILE, Metadata, Sqlite};
 use crate::oci::RepositoryName;
-use crate::store::{Census, FoundLayout, ImageLayout, LayoutView, Store};
+use crate::store::{Census, FoundLayout, ImageLayout, LayoutView, ObjectKey, Store};
 
 use super::import::bounds;
 use super::offline::own;
@@ -73,12 +73,18 @@ pub async fn rebuild(config: &Config, clock: Arc<dyn Clock>, partial: bool) -> R
     Ok(Rebuilt { in_place, taken, surplus, behind, kept: kept.filter(|_| in_place) })
 }
 
-/// Brings the layouts up to date with the old metadata, if there is any that can be read.
+/// Brings the layouts up to date with the old metadata, and what it knows to be rotten out of reach, if there is any that can be read.
 async fn catch_up(store: &dyn Store, old: &Path) -> Result<(), Error> {
     if !old.exists() {
         return Ok(());
     }
     let metadata = Sqlite::open(old)?;
+    for rotten in metadata.quarantined(usize::MAX).await? {
+        // A crash may have come between the note and the move; where it lay, it would be taken for whole.
+        if let Some(key) = rotten.key {
+            store.quarantine(&ObjectKey(key)).await?;
+        }
+    }
     view::flush(store, &metadata).await?;
     Ok(metadata.close().await?)
 }

@@ -197,7 +197,7 @@ impl Taking<'_> {
 
     /// Makes a blob part of the repository. One that is absent is told by the manifest that can't be stored without it.
     async fn blob(&mut self, digest: &Digest) -> Result<(), Error> {
-        if self.parts.metadata.blob(self.repository, digest).await?.is_some() {
+        if self.parts.metadata.blob(self.repository, digest).await?.is_some_and(|blob| !blob.quarantined) {
             return Ok(());
         }
         let own = match self.source {
@@ -261,7 +261,9 @@ impl Taking<'_> {
         tags: &[Tag],
     ) -> Result<(), Error> {
         let tags = self.still_to_set(&digest, tags).await?;
-        if tags.is_empty() && self.parts.metadata.manifest(self.repository, &digest).await?.is_some() {
+        let stored = self.parts.metadata.manifest(self.repository, &digest).await?;
+        // One whose bytes rotted is healed by what is put in its place.
+        if tags.is_empty() && stored.is_some_and(|stored| stored.bytes == *bytes) {
             return Ok(());
         }
         let (kept, own): (Vec<Tag>, Vec<Tag>) = tags.into_iter().partition(|tag| tag.evidence().is_some());

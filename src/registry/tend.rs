@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, interval, sleep, sleep_until, timeout};
 
-use super::{Error, Overdue, Registry};
+use super::{Error, News, Overdue, Registry};
 
 /// How long changes gather before a layout is rewritten.
 const COALESCE: Duration = Duration::from_millis(100);
@@ -17,6 +17,8 @@ const JUDGE_EVERY: Duration = Duration::from_secs(1);
 const LOOK_AT_WAITING_EVERY: Duration = Duration::from_secs(15);
 /// How often what nobody wants is collected, unless something is to live shorter.
 const SWEEP_EVERY: Duration = Duration::from_secs(30);
+/// How long a scrub that failed rests.
+const SCRUB_AGAIN: Duration = Duration::from_mins(1);
 const FLUSH_AT_MOST: Duration = Duration::from_secs(20);
 
 /// What happens in the background and someone should know.
@@ -26,6 +28,8 @@ pub enum Notice<'a> {
     Failed(&'static str, &'a Error),
     /// A push has been waiting for evidence for too long.
     Waiting(&'a Overdue),
+    /// Something about the storage.
+    News(&'a News),
 }
 
 impl Registry {
@@ -36,7 +40,13 @@ impl Registry {
         report: impl Fn(Notice<'_>) + Send + Sync,
     ) {
         let forever = async {
-            tokio::join!(self.tend_views(&report), self.tend_judgements(&report), self.tend_garbage(&report));
+            tokio::join!(
+                self.tend_views(&report),
+                self.tend_judgements(&report),
+                self.tend_garbage(&report),
+                self.tend_scrub(&report),
+                self.tell_news(&report),
+            );
         };
         tokio::select! {
             () = stop => {}
@@ -97,6 +107,35 @@ impl Registry {
             if let Err(error) = self.sweep().await {
                 report(Notice::Failed("sweep", &error));
             }
+            if let Err(error) = self.housekeeping.tend_reserve().await {
+                report(Notice::Failed("keep the reserve", &error));
+            }
+        }
+    }
+
+    async fn tend_scrub(&self, report: &(impl Fn(Notice<'_>) + Sync)) {
+        loop {
+            let due = match self.housekeeping.scrub_due().await {
+                Ok(due) => due,
+                Err(error) => {
+                    report(Notice::Failed("scrub", &error));
+                    Some(SCRUB_AGAIN)
+                }
+            };
+            tokio::select! {
+                () = sleep(due.unwrap_or(Duration::MAX)) => {}
+                () = self.housekeeping.scrub_asked() => {}
+            }
+            if let Err(error) = self.housekeeping.scrub().await {
+                report(Notice::Failed("scrub", &error));
+                sleep(SCRUB_AGAIN).await;
+            }
+        }
+    }
+
+    async fn tell_news(&self, report: &(impl Fn(Notice<'_>) + Sync)) {
+        loop {
+            report(Notice::News(&self.housekeeping.news().await));
         }
     }
 

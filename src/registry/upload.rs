@@ -76,13 +76,15 @@ impl Registry {
             at: self.clock.now(),
         };
         let exclusive = self.busy.claim(id)?;
-        self.store.begin(id).await?;
+        let begin = || async { Ok(self.store.begin(id).await?) };
+        self.housekeeping.where_room(upload.sign_only, 0, begin).await?;
         if whole && !upload.sign_only {
             // It is no session, and there is no cap to count it against.
             return Ok(self.writer(upload, hasher, None, exclusive));
         }
         let cap = upload.sign_only.then_some(self.limits.sign_uploads);
-        let begun = self.metadata.begin_upload(upload.clone(), cap).await;
+        let begin = || async { Ok(self.metadata.begin_upload(upload.clone(), cap).await?) };
+        let begun = self.housekeeping.where_room(upload.sign_only, 0, begin).await;
         if !matches!(begun, Ok(true)) {
             self.store.discard(id).await?;
         }
@@ -128,7 +130,7 @@ impl Registry {
         let registry = Arc::clone(self);
         carried_through(async move {
             registry.trusted.forget(id);
-            registry.metadata.cancel_upload(id).await?;
+            registry.housekeeping.with_reserve(|| async { Ok(registry.metadata.cancel_upload(id).await?) }).await?;
             registry.store.discard(id).await?;
             drop(exclusive);
             Ok(())

@@ -9,7 +9,7 @@ use super::{Error, Registry};
 impl Registry {
     /// Brings every layout up to date. Each repository is done once; what changes meanwhile waits for the next call.
     pub async fn flush_views(&self) -> Result<(), Error> {
-        flush(&*self.store, &*self.metadata).await
+        self.housekeeping.with_reserve(|| flush(&*self.store, &*self.metadata)).await
     }
 }
 

@@ -146,9 +146,14 @@ impl UploadWriter {
             return Err(Error::Unavailable("an earlier write of this upload failed".to_owned()));
         };
         let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-        match self.registry.store.append(self.upload.id, self.written, bytes, hasher).await {
+        let append = || async {
+            let store = &self.registry.store;
+            Ok(store.append(self.upload.id, self.written, bytes.clone(), hasher.clone()).await?)
+        };
+        let appended = self.registry.housekeeping.where_room(self.upload.sign_only, length, append).await;
+        match appended {
             Ok(hasher) => self.hasher = Some(hasher),
-            Err(error) => return Err(self.failed(error.into())),
+            Err(error) => return Err(self.failed(error)),
         }
         self.written = self.written.saturating_add(length);
         Ok(())
@@ -166,7 +171,10 @@ impl UploadWriter {
         self.settle()?;
         let hash = self.hasher.as_ref().map(Hasher::save).unwrap_or_default();
         let now = self.registry.clock.now();
-        let noted = self.registry.metadata.progress_upload(self.upload.id, self.written, hash, now).await?;
+        let note = || async {
+            Ok(self.registry.metadata.progress_upload(self.upload.id, self.written, hash.clone(), now).await?)
+        };
+        let noted = self.registry.housekeeping.where_room(self.upload.sign_only, 0, note).await?;
         if noted { Ok(self.written) } else { Err(Error::UploadUnknown) }
     }
 

@@ -35,6 +35,12 @@ macro_rules! contract {
             an_object_that_is_unsealed_is_the_upload_that_it_was
             unsealing_what_was_never_sealed_leaves_the_upload
             keys_that_were_never_made_are_absent
+            an_object_opened_cold_is_read_from_end_to_end
+            a_quarantined_object_is_absent_and_not_removed
+            a_quarantined_object_that_is_open_is_read_on
+            quarantining_what_is_absent_succeeds
+            every_object_is_listed_once
+            a_reserve_is_given_back_once
             reads_end_where_the_object_ends
             a_read_longer_than_a_piece_is_whole
         }
@@ -250,6 +256,62 @@ pub(crate) async fn unsealing_what_was_never_sealed_leaves_the_upload(store: &dy
     let digest = Digest::sha256(b"content");
     store.unseal(&store.key(upload, &digest, 1), upload).await.unwrap();
     assert_eq!(store.rehash(upload, 7, sha256()).await.unwrap().finish(), digest);
+}
+
+pub(crate) async fn an_object_opened_cold_is_read_from_end_to_end(store: &dyn Store) {
+    let key = stored(store, b"content", 1).await;
+    let object = store.open_cold(&key).await.unwrap();
+    assert_eq!((object.size(), read(&*object).await), (7, Bytes::from_static(b"content")));
+    assert_eq!(object.read(3, 100).await.unwrap(), "tent");
+    assert!(object.read(7, 100).await.unwrap().is_empty());
+    store.remove(&key).await.unwrap();
+    assert!(is_absent(&store.open_cold(&key).await));
+}
+
+pub(crate) async fn a_quarantined_object_is_absent_and_not_removed(store: &dyn Store) {
+    let key = stored(store, b"content", 1).await;
+    drop(store.open(&key).await.unwrap());
+    store.quarantine(&key).await.unwrap();
+    assert!(is_absent(&store.open(&key).await) && is_absent(&store.open_cold(&key).await));
+    assert!(is_absent(&store.size(&key).await));
+    assert!(store.objects(None).await.unwrap().is_empty());
+}
+
+pub(crate) async fn a_quarantined_object_that_is_open_is_read_on(store: &dyn Store) {
+    let key = stored(store, b"content", 1).await;
+    let object = store.open(&key).await.unwrap();
+    store.quarantine(&key).await.unwrap();
+    assert_eq!(read(&*object).await, "content");
+}
+
+pub(crate) async fn quarantining_what_is_absent_succeeds(store: &dyn Store) {
+    let key = stored(store, b"content", 1).await;
+    store.quarantine(&key).await.unwrap();
+    store.quarantine(&key).await.unwrap();
+}
+
+pub(crate) async fn every_object_is_listed_once(store: &dyn Store) {
+    let contents: [&[u8]; 6] = [b"a", b"b", b"c", b"d", b"e", b"f"];
+    let mut expected = Vec::new();
+    for content in contents {
+        expected.push(stored(store, content, 1).await);
+        expected.push(stored(store, content, 2).await);
+    }
+    expected.sort_unstable();
+    let (mut found, mut after) = (Vec::new(), None);
+    loop {
+        let group = store.objects(after.as_ref()).await.unwrap();
+        let Some(last) = group.last() else { break };
+        after = Some(last.key.clone());
+        found.extend(group.into_iter().map(|object| object.key));
+    }
+    assert_eq!(found, expected);
+}
+
+pub(crate) async fn a_reserve_is_given_back_once(store: &dyn Store) {
+    assert!(!store.release_reserve().await.unwrap());
+    assert!(store.keep_reserve(1 << 20).await.unwrap() && store.keep_reserve(1 << 16).await.unwrap());
+    assert!(store.release_reserve().await.unwrap() && !store.release_reserve().await.unwrap());
 }
 
 pub(crate) async fn keys_that_were_never_made_are_absent(store: &dyn Store) {

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::{
     Adopted, Census, FoundLayout, ImageLayout, LayoutChange, LayoutEntry, LayoutView, Object, ObjectKey, Store,
-    StoreError,
+    StoreError, StoredObject,
 };
 use crate::oci::{Digest, Hasher, RepositoryName};
 
@@ -108,6 +108,27 @@ impl<S: Store> Store for Failing<S> {
         self.working()?.free_bytes().await
     }
 
+    async fn open_cold(&self, key: &ObjectKey) -> Result<Box<dyn Object>, StoreError> {
+        let object = self.working()?.open_cold(key).await?;
+        Ok(Box::new(FailingObject { object, switch: Arc::clone(&self.switch) }))
+    }
+
+    async fn quarantine(&self, key: &ObjectKey) -> Result<(), StoreError> {
+        self.working()?.quarantine(key).await
+    }
+
+    async fn objects(&self, after: Option<&ObjectKey>) -> Result<Vec<StoredObject>, StoreError> {
+        self.working()?.objects(after).await
+    }
+
+    async fn keep_reserve(&self, bytes: u64) -> Result<bool, StoreError> {
+        self.with_room()?.keep_reserve(bytes).await
+    }
+
+    async fn release_reserve(&self) -> Result<bool, StoreError> {
+        self.working()?.release_reserve().await
+    }
+
     fn layout(&self) -> Option<&dyn LayoutView> {
         self.store.layout().map(|_| -> &dyn LayoutView { self })
     }
@@ -138,6 +159,32 @@ impl<S: Store> LayoutView for Failing<S> {
 
     async fn census(&self) -> Result<Census, StoreError> {
         self.view()?.census().await
+    }
+
+    async fn salvage(
+        &self,
+        digest: &Digest,
+        size: u64,
+        rotten: &ObjectKey,
+        generation: u64,
+        repositories: Vec<RepositoryName>,
+    ) -> Result<Option<ObjectKey>, StoreError> {
+        match self.with_room()?.layout() {
+            Some(layout) => layout.salvage(digest, size, rotten, generation, repositories).await,
+            None => Ok(None),
+        }
+    }
+
+    async fn manifest_copy(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        limit: u64,
+    ) -> Result<Option<Bytes>, StoreError> {
+        match self.working()?.layout() {
+            Some(layout) => layout.manifest_copy(repository, digest, limit).await,
+            None => Ok(None),
+        }
     }
 }
 

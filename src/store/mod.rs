@@ -16,6 +16,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use uuid::Uuid;
 
+use crate::clock::Timestamp;
 use crate::oci::{Digest, Hasher, RepositoryName};
 
 pub use failing::Failing;
@@ -49,6 +50,17 @@ pub enum StoreError {
     /// Anything else that the medium says: 503.
     #[error("the store can't answer")]
     Io(#[source] std::io::Error),
+}
+
+impl StoreError {
+    /// Whether it is these bytes that the medium can't give back, rather than the machine that can't ask it now.
+    pub fn is_of_the_medium(&self) -> bool {
+        let Self::Io(error) = self else { return false };
+        // EIO, ENODATA, EUCLEAN, EBADMSG: what Linux's file systems say of blocks that are bad or do not check.
+        let bad = [5, 61, 117, 74];
+        error.kind() == std::io::ErrorKind::UnexpectedEof
+            || error.raw_os_error().is_some_and(|number| bad.contains(&number))
+    }
 }
 
 /// Immutable bytes, written as uploads and read as objects.
@@ -100,6 +112,25 @@ pub trait Store: Send + Sync + 'static {
     /// Bytes that are free on the medium, if it can say.
     async fn free_bytes(&self) -> Result<Option<u64>, StoreError>;
 
+    // What keeps objects sound, and room for what must not fail.
+
+    /// Opens an object as it lies on the medium, to be read once from its beginning to its end: what is in memory
+    /// stays there, and what comes into memory for this leaves again, as far as the medium can be told.
+    async fn open_cold(&self, key: &ObjectKey) -> Result<Box<dyn Object>, StoreError>;
+
+    /// Puts an object out of reach, durably: it is absent from now on. Its bytes are kept aside and never removed by
+    /// themselves; who has it open reads on. Of what is absent it succeeds.
+    async fn quarantine(&self, key: &ObjectKey) -> Result<(), StoreError>;
+
+    /// Objects after `after` in the order of their keys, a group of a size that the medium chooses; none at the end.
+    async fn objects(&self, after: Option<&ObjectKey>) -> Result<Vec<StoredObject>, StoreError>;
+
+    /// Sets room for `bytes` aside, or what was set aside before to that size. False if there is not so much room.
+    async fn keep_reserve(&self, bytes: u64) -> Result<bool, StoreError>;
+
+    /// Gives back the room that was set aside. False if there was none.
+    async fn release_reserve(&self) -> Result<bool, StoreError>;
+
     /// The OCI image layout that other tools read, where the medium can show one.
     fn layout(&self) -> Option<&dyn LayoutView>;
 }
@@ -112,6 +143,15 @@ pub trait Object: Send + Sync {
 
     /// At most `length` bytes from `offset`; fewer only at the end.
     async fn read(&self, offset: u64, length: usize) -> Result<Bytes, StoreError>;
+}
+
+/// An object that is there, whatever the metadata says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredObject {
+    /// Its key.
+    pub key: ObjectKey,
+    /// When it became an object, or later.
+    pub at: Timestamp,
 }
 
 /// One change to a repository's layout.
@@ -161,6 +201,25 @@ pub trait LayoutView: Send + Sync {
 
     /// Which objects are stored, whatever the metadata says.
     async fn census(&self) -> Result<Census, StoreError>;
+
+    /// Looks in the layouts of `repositories` for bytes of their own (not those of the object `rotten`) that are `size`
+    /// and hash to `digest`, and makes the first an object in `generation`, durably. `None` if there are none.
+    async fn salvage(
+        &self,
+        digest: &Digest,
+        size: u64,
+        rotten: &ObjectKey,
+        generation: u64,
+        repositories: Vec<RepositoryName>,
+    ) -> Result<Option<ObjectKey>, StoreError>;
+
+    /// The bytes of a manifest in the layout of a repository, if it has some, at most `limit`, that hash to `digest`.
+    async fn manifest_copy(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        limit: u64,
+    ) -> Result<Option<Bytes>, StoreError>;
 }
 
 /// What came of [`LayoutView::adopt`].

@@ -51,6 +51,8 @@ fn spelled(endpoint: &Endpoint) -> String {
         Endpoint::Metrics => "/metrics".to_owned(),
         Endpoint::Reload => "/_hallmark/reload".to_owned(),
         Endpoint::Flush => "/_hallmark/flush".to_owned(),
+        Endpoint::ScrubStatus | Endpoint::Scrub => "/_hallmark/scrub".to_owned(),
+        Endpoint::Collect => "/_hallmark/gc".to_owned(),
         Endpoint::Explain => "/_hallmark/explain".to_owned(),
     }
 }

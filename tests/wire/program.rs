@@ -80,7 +80,9 @@ impl Program {
         furnish(folder.path());
         std::fs::create_dir(folder.path().join("data")).unwrap();
         let mount = format!("mount -t tmpfs -o size={mebibytes}m tmpfs data &&");
-        let (child, address) = spawn_after(&apart, &mount, folder.path(), &[]);
+        // The disk is smaller than what is left free by itself.
+        let flags = ["--floor-bytes", "1", "--reserve-bytes", "1"];
+        let (child, address) = spawn_after(&apart, &mount, folder.path(), &flags);
         Some(Self { child, address, folder })
     }
 
@@ -100,6 +102,11 @@ impl Program {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
         (self.child, self.address) = spawn(self.folder.path(), &[]);
+    }
+
+    /// Starts on the same files, after its end.
+    pub(crate) fn start_again(&mut self, flags: &[&str]) {
+        (self.child, self.address) = spawn(self.folder.path(), flags);
     }
 
     pub(crate) fn folder(&self) -> &Path {

@@ -70,7 +70,7 @@ fn an_upload_in_one_request_that_a_crash_cut_off_leaves_nothing() {
 }
 
 #[test]
-fn a_blob_whose_file_was_lost_is_absent_until_it_is_pushed_again() {
+fn a_blob_whose_file_was_lost_is_served_to_nobody_until_it_is_pushed_again() {
     let mut program = Program::start();
     let (manifest, _) = program.push_image("open/app", "v1", b"a layer");
     let layer = Digest::sha256(b"a layer");
@@ -80,6 +80,7 @@ fn a_blob_whose_file_was_lost_is_absent_until_it_is_pushed_again() {
         std::fs::remove_file(file.unwrap().path()).unwrap();
     }
     program.crash_and_restart();
+    assert_eq!(program.send("GET", &blob).status, 503);
     assert_eq!(program.send("HEAD", &blob).status, 404);
     let mount = format!("/v2/open/other/blobs/uploads/?mount={layer}&from=open/app");
     assert_eq!(program.send("POST", &mount).status, 202);

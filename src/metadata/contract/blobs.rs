@@ -16,7 +16,7 @@ async fn a_blob_belongs_to_its_repository_alone() {
     each(async |m| {
         store_blob(m, "a").await;
         let stored = m.blob(&repo("r"), &digest("a")).await.unwrap();
-        assert_eq!(stored, Some(Blob { key: "key/a".to_owned(), size: 10 }));
+        assert_eq!(stored, Some(Blob { key: "key/a".to_owned(), size: 10, quarantined: false }));
         assert!(!has(m, "other", "a").await);
     })
     .await;

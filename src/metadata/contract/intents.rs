@@ -114,7 +114,7 @@ async fn a_key_takes_the_place_of_one_whose_bytes_were_lost() {
         let heals = CommitBlob { key: "key/again".to_owned(), lost: Some("key/a".to_owned()), ..blob("a") };
         assert_eq!(m.commit_blob(heals).await.unwrap(), Committed::Stored);
         let healed = m.blob(&repo("r"), &digest("a")).await.unwrap();
-        assert_eq!(healed, Some(Blob { key: "key/again".to_owned(), size: 10 }));
+        assert_eq!(healed, Some(Blob { key: "key/again".to_owned(), size: 10, quarantined: false }));
         assert_eq!(m.sweep(at(1), at(0), 100).await.unwrap().trash, ["key/a"]);
         assert_eq!(m.totals().await.unwrap().blobs, 1);
     })

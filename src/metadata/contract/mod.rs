@@ -3,10 +3,13 @@
 mod blobs;
 mod durability;
 mod files;
+mod garbage;
 mod generations;
 mod intents;
 mod judgements;
 mod manifests;
+mod quarantine;
+mod scrub;
 mod sweep;
 mod tags;
 mod uploads;

@@ -57,7 +57,8 @@ async fn contents_come_once_however_many_repositories_have_them() {
         }
         assert_eq!(m.commit_blob(CommitBlob { repository: repo("s"), ..blob("a") }).await.unwrap(), Committed::Stored);
         let order = in_order(&["a", "b", "c"]);
-        let content = |name: &&str| Content { digest: digest(name), key: format!("key/{name}"), size: 10 };
+        let content =
+            |name: &&str| Content { digest: digest(name), key: format!("key/{name}"), size: 10, quarantined: false };
         let expected: Vec<_> = order.iter().map(content).collect();
         assert_eq!(m.contents(None, 2).await.unwrap(), expected[..2]);
         assert_eq!(m.contents(Some(&digest(order[1])), 2).await.unwrap(), expected[2..]);

@@ -4,10 +4,10 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::repositories::{self, RepositoryId};
 use super::values::{self, Count};
-use super::{intents, links, uploads, view};
+use super::{intents, links, quarantine, uploads, view};
 use crate::clock::Timestamp;
 use crate::gate::Who;
-use crate::metadata::{Blob, BlobDeleted, CommitBlob, Committed, Content};
+use crate::metadata::{Blob, BlobDeleted, CommitBlob, Committed};
 use crate::oci::{Digest, RepositoryName};
 
 /// The live key of a content.
@@ -16,19 +16,13 @@ pub(super) fn live_key(connection: &Connection, digest: &Digest) -> rusqlite::Re
     statement.query_row([digest], |row| row.get(0)).optional()
 }
 
-/// Contents by digest.
-pub(super) fn contents(
-    connection: &Connection,
-    after: Option<&Digest>,
-    limit: usize,
-) -> rusqlite::Result<Vec<Content>> {
-    let mut statement = connection
-        .prepare_cached("SELECT digest, key, size FROM contents WHERE digest > ?1 ORDER BY digest LIMIT ?2")?;
-    let after = after.map_or(&[][..], Digest::as_bytes);
-    let read = |row: &rusqlite::Row<'_>| {
-        Ok(Content { digest: row.get(0)?, key: row.get(1)?, size: row.get::<_, Count>(2)?.0 })
-    };
-    statement.query_map(params![after, values::limit(limit)], read)?.collect()
+/// The live key of a content that is not quarantined.
+pub(super) fn sound_key(connection: &Connection, digest: &Digest) -> rusqlite::Result<Option<String>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT key FROM contents
+         WHERE digest = ?1 AND NOT EXISTS (SELECT 1 FROM quarantine WHERE repository = 0 AND digest = ?1)",
+    )?;
+    statement.query_row([digest], |row| row.get(0)).optional()
 }
 
 pub(super) fn find(
@@ -37,10 +31,13 @@ pub(super) fn find(
     digest: &Digest,
 ) -> rusqlite::Result<Option<Blob>> {
     let mut statement = connection.prepare_cached(
-        "SELECT c.key, c.size FROM blobs b JOIN contents c ON c.digest = b.digest
+        "SELECT c.key, c.size, EXISTS (SELECT 1 FROM quarantine q WHERE q.repository = 0 AND q.digest = b.digest)
+         FROM blobs b JOIN contents c ON c.digest = b.digest
          WHERE b.repository = (SELECT id FROM repositories WHERE name = ?1) AND b.digest = ?2",
     )?;
-    let read = |row: &rusqlite::Row<'_>| Ok(Blob { key: row.get(0)?, size: row.get::<_, Count>(1)?.0 });
+    let read = |row: &rusqlite::Row<'_>| {
+        Ok(Blob { key: row.get(0)?, size: row.get::<_, Count>(1)?.0, quarantined: row.get(2)? })
+    };
     statement.query_row(params![repository, digest], read).optional()
 }
 
@@ -72,40 +69,51 @@ enum Given {
     Instead(String),
     /// Another key is.
     Surplus,
-    /// It was live once.
-    Trashed,
+    /// The live content is quarantined: the key takes its place.
+    Healing,
+    /// It was live once, or what is under it was found not to be the content.
+    Gone,
 }
 
 fn given(connection: &Connection, blob: &CommitBlob) -> rusqlite::Result<Given> {
-    if let Some(live) = live_key(connection, &blob.digest)? {
+    let live = live_key(connection, &blob.digest)?;
+    if let Some(live) = &live
+        && !quarantine::is_content(connection, &blob.digest)?
+    {
         return Ok(match &blob.lost {
-            _ if live == blob.key => Given::Live,
-            Some(lost) if *lost == live => Given::Instead(live),
+            _ if *live == blob.key => Given::Live,
+            Some(lost) if lost == live => Given::Instead(live.clone()),
             _ => Given::Surplus,
         });
     }
     let trashed = connection.prepare_cached("SELECT 1 FROM trash WHERE key = ?1")?.exists([&blob.key])?;
-    Ok(if trashed { Given::Trashed } else { Given::Fresh })
+    Ok(match live {
+        _ if trashed => Given::Gone,
+        None => Given::Fresh,
+        Some(live) if live == blob.key => Given::Gone,
+        Some(_) => Given::Healing,
+    })
 }
 
 pub(super) fn commit(connection: &Connection, blob: &CommitBlob) -> rusqlite::Result<Committed> {
     let given = given(connection, blob)?;
-    if matches!(given, Given::Trashed) {
+    if matches!(given, Given::Gone) {
         return Ok(Committed::Gone);
     }
     if is_capped(connection, blob)? {
         return Ok(Committed::Capped);
     }
     match &given {
-        Given::Fresh => name(connection, blob)?,
+        Given::Fresh => name(connection, &blob.digest, &blob.key, blob.size)?,
+        Given::Healing => quarantine::replace(connection, &blob.digest, &blob.key, blob.size)?,
         Given::Instead(lost) => {
             unname(connection, &blob.digest, lost)?;
-            name(connection, blob)?;
+            name(connection, &blob.digest, &blob.key, blob.size)?;
             view::mark_everywhere(connection, &blob.digest)?;
         }
         // The caller removes the bytes; should it die before, the sweep does.
         Given::Surplus => trash(connection, &blob.key)?,
-        Given::Live | Given::Trashed => {}
+        Given::Live | Given::Gone => {}
     }
     let repository = repositories::make(connection, &blob.repository)?;
     place(connection, repository, &blob.digest, blob.lease)?;
@@ -119,15 +127,16 @@ pub(super) fn commit(connection: &Connection, blob: &CommitBlob) -> rusqlite::Re
     Ok(if matches!(given, Given::Surplus) { Committed::Surplus } else { Committed::Stored })
 }
 
-/// Makes the key that was given the live one of its content.
-fn name(connection: &Connection, blob: &CommitBlob) -> rusqlite::Result<()> {
+/// Makes a key the live one of a content.
+pub(super) fn name(connection: &Connection, digest: &Digest, key: &str, size: u64) -> rusqlite::Result<()> {
     let mut statement = connection.prepare_cached("INSERT INTO contents (digest, key, size) VALUES (?1, ?2, ?3)")?;
-    statement.execute(params![blob.digest, blob.key, values::integer(blob.size)]).map(drop)
+    statement.execute(params![digest, key, values::integer(size)]).map(drop)
 }
 
 /// Takes the live key of a content to the trash.
 fn unname(connection: &Connection, digest: &Digest, key: &str) -> rusqlite::Result<()> {
     connection.prepare_cached("DELETE FROM contents WHERE digest = ?1")?.execute([digest])?;
+    quarantine::forget_content(connection, digest)?;
     trash(connection, key)
 }
 
@@ -222,6 +231,6 @@ pub(super) fn remove(connection: &Connection, repository: RepositoryId, digest: 
     }
 }
 
-fn trash(connection: &Connection, key: &str) -> rusqlite::Result<()> {
+pub(super) fn trash(connection: &Connection, key: &str) -> rusqlite::Result<()> {
     connection.prepare_cached("INSERT OR IGNORE INTO trash (key) VALUES (?1)")?.execute([key]).map(drop)
 }

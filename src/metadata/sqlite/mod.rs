@@ -6,6 +6,7 @@
 mod blobs;
 mod counters;
 mod files;
+mod garbage;
 mod intents;
 mod judgements;
 mod links;
@@ -14,11 +15,13 @@ mod operations;
 #[cfg(test)]
 mod plans;
 mod push;
+mod quarantine;
 mod readers;
 mod removal;
 mod repositories;
 mod revisions;
 mod schema;
+mod scrub;
 mod sweep;
 mod tags;
 mod uploads;
@@ -43,6 +46,9 @@ pub const FILE: &str = "_metadata.sqlite";
 
 /// How long a connection waits for another: only while a log is recovered does one have to.
 const BUSY: Duration = Duration::from_secs(5);
+
+/// `SQLITE_IOERR_SHMSIZE`: there is no room for the index of the log.
+const SHARED_MEMORY_SIZE: i32 = 4874;
 
 /// Generations that one opening of the file has for itself, so that none needs a transaction.
 const GENERATIONS: u64 = 1 << 32;
@@ -148,6 +154,9 @@ impl From<rusqlite::Error> for Unavailable {
     fn from(error: rusqlite::Error) -> Self {
         match error.sqlite_error_code() {
             Some(rusqlite::ErrorCode::DiskFull) => Self::Full,
+            Some(_) if error.sqlite_error().is_some_and(|error| error.extended_code == SHARED_MEMORY_SIZE) => {
+                Self::Full
+            }
             _ => Self::Broken(error.to_string()),
         }
     }

@@ -3,18 +3,20 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
 use super::{
-    Sqlite, blobs, counters, intents, judgements, links, manifests, push, removal, repositories, revisions, sweep,
-    tags, uploads, view,
+    Sqlite, blobs, counters, garbage, intents, judgements, links, manifests, push, quarantine, removal, repositories,
+    revisions, scrub, sweep, tags, uploads, view,
 };
 use crate::clock::Timestamp;
 use crate::gate::{RequirementName, Who};
 use crate::metadata::{
-    Blob, BlobDeleted, CommitBlob, Committed, Content, DirtyView, Holder, Intent, Metadata, Push, Put, PutManifest,
-    Reserved, StoredManifest, StoredRevision, Swept, Totals, Unavailable, Upload, WaitingPush,
+    Blob, BlobDeleted, CommitBlob, Committed, Content, DirtyView, Garbage, Holder, Intent, Metadata, PlacedManifest,
+    Push, Put, PutManifest, Quarantined, Reserved, ScrubPass, StoredManifest, StoredRevision, Swept, Totals,
+    Unavailable, Upload, WaitingPush,
 };
 use crate::oci::{Digest, RepositoryName, Tag};
 
@@ -37,7 +39,7 @@ impl Metadata for Sqlite {
     }
 
     async fn reserve(&self, digest: Digest) -> Result<Reserved, Unavailable> {
-        if let Some(live) = self.read(|c| blobs::live_key(c, &digest))? {
+        if let Some(live) = self.read(|c| blobs::sound_key(c, &digest))? {
             return Ok(Reserved::Live(live));
         }
         self.writer()?;
@@ -260,6 +262,90 @@ impl Metadata for Sqlite {
         self.note(move |c| view::clean(c, &repository, sequence)).await
     }
 
+    async fn contents(&self, after: Option<&Digest>, limit: usize) -> Result<Vec<Content>, Unavailable> {
+        self.read(|c| scrub::contents(c, after, limit))
+    }
+
+    async fn placed_manifests(&self, after: u64, limit: usize) -> Result<Vec<PlacedManifest>, Unavailable> {
+        self.read(|c| scrub::manifests(c, after, limit))
+    }
+
+    async fn quarantine_content(
+        &self,
+        digest: &Digest,
+        key: &str,
+        why: &str,
+        at: Timestamp,
+    ) -> Result<Option<Vec<RepositoryName>>, Unavailable> {
+        let (digest, key, why) = (*digest, key.to_owned(), why.to_owned());
+        self.write(move |c| quarantine::content(c, &digest, &key, &why, at)).await
+    }
+
+    async fn conceal_content(&self, digest: &Digest) -> Result<(), Unavailable> {
+        let digest = *digest;
+        self.write(move |c| view::mark_everywhere(c, &digest)).await
+    }
+
+    async fn replace_content(&self, digest: &Digest, key: &str) -> Result<bool, Unavailable> {
+        let (digest, key) = (*digest, key.to_owned());
+        self.write(move |c| quarantine::replace_if_held(c, &digest, &key)).await
+    }
+
+    async fn quarantine_manifest(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        why: &str,
+        at: Timestamp,
+    ) -> Result<bool, Unavailable> {
+        let (repository, digest, why) = (repository.clone(), *digest, why.to_owned());
+        self.write(move |c| quarantine::manifest(c, &repository, &digest, &why, at)).await
+    }
+
+    async fn replace_manifest(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        bytes: Bytes,
+    ) -> Result<bool, Unavailable> {
+        let (repository, digest) = (repository.clone(), *digest);
+        self.write(move |c| quarantine::replace_manifest(c, &repository, &digest, &bytes)).await
+    }
+
+    async fn manifest_copies(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        limit: usize,
+    ) -> Result<Vec<Bytes>, Unavailable> {
+        self.read(|c| quarantine::manifest_copies(c, repository, digest, limit))
+    }
+
+    async fn quarantined(&self, limit: usize) -> Result<Vec<Quarantined>, Unavailable> {
+        self.read(|c| quarantine::list(c, limit))
+    }
+
+    async fn quarantined_count(&self) -> Result<u64, Unavailable> {
+        self.read(quarantine::count)
+    }
+
+    async fn trash_unnamed(&self, keys: &[String]) -> Result<u64, Unavailable> {
+        let keys = keys.to_vec();
+        self.write(move |c| scrub::trash_unnamed(c, &keys)).await
+    }
+
+    async fn scrub_pass(&self) -> Result<Option<ScrubPass>, Unavailable> {
+        self.read(scrub::pass)
+    }
+
+    async fn note_scrub_pass(&self, pass: ScrubPass) -> Result<(), Unavailable> {
+        self.note(move |c| scrub::note(c, &pass)).await
+    }
+
+    async fn garbage(&self, at: Timestamp, uploads_before: Timestamp, limit: usize) -> Result<Garbage, Unavailable> {
+        self.readers.snapshot(|c| garbage::list(c, at, uploads_before, limit))
+    }
+
     async fn accept_revision(&self, revision: StoredRevision) -> Result<(), Unavailable> {
         self.write(move |c| revisions::accept(c, &revision)).await
     }
@@ -305,10 +391,6 @@ impl Metadata for Sqlite {
         limit: usize,
     ) -> Result<Vec<StoredManifest>, Unavailable> {
         self.in_repository(repository, |c, id| manifests::list(c, id, after, limit))
-    }
-
-    async fn contents(&self, after: Option<&Digest>, limit: usize) -> Result<Vec<Content>, Unavailable> {
-        self.read(|c| blobs::contents(c, after, limit))
     }
 
     async fn repositories_waiting(

@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use super::repositories::{self, RepositoryId};
 use super::tags::{self, Pushed};
 use super::values::Count;
-use super::{blobs, counters, judgements, links, manifests, view};
+use super::{blobs, counters, judgements, links, manifests, quarantine, view};
 use crate::metadata::{Kind, Put, PutLink, PutManifest};
 use crate::oci::{Digest, LinkKind};
 
@@ -37,7 +37,10 @@ pub(super) fn put(connection: &Connection, manifest: &PutManifest) -> rusqlite::
     let change = counters::change(connection)?;
     match &known {
         None => insert(connection, repository, manifest, change)?,
-        Some(known) => put_again(connection, repository, manifest, known, change)?,
+        Some(known) => {
+            quarantine::heal(connection, repository, &manifest.digest, &manifest.bytes)?;
+            put_again(connection, repository, manifest, known, change)?;
+        }
     }
     enqueue(connection, repository, manifest, change)?;
     let pushed = Pushed {

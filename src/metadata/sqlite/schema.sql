@@ -47,6 +47,31 @@ CREATE INDEX blobs_digest ON blobs (digest, repository);
 CREATE INDEX blobs_unheld ON blobs (repository, lease) WHERE lease IS NOT NULL;
 CREATE INDEX blobs_lease ON blobs (lease) WHERE lease IS NOT NULL;
 
+-- What was found not to be what its name says. `repository` is 0 for content, which all repositories share, else that of
+-- the manifest, whose `key` is null.
+CREATE TABLE quarantine (
+  repository INTEGER NOT NULL,
+  digest BLOB NOT NULL,
+  key TEXT,
+  why TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  PRIMARY KEY (repository, digest)
+) WITHOUT ROWID;
+
+-- The pass of the scrub that is under way, or the last one.
+CREATE TABLE scrub (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  began INTEGER NOT NULL,
+  ended INTEGER,
+  content BLOB,
+  manifest INTEGER NOT NULL,
+  objects INTEGER NOT NULL,
+  bytes INTEGER NOT NULL,
+  quarantined INTEGER NOT NULL,
+  repaired INTEGER NOT NULL,
+  unnamed INTEGER NOT NULL
+);
+
 CREATE TABLE uploaders (
   repository INTEGER NOT NULL,
   digest BLOB NOT NULL,

@@ -82,10 +82,12 @@ pub(super) fn dirty(connection: &Connection) -> rusqlite::Result<Option<DirtyVie
 /// What a pending digest is now.
 fn resolve(connection: &Connection, repository: RepositoryId, digest: Digest) -> rusqlite::Result<ViewChange> {
     let mut blob = connection.prepare_cached(
-        "SELECT c.key FROM blobs b JOIN contents c ON c.digest = b.digest WHERE b.repository = ?1 AND b.digest = ?2",
+        "SELECT c.key, EXISTS (SELECT 1 FROM quarantine q WHERE q.repository = 0 AND q.digest = b.digest)
+         FROM blobs b JOIN contents c ON c.digest = b.digest WHERE b.repository = ?1 AND b.digest = ?2",
     )?;
-    if let Some(key) = blob.query_row(params![repository, digest], |row| row.get(0)).optional()? {
-        return Ok(ViewChange::Link(digest, key));
+    let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
+    if let Some((key, quarantined)) = blob.query_row(params![repository, digest], read).optional()? {
+        return Ok(if quarantined { ViewChange::Unlink(digest) } else { ViewChange::Link(digest, key) });
     }
     let mut manifest =
         connection.prepare_cached("SELECT bytes FROM manifests WHERE repository = ?1 AND digest = ?2")?;

@@ -1,6 +1,7 @@
 //! The verbs over the real store, the real metadata and real signatures, at a clock that stands still.
 
 mod backup;
+mod collection;
 mod concurrency;
 mod explain;
 mod export;
@@ -10,6 +11,9 @@ mod notation;
 mod rebuild;
 mod recovery;
 mod revisions;
+mod room;
+mod rot;
+mod scrub;
 mod signing;
 mod sparse;
 mod tags;
@@ -151,6 +155,11 @@ impl House {
 
     /// Another process over the same folder.
     pub(super) async fn reopened(self) -> Self {
+        self.again(Limits::default()).await
+    }
+
+    /// The same under other limits.
+    pub(super) async fn again(self, limits: Limits) -> Self {
         let Self { registry, metadata, store, keys, clock: _, folder } = self;
         // Whatever still runs in the background ends by itself and holds on to the folder until then.
         let weak = Arc::downgrade(&registry);
@@ -159,7 +168,7 @@ impl House {
             tokio::task::yield_now().await;
         }
         drop((metadata, store));
-        Self::open(folder, keys, (POLICY, REQUIREMENTS), Limits::default(), false).await
+        Self::open(folder, keys, (POLICY, REQUIREMENTS), limits, false).await
     }
 
     async fn open(

@@ -158,12 +158,12 @@ fn unlink(files: &[impl AsRef<Path>]) {
 }
 
 #[tokio::test]
-async fn content_whose_file_was_lost_is_absent_until_it_is_pushed_again() {
+async fn content_whose_file_was_lost_is_served_to_nobody_until_it_is_pushed_again() {
     let house = House::new().await;
     house.upload("ci", CONTENT).await.unwrap();
     unlink(&house.files_of(digest()));
-    let absent = house.pull_blob("ci", digest()).await;
-    assert!(matches!(absent, Err(Error::BlobUnknown(_))), "{absent:?}");
+    let pulled = house.pull_blob("ci", digest()).await;
+    assert!(matches!(pulled, Err(Error::Quarantined(_))), "{pulled:?}");
     house.upload("ci", CONTENT).await.unwrap();
     assert_eq!(house.pull_blob("ci", digest()).await.unwrap(), 7);
     house.registry.sweep().await.unwrap();
@@ -171,12 +171,12 @@ async fn content_whose_file_was_lost_is_absent_until_it_is_pushed_again() {
 }
 
 #[tokio::test]
-async fn content_whose_file_was_cut_is_absent_until_it_is_pushed_again() {
+async fn content_whose_file_was_cut_is_served_to_nobody_until_it_is_pushed_again() {
     let house = House::new().await;
     house.upload("ci", CONTENT).await.unwrap();
     house.lose(digest());
-    let absent = house.pull_blob("ci", digest()).await;
-    assert!(matches!(absent, Err(Error::BlobUnknown(_))), "{absent:?}");
+    let pulled = house.pull_blob("ci", digest()).await;
+    assert!(matches!(pulled, Err(Error::Quarantined(_))), "{pulled:?}");
     house.upload("ci", CONTENT).await.unwrap();
     assert_eq!(house.pull_blob("ci", digest()).await.unwrap(), 7);
     house.registry.sweep().await.unwrap();

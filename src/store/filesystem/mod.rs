@@ -3,6 +3,8 @@
 //! ```text
 //! _hallmark.lock                       held by the one process that owns the tree
 //! _cas/sha256/ab/<hex>.<generation>    objects; one inode, however many repositories link it
+//! _quarantine/<hex>.<generation>       objects that were found not to be what their names say
+//! _reserve                             room that is given back when there is no other
 //! _uploads/<uuid>                      on the same file system, so that sealing is a rename
 //! <repository>/oci-layout, index.json, blobs/<algorithm>/<hex>
 //! ```
@@ -11,6 +13,7 @@ mod adopt;
 mod beside;
 mod buffer;
 mod census;
+mod cold;
 mod draft;
 mod durable;
 mod index;
@@ -19,7 +22,10 @@ mod layout;
 mod lock;
 mod object;
 mod path;
+mod reserve;
+mod salvage;
 mod shard;
+mod stored;
 mod upload;
 
 #[cfg(test)]
@@ -44,7 +50,7 @@ use self::path::Root;
 use self::shard::Shards;
 use self::upload::Uploads;
 use super::layout_reader::{FoundLayout, ImageLayout, LayoutError, find_layouts};
-use super::{Adopted, LayoutChange, LayoutEntry, LayoutView, Object, ObjectKey, Store, StoreError};
+use super::{Adopted, LayoutChange, LayoutEntry, LayoutView, Object, ObjectKey, Store, StoreError, StoredObject};
 use crate::oci::{Digest, Hasher, RepositoryName};
 
 pub use self::beside::{Beside, Placed};
@@ -150,6 +156,31 @@ impl Store for Filesystem {
         .await
     }
 
+    async fn open_cold(&self, key: &ObjectKey) -> Result<Box<dyn Object>, StoreError> {
+        let (root, key) = (Arc::clone(&self.root), key.clone());
+        blocking(move || cold::open(&root, &key)).await
+    }
+
+    async fn quarantine(&self, key: &ObjectKey) -> Result<(), StoreError> {
+        let (objects, key) = (Arc::clone(&self.objects), key.clone());
+        blocking(move || objects.quarantine(&key)).await
+    }
+
+    async fn objects(&self, after: Option<&ObjectKey>) -> Result<Vec<StoredObject>, StoreError> {
+        let (root, after) = (Arc::clone(&self.root), after.cloned());
+        blocking(move || stored::group(&root, after.as_ref())).await
+    }
+
+    async fn keep_reserve(&self, bytes: u64) -> Result<bool, StoreError> {
+        let root = Arc::clone(&self.root);
+        blocking(move || Ok(reserve::keep(&root, bytes)?)).await
+    }
+
+    async fn release_reserve(&self) -> Result<bool, StoreError> {
+        let root = Arc::clone(&self.root);
+        blocking(move || Ok(reserve::release(&root)?)).await
+    }
+
     fn layout(&self) -> Option<&dyn LayoutView> {
         Some(self)
     }
@@ -180,6 +211,29 @@ impl LayoutView for Filesystem {
     async fn census(&self) -> Result<Census, StoreError> {
         let root = Arc::clone(&self.root);
         blocking(move || Ok(Census::take(root)?)).await
+    }
+
+    async fn salvage(
+        &self,
+        digest: &Digest,
+        size: u64,
+        rotten: &ObjectKey,
+        generation: u64,
+        repositories: Vec<RepositoryName>,
+    ) -> Result<Option<ObjectKey>, StoreError> {
+        let wanted = salvage::Wanted { digest: *digest, size, rotten: rotten.clone(), generation };
+        let (root, uploads) = (Arc::clone(&self.root), Arc::clone(&self.uploads));
+        blocking(move || salvage::object(&root, uploads.shards(), &wanted, &repositories)).await
+    }
+
+    async fn manifest_copy(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        limit: u64,
+    ) -> Result<Option<Bytes>, StoreError> {
+        let (root, repository, digest) = (Arc::clone(&self.root), repository.clone(), *digest);
+        blocking(move || Ok(salvage::manifest(&root, &repository, &digest, limit))).await
     }
 }
 

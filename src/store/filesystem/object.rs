@@ -13,7 +13,7 @@ use rustix::fs::{Mode, OFlags};
 use rustix::io::ReadWriteFlags;
 
 use super::buffer::Buffers;
-use super::path::Root;
+use super::path::{QUARANTINE, Root};
 use super::{absent, blocking, durable};
 use crate::store::{Object, ObjectKey, StoreError};
 
@@ -78,9 +78,28 @@ impl Objects {
         self.open.remove(key);
         Ok(())
     }
+
+    /// Moves an object to where nothing serves it; who has it open reads on.
+    pub(super) fn quarantine(&self, key: &ObjectKey) -> Result<(), StoreError> {
+        let (path, aside) = self.root.object(key).zip(self.root.quarantined(key)).ok_or_else(|| absent(key))?;
+        durable::make_folders(self.root.folder(), Path::new(QUARANTINE), durable::Found::Perhaps)?;
+        let moved = durable::rename(&path, &aside);
+        // In the order of `remove`, for the same reason.
+        self.open.remove(key);
+        match moved {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error.into()),
+            Ok(()) => {
+                for folder in [&aside, &path].into_iter().filter_map(|file| file.parent()) {
+                    durable::sync_folder(folder)?;
+                }
+                Ok(())
+            }
+        }
+    }
 }
 
-fn or_absent(error: io::Error, key: &ObjectKey) -> StoreError {
+pub(super) fn or_absent(error: io::Error, key: &ObjectKey) -> StoreError {
     if error.kind() == io::ErrorKind::NotFound { absent(key) } else { error.into() }
 }
 

@@ -22,6 +22,9 @@ pub(super) const OCI_LAYOUT: &str = "oci-layout";
 /// Where a layout's next file is written; no component of a repository name is stored under this name.
 pub(super) const WRITING: &str = "_writing";
 
+/// Where objects lie that were found not to be what their names say.
+pub(super) const QUARANTINE: &str = "_quarantine";
+
 /// The root of the tree.
 #[derive(Debug)]
 pub(super) struct Root(PathBuf);
@@ -59,6 +62,22 @@ impl Root {
         let digest: Digest = format!("{algorithm}:{hex}").parse().ok()?;
         let generation: u64 = generation.parse().ok()?;
         (object_key(&digest, generation) == *key).then(|| self.cas().join(&key.0))
+    }
+
+    /// Where the file of `key` lies once it is quarantined.
+    pub(super) fn quarantined(&self, key: &ObjectKey) -> Option<PathBuf> {
+        let object = self.object(key)?;
+        object.file_name().map(|name| self.0.join(QUARANTINE).join(name))
+    }
+
+    pub(super) fn reserve(&self) -> PathBuf {
+        self.0.join("_reserve")
+    }
+
+    /// A blob of a repository's layout.
+    pub(super) fn layout_blob(&self, repository: &RepositoryName, digest: &Digest) -> PathBuf {
+        let blobs = self.0.join(Self::repository(repository)).join(BLOBS);
+        blobs.join(digest.algorithm().as_str()).join(digest.hex())
     }
 
     /// The folder of a repository's layout, relative to the root.

@@ -54,6 +54,11 @@ impl Uploads {
         Self { root, shards, open: Mutex::default() }
     }
 
+    /// The folders that objects lie in.
+    pub(super) const fn shards(&self) -> &Shards {
+        &self.shards
+    }
+
     pub(super) async fn begin(self: &Arc<Self>, upload: Uuid) -> Result<(), StoreError> {
         self.in_turn(upload, move |uploads, state| {
             let file = File::options().read(true).write(true).create_new(true).open(uploads.root.upload(upload))?;

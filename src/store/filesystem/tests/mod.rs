@@ -3,6 +3,7 @@
 mod adopt;
 mod layout;
 mod power;
+mod rot;
 mod tree;
 
 use tempfile::TempDir;

@@ -1,0 +1,100 @@
+//! Where `hallmark gc` and `hallmark scrub` find the registry that they are about: a server, or a root without one.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+
+use super::root::{self, NotOpened};
+use crate::client::{Client, Options};
+use crate::clock::SystemClock;
+use crate::config::{Config, Flags};
+use crate::registry::Housekeeping;
+
+/// Which registry.
+#[derive(Debug, clap::Args)]
+pub struct Place {
+    /// A running Hallmark, HOST[:PORT]; its `admin` is asked for [default: the one that serves the root, else the root]
+    #[arg(long, value_name = "HOST[:PORT]")]
+    pub server: Option<String>,
+    /// The configuration [default: hallmark.toml, or without one what it would say by default]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The folder of all data
+    #[arg(long, value_name = "DIR")]
+    pub root: Option<PathBuf>,
+    /// Allows plain HTTP to other machines
+    #[arg(long)]
+    pub danger_plain_http: bool,
+    /// A PEM file of certificates to trust beside the system's
+    #[arg(long, value_name = "FILE")]
+    pub ca_certificate: Option<PathBuf>,
+}
+
+/// Whom to ask.
+pub(super) enum Keeper {
+    /// A running registry.
+    Server(Box<Server>),
+    /// The root itself, which nobody serves.
+    Alone(Box<Housekeeping>),
+}
+
+/// A running registry.
+pub(super) struct Server {
+    client: Client,
+    name: String,
+}
+
+impl Place {
+    pub(super) async fn keeper(&self) -> Result<Keeper, String> {
+        if let Some(server) = &self.server {
+            return self.server(server);
+        }
+        let flags = Flags { root: self.root.clone(), ..Flags::default() };
+        let config = Config::load(self.config.as_deref(), &flags)
+            .map_err(|mistakes| mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))?;
+        if !config.root.is_dir() {
+            return Err(format!("expected the data of a registry in {}, found no folder", config.root.display()));
+        }
+        match root::open(&config).await {
+            Ok((store, metadata)) => {
+                Ok(Keeper::Alone(Box::new(Housekeeping::alone(store, metadata, Arc::new(SystemClock), config.limits))))
+            }
+            Err(NotOpened::Taken(_)) => self.server(&config.hostname),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    fn server(&self, name: &str) -> Result<Keeper, String> {
+        let options = Options {
+            danger_plain_http: self.danger_plain_http,
+            ca_certificate: self.ca_certificate.clone(),
+            ..Options::default()
+        };
+        let client = Client::new(name, &options).map_err(|error| error.to_string())?;
+        Ok(Keeper::Server(Box::new(Server { client, name: name.to_owned() })))
+    }
+}
+
+impl Server {
+    /// The answer to a GET.
+    pub(super) async fn ask<T: DeserializeOwned>(&self, path: &str) -> Result<T, String> {
+        self.understand(self.client.ask(path).await.map_err(|error| error.to_string())?)
+    }
+
+    /// The answer to a POST.
+    pub(super) async fn tell<T: DeserializeOwned>(&self, path: &str) -> Result<T, String> {
+        self.understand(self.client.tell(path).await.map_err(|error| error.to_string())?)
+    }
+
+    fn understand<T: DeserializeOwned>(&self, (status, body): (u16, bytes::Bytes)) -> Result<T, String> {
+        let name = &self.name;
+        match status {
+            200 | 202 => serde_json::from_slice(&body)
+                .map_err(|_another| format!("expected a Hallmark at {name}, found something else")),
+            401 => Err(format!("{name} asks for credentials: expected some of docker's configuration that it knows")),
+            404 => Err(format!("expected a Hallmark at {name} that grants `admin`, found neither")),
+            other => Err(format!("expected an answer from {name}, found status {other}")),
+        }
+    }
+}

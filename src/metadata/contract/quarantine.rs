@@ -1,0 +1,220 @@
+//! What was found not to be what its name says, and how it is healed.
+
+use super::*;
+use crate::metadata::{Reserved, ViewChange};
+
+async fn hold(m: &dyn Metadata, name: &str) -> Option<Vec<RepositoryName>> {
+    m.quarantine_content(&digest(name), &format!("key/{name}"), "why", at(7)).await.unwrap()
+}
+
+async fn is_held(m: &dyn Metadata, repository: &str, name: &str) -> bool {
+    m.blob(&repo(repository), &digest(name)).await.unwrap().unwrap().quarantined
+}
+
+/// What the layout of `r` is told now; then it shows it.
+async fn shown(m: &dyn Metadata) -> Vec<ViewChange> {
+    let Some(view) = m.dirty_view().await.unwrap() else { return Vec::new() };
+    m.clean_view(&view.repository, view.sequence).await.unwrap();
+    view.changes
+}
+
+#[tokio::test]
+async fn quarantined_content_is_told_to_every_repository_that_has_it() {
+    each(async |m| {
+        store_blob(m, "a").await;
+        m.commit_blob(CommitBlob { repository: repo("s"), ..blob("a") }).await.unwrap();
+        assert_eq!(hold(m, "a").await, Some(vec![repo("r"), repo("s")]));
+        assert!(is_held(m, "r", "a").await && is_held(m, "s", "a").await);
+        let held = m.quarantined(10).await.unwrap();
+        let told = (held[0].repository.as_ref(), held[0].digest, held[0].key.as_deref(), held[0].at);
+        assert_eq!(told, (None, digest("a"), Some("key/a"), at(7)));
+        assert_eq!((held.len(), m.quarantined_count().await.unwrap()), (1, 1));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn content_is_quarantined_once() {
+    each(async |m| {
+        store_blob(m, "a").await;
+        hold(m, "a").await;
+        assert_eq!(hold(m, "a").await, None);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn content_under_another_key_is_not_quarantined() {
+    each(async |m| {
+        store_blob(m, "a").await;
+        let held = m.quarantine_content(&digest("a"), "key/older", "why", at(7)).await.unwrap();
+        assert_eq!((held, is_held(m, "r", "a").await), (None, false));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn quarantined_content_is_reserved_as_if_it_were_not_stored() {
+    each(async |m| {
+        store_blob(m, "a").await;
+        hold(m, "a").await;
+        assert!(matches!(m.reserve(digest("a")).await.unwrap(), Reserved::Fresh(_)));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_push_under_a_fresh_key_heals_content_everywhere() {
+    each(async |m| {
+        store_blob(m, "a").await;
+        hold(m, "a").await;
+        shown(m).await;
+        let again = CommitBlob { repository: repo("s"), key: "key/again".to_owned(), ..blob("a") };
+        assert_eq!(m.commit_blob(again).await.unwrap(), Committed::Stored);
+        let healed = m.blob(&repo("r"), &digest("a")).await.unwrap().unwrap();
+        assert_eq!((healed.key.as_str(), healed.quarantined), ("key/again", false));
+        assert_eq!(m.quarantined_count().await.unwrap(), 0);
+        assert_eq!(m.totals().await.unwrap().blobs, 1);
+        assert_eq!(shown(m).await, [ViewChange::Link(digest("a"), "key/again".to_owned())]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_commit_of_the_key_that_is_quarantined_is_told_that_it_is_gone() {
+    each(async |m| {
+        store_blob(m, "a").await;
+        hold(m, "a").await;
+        let again = CommitBlob { repository: repo("s"), ..blob("a") };
+        assert_eq!(m.commit_blob(again).await.unwrap(), Committed::Gone);
+        assert!(m.blob(&repo("s"), &digest("a")).await.unwrap().is_none());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_repair_takes_the_place_of_quarantined_content_alone() {
+    each(async |m| {
+        store_blob(m, "a").await;
+        assert!(!m.replace_content(&digest("a"), "key/sound").await.unwrap());
+        hold(m, "a").await;
+        assert!(m.replace_content(&digest("a"), "key/sound").await.unwrap());
+        let repaired = m.blob(&repo("r"), &digest("a")).await.unwrap().unwrap();
+        assert_eq!((repaired.key.as_str(), repaired.size, repaired.quarantined), ("key/sound", 10, false));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn content_whose_own_bytes_came_back_is_repaired_under_its_own_key() {
+    each(async |m| {
+        store_blob(m, "a").await;
+        hold(m, "a").await;
+        assert!(m.replace_content(&digest("a"), "key/a").await.unwrap());
+        assert_eq!(m.reserve(digest("a")).await.unwrap(), Reserved::Live("key/a".to_owned()));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn concealed_content_leaves_the_layouts() {
+    each(async |m| {
+        store_blob(m, "a").await;
+        hold(m, "a").await;
+        shown(m).await;
+        m.conceal_content(&digest("a")).await.unwrap();
+        assert_eq!(shown(m).await, [ViewChange::Unlink(digest("a"))]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn quarantined_content_that_nobody_wants_is_swept_and_forgotten() {
+    each(async |m| {
+        store_blob(m, "a").await;
+        hold(m, "a").await;
+        assert_eq!(m.sweep(at(LEASE), at(0), 10).await.unwrap().trash, ["key/a"]);
+        assert_eq!(m.quarantined_count().await.unwrap(), 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_manifest_is_quarantined_in_its_repository() {
+    each(async |m| {
+        store(m, object("i")).await;
+        store(m, PutManifest { repository: repo("s"), ..object("i") }).await;
+        assert!(m.quarantine_manifest(&repo("r"), &digest("i"), "why", at(7)).await.unwrap());
+        assert!(!m.quarantine_manifest(&repo("r"), &digest("i"), "why", at(8)).await.unwrap());
+        let held = m.quarantined(10).await.unwrap();
+        assert_eq!((held.len(), held[0].repository.as_ref(), &held[0].key), (1, Some(&repo("r")), &None));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_manifest_that_is_absent_is_not_quarantined() {
+    each(async |m| {
+        store(m, object("i")).await;
+        assert!(!m.quarantine_manifest(&repo("r"), &digest("j"), "why", at(7)).await.unwrap());
+        assert!(!m.quarantine_manifest(&repo("t"), &digest("i"), "why", at(7)).await.unwrap());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn copies_of_a_manifest_are_those_of_other_repositories() {
+    each(async |m| {
+        store(m, object("i")).await;
+        assert!(m.manifest_copies(&repo("r"), &digest("i"), 10).await.unwrap().is_empty());
+        store(m, PutManifest { repository: repo("s"), ..object("i") }).await;
+        assert_eq!(m.manifest_copies(&repo("r"), &digest("i"), 10).await.unwrap(), ["i"]);
+    })
+    .await;
+}
+
+/// The manifest `i` with other bytes than those of its name.
+fn rotten() -> PutManifest {
+    PutManifest { bytes: Bytes::from_static(b"rot"), ..object("i") }
+}
+
+async fn bytes(m: &dyn Metadata) -> Bytes {
+    m.manifest(&repo("r"), &digest("i")).await.unwrap().unwrap().bytes
+}
+
+#[tokio::test]
+async fn the_bytes_of_a_quarantined_manifest_are_replaced() {
+    each(async |m| {
+        store(m, rotten()).await;
+        let sound = async || m.replace_manifest(&repo("r"), &digest("i"), Bytes::from_static(b"i")).await;
+        assert!(!sound().await.unwrap());
+        m.quarantine_manifest(&repo("r"), &digest("i"), "why", at(7)).await.unwrap();
+        shown(m).await;
+        assert!(sound().await.unwrap());
+        assert_eq!((bytes(m).await, m.quarantined_count().await.unwrap()), (Bytes::from_static(b"i"), 0));
+        assert_eq!(shown(m).await, [ViewChange::Write(digest("i"), Bytes::from_static(b"i"))]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_manifest_that_is_pushed_again_is_healed() {
+    each(async |m| {
+        store(m, rotten()).await;
+        m.quarantine_manifest(&repo("r"), &digest("i"), "why", at(7)).await.unwrap();
+        assert_eq!(m.put_manifest(object("i")).await.unwrap(), Put::Stored { existed: true });
+        assert_eq!((bytes(m).await, m.quarantined_count().await.unwrap()), (Bytes::from_static(b"i"), 0));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_quarantined_manifest_that_is_deleted_is_forgotten() {
+    each(async |m| {
+        store(m, rotten()).await;
+        m.quarantine_manifest(&repo("r"), &digest("i"), "why", at(7)).await.unwrap();
+        delete(m, "i").await;
+        assert_eq!(m.quarantined_count().await.unwrap(), 0);
+    })
+    .await;
+}

@@ -1,0 +1,31 @@
+//! What a sweep would take.
+
+use uuid::Uuid;
+
+use crate::oci::{Digest, RepositoryName};
+
+/// What [`super::Metadata::sweep`] would take now.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Garbage {
+    /// Sessions that nobody went on with, each with the bytes that are in.
+    pub uploads: Vec<(Uuid, RepositoryName, u64)>,
+    /// Blobs that nothing holds and whose lease ended.
+    pub blobs: Vec<GarbageBlob>,
+    /// Evidence and data whose subject never came.
+    pub orphans: Vec<(RepositoryName, Digest)>,
+    /// Keys in the trash whose bytes were not removed yet.
+    pub trash: Vec<String>,
+}
+
+/// A blob that a sweep would take out of a repository.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GarbageBlob {
+    /// The repository.
+    pub repository: RepositoryName,
+    /// Its digest.
+    pub digest: Digest,
+    /// Its size in bytes.
+    pub size: u64,
+    /// Whether no other repository keeps its content, so that the bytes go.
+    pub last: bool,
+}

@@ -1,0 +1,60 @@
+//! What a sweep would take, listed by the same conditions.
+
+use rusqlite::{Connection, Row, params};
+use uuid::Uuid;
+
+use super::values::{self, Count};
+use crate::clock::Timestamp;
+use crate::metadata::{Garbage, GarbageBlob};
+
+pub(super) fn list(
+    connection: &Connection,
+    at: Timestamp,
+    uploads_before: Timestamp,
+    limit: usize,
+) -> rusqlite::Result<Garbage> {
+    let limit = values::limit(limit);
+    let mut garbage = Garbage::default();
+    let mut uploads =
+        connection.prepare_cached("SELECT id, repository, offset FROM uploads WHERE at < ?1 ORDER BY at LIMIT ?2")?;
+    for row in uploads.query_map(params![uploads_before, limit], upload)? {
+        garbage.uploads.push(row?);
+    }
+    let mut orphans = connection.prepare_cached(
+        "SELECT r.name, m.digest FROM manifests m JOIN repositories r ON r.id = m.repository
+         WHERE m.orphan_lease IS NOT NULL AND m.orphan_lease <= ?1 ORDER BY m.orphan_lease LIMIT ?2",
+    )?;
+    for row in orphans.query_map(params![at, limit], |row| Ok((row.get(0)?, row.get(1)?)))? {
+        garbage.orphans.push(row?);
+    }
+    // Content goes when each repository that has it gives it up.
+    let mut blobs = connection.prepare_cached(
+        "SELECT r.name, b.digest, c.size,
+           NOT EXISTS (
+             SELECT 1 FROM blobs o WHERE o.digest = b.digest
+               AND (o.lease IS NULL OR o.lease > ?1
+                 OR EXISTS (SELECT 1 FROM links l WHERE l.repository = o.repository AND l.child = o.digest)))
+         FROM blobs b JOIN repositories r ON r.id = b.repository JOIN contents c ON c.digest = b.digest
+         WHERE b.lease IS NOT NULL AND b.lease <= ?1
+           AND NOT EXISTS (SELECT 1 FROM links l WHERE l.repository = b.repository AND l.child = b.digest)
+         ORDER BY b.lease LIMIT ?2",
+    )?;
+    for row in blobs.query_map(params![at, limit], blob)? {
+        garbage.blobs.push(row?);
+    }
+    let mut trash = connection.prepare_cached("SELECT key FROM trash WHERE removed IS NULL ORDER BY key LIMIT ?1")?;
+    for row in trash.query_map([limit], |row| row.get(0))? {
+        garbage.trash.push(row?);
+    }
+    Ok(garbage)
+}
+
+fn upload(row: &Row<'_>) -> rusqlite::Result<(Uuid, crate::oci::RepositoryName, u64)> {
+    let id = row.get_ref(0)?.as_blob()?;
+    let id = Uuid::from_slice(id).map_err(|_length| values::unreadable("16 bytes of an upload", id.len()))?;
+    Ok((id, row.get(1)?, row.get::<_, Count>(2)?.0))
+}
+
+fn blob(row: &Row<'_>) -> rusqlite::Result<GarbageBlob> {
+    Ok(GarbageBlob { repository: row.get(0)?, digest: row.get(1)?, size: row.get::<_, Count>(2)?.0, last: row.get(3)? })
+}

@@ -1,0 +1,158 @@
+//! What was found not to be what its name says, and how it is healed.
+
+use bytes::Bytes;
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
+
+use super::repositories::{self, RepositoryId};
+use super::values::{self, Count};
+use super::{blobs, manifests, view};
+use crate::clock::Timestamp;
+use crate::metadata::Quarantined;
+use crate::oci::{Digest, RepositoryName};
+
+/// Stands where the repository of a manifest stands else.
+const CONTENT: RepositoryId = 0;
+
+fn note(
+    connection: &Connection,
+    repository: RepositoryId,
+    digest: &Digest,
+    key: Option<&str>,
+    (why, at): (&str, Timestamp),
+) -> rusqlite::Result<bool> {
+    let mut statement = connection.prepare_cached(
+        "INSERT OR IGNORE INTO quarantine (repository, digest, key, why, at) VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?;
+    Ok(statement.execute(params![repository, digest, key, why, at])? > 0)
+}
+
+pub(super) fn forget(connection: &Connection, repository: RepositoryId, digest: &Digest) -> rusqlite::Result<bool> {
+    let mut statement = connection.prepare_cached("DELETE FROM quarantine WHERE repository = ?1 AND digest = ?2")?;
+    Ok(statement.execute(params![repository, digest])? > 0)
+}
+
+pub(super) fn forget_content(connection: &Connection, digest: &Digest) -> rusqlite::Result<()> {
+    forget(connection, CONTENT, digest).map(drop)
+}
+
+pub(super) fn is_content(connection: &Connection, digest: &Digest) -> rusqlite::Result<bool> {
+    connection
+        .prepare_cached("SELECT 1 FROM quarantine WHERE repository = ?1 AND digest = ?2")?
+        .exists(params![CONTENT, digest])
+}
+
+pub(super) fn content(
+    connection: &Connection,
+    digest: &Digest,
+    key: &str,
+    why: &str,
+    at: Timestamp,
+) -> rusqlite::Result<Option<Vec<RepositoryName>>> {
+    if blobs::live_key(connection, digest)?.as_deref() != Some(key)
+        || !note(connection, CONTENT, digest, Some(key), (why, at))?
+    {
+        return Ok(None);
+    }
+    repositories::with_blob(connection, digest, usize::MAX).map(Some)
+}
+
+/// Puts sound bytes in the place of a content that is quarantined.
+pub(super) fn replace(connection: &Connection, digest: &Digest, key: &str, size: u64) -> rusqlite::Result<()> {
+    connection.prepare_cached("DELETE FROM contents WHERE digest = ?1")?.execute([digest])?;
+    blobs::name(connection, digest, key, size)?;
+    forget_content(connection, digest)?;
+    view::mark_everywhere(connection, digest)
+}
+
+pub(super) fn replace_if_held(connection: &Connection, digest: &Digest, key: &str) -> rusqlite::Result<bool> {
+    let mut statement = connection.prepare_cached(
+        "SELECT c.size FROM contents c JOIN quarantine q ON q.repository = 0 AND q.digest = c.digest
+         WHERE c.digest = ?1",
+    )?;
+    let size = statement.query_row([digest], |row| row.get::<_, Count>(0)).optional()?;
+    let Some(Count(size)) = size else { return Ok(false) };
+    replace(connection, digest, key, size)?;
+    Ok(true)
+}
+
+pub(super) fn manifest(
+    connection: &Connection,
+    repository: &RepositoryName,
+    digest: &Digest,
+    why: &str,
+    at: Timestamp,
+) -> rusqlite::Result<bool> {
+    let Some(repository) = repositories::find(connection, repository)? else { return Ok(false) };
+    if manifests::row_of(connection, repository, digest)?.is_none() {
+        return Ok(false);
+    }
+    note(connection, repository, digest, None, (why, at))
+}
+
+pub(super) fn replace_manifest(
+    connection: &Connection,
+    repository: &RepositoryName,
+    digest: &Digest,
+    bytes: &[u8],
+) -> rusqlite::Result<bool> {
+    let Some(repository) = repositories::find(connection, repository)? else { return Ok(false) };
+    let mut held = connection.prepare_cached("SELECT 1 FROM quarantine WHERE repository = ?1 AND digest = ?2")?;
+    if !held.exists(params![repository, digest])? {
+        return Ok(false);
+    }
+    heal(connection, repository, digest, bytes)?;
+    Ok(true)
+}
+
+/// Puts `bytes`, which hash to `digest`, in the place of those of a manifest where they differ.
+pub(super) fn heal(
+    connection: &Connection,
+    repository: RepositoryId,
+    digest: &Digest,
+    bytes: &[u8],
+) -> rusqlite::Result<()> {
+    let mut statement = connection
+        .prepare_cached("UPDATE manifests SET bytes = ?3 WHERE repository = ?1 AND digest = ?2 AND bytes <> ?3")?;
+    let healed = statement.execute(params![repository, digest, bytes])? > 0;
+    if forget(connection, repository, digest)? || healed {
+        view::mark(connection, repository, digest)?;
+    }
+    Ok(())
+}
+
+pub(super) fn manifest_copies(
+    connection: &Connection,
+    repository: &RepositoryName,
+    digest: &Digest,
+    limit: usize,
+) -> rusqlite::Result<Vec<Bytes>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT m.bytes FROM repositories r CROSS JOIN manifests m ON m.repository = r.id AND m.digest = ?2
+         WHERE r.name <> ?1 LIMIT ?3",
+    )?;
+    let rows =
+        statement.query_map(params![repository, digest, values::limit(limit)], |row| row.get::<_, Vec<u8>>(0))?;
+    rows.map(|bytes| bytes.map(Bytes::from)).collect()
+}
+
+pub(super) fn list(connection: &Connection, limit: usize) -> rusqlite::Result<Vec<Quarantined>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT r.name, q.digest, q.key, q.why, q.at FROM quarantine q LEFT JOIN repositories r ON r.id = q.repository
+         ORDER BY q.at, q.digest LIMIT ?1",
+    )?;
+    let read = |row: &Row<'_>| {
+        Ok(Quarantined {
+            repository: row.get(0)?,
+            digest: row.get(1)?,
+            key: row.get(2)?,
+            why: row.get(3)?,
+            at: row.get(4)?,
+        })
+    };
+    statement.query_map([values::limit(limit)], read)?.collect()
+}
+
+pub(super) fn count(connection: &Connection) -> rusqlite::Result<u64> {
+    let mut statement = connection.prepare_cached("SELECT count(*) FROM quarantine")?;
+    statement.query_row([], |row| row.get::<_, Count>(0)).map(|count| count.0)
+}

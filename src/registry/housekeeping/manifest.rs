@@ -1,0 +1,56 @@
+//! One manifest: its bytes are in the metadata, and are hashed again like any others.
+
+use bytes::Bytes;
+
+use crate::oci::{Digest, RepositoryName};
+
+use super::super::Error;
+use super::{Housekeeping, News, count};
+
+/// In how many repositories another copy is looked for.
+const COPIES: usize = 16;
+
+impl Housekeeping {
+    /// Quarantines a manifest whose bytes are not what its name says, unless they are; and repairs it if there is
+    /// another copy.
+    pub(in super::super) async fn check_manifest(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        bytes: &[u8],
+    ) -> Result<(), Error> {
+        let found = Digest::of(digest.algorithm(), bytes);
+        if found == *digest {
+            return Ok(());
+        }
+        let why = format!("expected bytes that hash to their name, found {found}");
+        if self.metadata.quarantine_manifest(repository, digest, &why, self.clock.now()).await? {
+            self.changed(std::slice::from_ref(repository));
+            count(&self.counters.quarantined, 1);
+            self.news.push(News::Quarantined { digest: *digest, repository: Some(repository.clone()), why });
+        }
+        let Some((bytes, from)) = self.manifest_copy(repository, digest).await? else { return Ok(()) };
+        if self.metadata.replace_manifest(repository, digest, bytes).await? {
+            self.changed(std::slice::from_ref(repository));
+            count(&self.counters.repaired, 1);
+            self.news.push(News::Repaired { digest: *digest, repository: Some(repository.clone()), from });
+        }
+        Ok(())
+    }
+
+    async fn manifest_copy(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<Option<(Bytes, &'static str)>, Error> {
+        for bytes in self.metadata.manifest_copies(repository, digest, COPIES).await? {
+            if Digest::of(digest.algorithm(), &bytes) == *digest {
+                return Ok(Some((bytes, "another repository")));
+            }
+        }
+        let Some(layout) = self.store.layout() else { return Ok(None) };
+        let limit = u64::try_from(self.limits.manifest_bytes).unwrap_or(u64::MAX);
+        let copy = layout.manifest_copy(repository, digest, limit).await?;
+        Ok(copy.map(|bytes| (bytes, "its layout")))
+    }
+}

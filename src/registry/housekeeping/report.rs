@@ -1,0 +1,125 @@
+//! What operators are told of scrub and collection.
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Timestamp;
+use crate::metadata::{Quarantined, ScrubPass};
+use crate::oci::Digest;
+
+/// How the scrub stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScrubStatus {
+    /// Whether a pass is under way.
+    pub running: bool,
+    /// The rate of passes that come by themselves, in bytes a second; 0 is that none do.
+    pub bytes_per_second: u64,
+    /// The pass that is under way, or the last one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pass: Option<ScrubPassReport>,
+    /// How much is quarantined now.
+    pub quarantined: u64,
+    /// What, the oldest first; of many the first thousand.
+    pub objects: Vec<QuarantinedObject>,
+}
+
+/// One pass.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScrubPassReport {
+    /// When it began.
+    pub began: Timestamp,
+    /// When it ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Timestamp>,
+    /// Contents and manifests that were hashed again.
+    pub objects: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// What was quarantined.
+    pub quarantined: u64,
+    /// What was repaired from another copy.
+    pub repaired: u64,
+    /// Objects without a name that were put in the trash.
+    pub unnamed: u64,
+}
+
+/// What is quarantined.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QuarantinedObject {
+    /// Its digest.
+    pub digest: Digest,
+    /// The repository of a manifest; none for content, which all repositories share.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repository: Option<String>,
+    /// What was expected and what was found.
+    pub why: String,
+    /// Since when.
+    pub at: Timestamp,
+}
+
+/// What a collection takes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Collection {
+    /// Whether nothing was changed.
+    pub dry_run: bool,
+    /// Whether there is more to be taken, for this took long: ask again.
+    pub more: bool,
+    /// Whether there is more of something than is told here: then so are the bytes.
+    pub truncated: bool,
+    /// Bytes that are given back: of content that no repository keeps, of sessions, and of the trash.
+    pub bytes: u64,
+    /// Blobs that no manifest holds and whose lease ended.
+    pub blobs: Vec<CollectedBlob>,
+    /// Sessions that nobody went on with.
+    pub uploads: Vec<Session>,
+    /// Evidence and data whose subject never came.
+    pub evidence: Vec<Evidence>,
+    /// Objects that were given up before, and whose bytes are still there.
+    pub trash: Vec<String>,
+}
+
+/// A blob that is collected.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CollectedBlob {
+    /// The repository.
+    pub repository: String,
+    /// Its digest.
+    pub digest: Digest,
+    /// Its size in bytes.
+    pub size: u64,
+    /// One clause.
+    pub why: String,
+}
+
+/// A session that is collected.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Session {
+    /// The repository.
+    pub repository: String,
+    /// Its identifier.
+    pub id: String,
+    /// The bytes that are in.
+    pub size: u64,
+}
+
+/// Evidence or data that is collected.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// The repository.
+    pub repository: String,
+    /// Its digest.
+    pub digest: Digest,
+}
+
+impl From<ScrubPass> for ScrubPassReport {
+    fn from(pass: ScrubPass) -> Self {
+        let ScrubPass { began, ended, objects, bytes, quarantined, repaired, unnamed, .. } = pass;
+        Self { began, ended, objects, bytes, quarantined, repaired, unnamed }
+    }
+}
+
+impl From<Quarantined> for QuarantinedObject {
+    fn from(held: Quarantined) -> Self {
+        let repository = held.repository.map(|repository| repository.to_string());
+        Self { digest: held.digest, repository, why: held.why, at: held.at }
+    }
+}

@@ -1,0 +1,100 @@
+//! Collection on demand: what it tells is what it takes, and a dry run takes nothing.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::{House, tag};
+use crate::metadata::Metadata as _;
+use crate::oci::Reference;
+
+/// Every file below a folder with its size, without the database's own.
+fn tree(folder: &Path) -> BTreeMap<PathBuf, u64> {
+    let mut found = BTreeMap::new();
+    let mut waiting = vec![folder.to_path_buf()];
+    while let Some(folder) = waiting.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                waiting.push(path);
+            } else if !path.file_name().unwrap().to_string_lossy().starts_with("_metadata") {
+                let size = std::fs::metadata(&path).unwrap().len();
+                found.insert(path, size);
+            }
+        }
+    }
+    found
+}
+
+/// A house with a blob that nobody wants any more.
+async fn with_garbage() -> House {
+    let house = House::new().await;
+    house.push_image("ci", "wanted", Some("v1")).await.unwrap();
+    house.upload("ci", b"nobody wants this").await.unwrap();
+    house.registry.flush_views().await.unwrap();
+    house.clock.advance(Duration::from_hours(48));
+    house
+}
+
+#[tokio::test]
+async fn a_dry_run_tells_what_would_be_taken_and_changes_nothing() {
+    let house = with_garbage().await;
+    let database = rusqlite::Connection::open(house.folder.path().join("_metadata.sqlite")).unwrap();
+    let version = || database.query_row("PRAGMA data_version", [], |row| row.get::<_, i64>(0)).unwrap();
+    let (before, files) = (version(), tree(house.folder.path()));
+    let told = house.registry.housekeeping().collect(true).await.unwrap();
+    assert_eq!((told.dry_run, told.blobs.len(), told.bytes), (true, 1, 17));
+    assert!(told.blobs[0].why.contains("lease ended"), "{:?}", told.blobs);
+    assert_eq!((version(), tree(house.folder.path())), (before, files));
+}
+
+#[tokio::test]
+async fn a_collection_takes_what_the_dry_run_told() {
+    let house = with_garbage().await;
+    let told = house.registry.housekeeping().collect(true).await.unwrap();
+    let taken = house.registry.housekeeping().collect(false).await.unwrap();
+    assert_eq!((&taken.blobs, taken.bytes, taken.more), (&told.blobs, told.bytes, false));
+    assert!(house.files_of(taken.blobs[0].digest).is_empty());
+    let left = house.registry.housekeeping().collect(true).await.unwrap();
+    assert!(left.blobs.is_empty() && left.trash.is_empty() && left.bytes == 0);
+}
+
+#[tokio::test]
+async fn a_collection_takes_more_than_one_batch() {
+    let house = House::new().await;
+    for name in 0..520 {
+        house.upload("ci", format!("blob {name}").as_bytes()).await.unwrap();
+    }
+    house.clock.advance(Duration::from_hours(48));
+    house.registry.housekeeping().collect(false).await.unwrap();
+    assert_eq!(house.metadata.totals().await.unwrap().blobs, 0);
+}
+
+#[tokio::test]
+async fn an_untagged_manifest_stays_with_its_blobs() {
+    let house = House::new().await;
+    let digest = house.push_image("ci", "untagged", None).await.unwrap();
+    house.clock.advance(Duration::from_hours(24 * 365));
+    let taken = house.registry.housekeeping().collect(false).await.unwrap();
+    assert!(taken.blobs.is_empty());
+    assert_eq!(house.pull("ci", &Reference::Digest(digest)).await.unwrap(), digest);
+    house.serves_layer("untagged").await;
+}
+
+#[tokio::test]
+async fn what_a_tag_showed_before_stays() {
+    let house = House::new().await;
+    let first = house.push_image("ci", "one", Some("v1")).await.unwrap();
+    let second = house.push_image("ci", "two", Some("v1")).await.unwrap();
+    house.clock.advance(Duration::from_hours(24 * 365));
+    house.registry.housekeeping().collect(false).await.unwrap();
+    assert_eq!(house.pull("ci", &tag("v1")).await.unwrap(), second);
+    assert_eq!(house.pull("ci", &Reference::Digest(first)).await.unwrap(), first);
+}
+
+impl House {
+    async fn serves_layer(&self, content: &str) {
+        let layer = crate::oci::Digest::sha256(content.as_bytes());
+        assert_eq!(self.pull_blob("ci", layer).await.unwrap(), u64::try_from(content.len()).unwrap());
+    }
+}

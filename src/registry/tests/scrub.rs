@@ -1,0 +1,293 @@
+//! What rots is noticed, never served again, and healed from wherever sound bytes are.
+
+use std::fs;
+use std::io::{Read as _, Seek as _, Write as _};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{House, image, repository, tag, who};
+use crate::clock::{ManualClock, Timestamp};
+use crate::config::Limits;
+use crate::metadata::Metadata as _;
+use crate::oci::{Digest, media_type};
+use crate::registry::{Error, Housekeeping, News};
+
+const LAYER: &[u8] = b"a layer of some bytes";
+
+/// Another byte in the place of the first one of a file: a bit that flipped.
+pub(super) fn flip(file: &Path) {
+    let mut file = fs::File::options().read(true).write(true).open(file).unwrap();
+    let mut byte = [0];
+    file.read_exact(&mut byte).unwrap();
+    file.rewind().unwrap();
+    file.write_all(&[byte[0] ^ 1]).unwrap();
+}
+
+/// A house with an image of one layer, whose layer is told.
+pub(super) async fn with_layer() -> (House, Digest) {
+    let house = House::new().await;
+    let config = house.upload("ci", b"{\"a\": \"config\"}").await.unwrap();
+    let layer = house.upload("ci", LAYER).await.unwrap();
+    house.put("ci", &tag("v1"), media_type::OCI_MANIFEST, &image(config, layer)).await.unwrap();
+    house.registry.flush_views().await.unwrap();
+    (house, layer)
+}
+
+impl House {
+    pub(super) async fn scrub(&self) {
+        self.registry.housekeeping().scrub_at_once().await.unwrap();
+    }
+
+    async fn quarantined(&self) -> Vec<Digest> {
+        let status = self.registry.housekeeping().scrub_status().await.unwrap();
+        status.objects.into_iter().map(|object| object.digest).collect()
+    }
+
+    fn news(&self) -> Vec<News> {
+        std::iter::from_fn(|| self.registry.housekeeping().news_so_far()).collect()
+    }
+
+    fn layout_file(&self, digest: Digest) -> std::path::PathBuf {
+        self.folder.path().join("prod/app/blobs/sha256").join(digest.hex())
+    }
+}
+
+fn is_quarantined<T: std::fmt::Debug>(result: &Result<T, Error>) -> bool {
+    matches!(result, Err(Error::Quarantined(_)))
+}
+
+#[tokio::test]
+async fn what_is_sound_passes_and_is_counted() {
+    let (house, _) = with_layer().await;
+    house.scrub().await;
+    assert!(house.quarantined().await.is_empty() && house.news().is_empty());
+    let pass = house.metadata.scrub_pass().await.unwrap().unwrap();
+    // The configuration, the layer, the manifest.
+    assert_eq!((pass.objects, pass.quarantined), (3, 0));
+    assert!(pass.bytes > 36 && pass.ended.is_some());
+}
+
+#[tokio::test]
+async fn a_blob_with_a_flipped_bit_is_quarantined_and_served_to_nobody() {
+    let (house, layer) = with_layer().await;
+    house.pull_blob("ci", layer).await.unwrap();
+    flip(&house.files_of(layer)[0]);
+    house.scrub().await;
+    assert_eq!(house.quarantined().await, [layer]);
+    assert!(is_quarantined(&house.pull_blob("ci", layer).await));
+    let News::Quarantined { digest, why, .. } = &house.news()[0] else { panic!("expected a quarantine") };
+    assert!(*digest == layer && why.contains("hash to their name"), "{why}");
+}
+
+#[tokio::test]
+async fn quarantined_bytes_are_kept_and_leave_the_layout() {
+    let (house, layer) = with_layer().await;
+    assert!(house.layout_file(layer).exists());
+    flip(&house.files_of(layer)[0]);
+    house.scrub().await;
+    house.registry.flush_views().await.unwrap();
+    let kept: Vec<_> = fs::read_dir(house.folder.path().join("_quarantine")).unwrap().collect();
+    assert!(kept.len() == 1 && house.files_of(layer).is_empty() && !house.layout_file(layer).exists());
+}
+
+#[tokio::test]
+async fn a_quarantined_blob_says_nothing_to_who_may_not_have_it() {
+    let (house, layer) = with_layer().await;
+    flip(&house.files_of(layer)[0]);
+    house.scrub().await;
+    assert!(matches!(house.pull_blob("deploy", layer).await, Err(Error::BlobUnknown(_))));
+}
+
+#[tokio::test]
+async fn pushing_a_quarantined_blob_again_heals_it() {
+    let (house, layer) = with_layer().await;
+    flip(&house.files_of(layer)[0]);
+    house.scrub().await;
+    house.upload("ci", LAYER).await.unwrap();
+    assert_eq!(house.pull_blob("ci", layer).await.unwrap(), 21);
+    house.scrub().await;
+    house.registry.flush_views().await.unwrap();
+    assert!(house.quarantined().await.is_empty());
+    assert_eq!(fs::read(house.layout_file(layer)).unwrap(), LAYER);
+}
+
+#[tokio::test]
+async fn a_copy_in_a_layout_repairs_a_blob() {
+    let (house, layer) = with_layer().await;
+    // As where a file system has no link left to give: a file of its own.
+    let copy = house.layout_file(layer);
+    fs::remove_file(&copy).unwrap();
+    fs::File::create(&copy).unwrap().write_all(LAYER).unwrap();
+    flip(&house.files_of(layer)[0]);
+    house.scrub().await;
+    assert!(house.quarantined().await.is_empty());
+    assert_eq!(house.pull_blob("ci", layer).await.unwrap(), 21);
+    assert!(matches!(house.news()[1], News::Repaired { digest, .. } if digest == layer));
+}
+
+#[tokio::test]
+async fn a_blob_whose_file_is_lost_is_quarantined_and_comes_back_with_it() {
+    let (house, layer) = with_layer().await;
+    let file = house.files_of(layer)[0].clone();
+    let away = house.folder.path().join("away");
+    fs::hard_link(&file, &away).unwrap();
+    fs::remove_file(&file).unwrap();
+    fs::remove_file(house.layout_file(layer)).unwrap();
+    house.scrub().await;
+    assert!(is_quarantined(&house.pull_blob("ci", layer).await));
+    fs::hard_link(&away, &file).unwrap();
+    house.scrub().await;
+    assert_eq!(house.pull_blob("ci", layer).await.unwrap(), 21);
+}
+
+#[tokio::test]
+async fn a_pull_notices_a_blob_that_was_cut_short() {
+    let (house, layer) = with_layer().await;
+    fs::File::options().write(true).open(&house.files_of(layer)[0]).unwrap().set_len(3).unwrap();
+    assert!(is_quarantined(&house.pull_blob("ci", layer).await));
+    assert_eq!(house.quarantined().await, [layer]);
+}
+
+#[tokio::test]
+async fn a_pull_notices_a_blob_whose_file_is_lost() {
+    let (house, layer) = with_layer().await;
+    fs::remove_file(&house.files_of(layer)[0]).unwrap();
+    assert!(is_quarantined(&house.pull_blob("ci", layer).await));
+    assert_eq!(house.quarantined().await, [layer]);
+}
+
+#[tokio::test]
+async fn a_store_that_can_not_answer_quarantines_nothing() {
+    let (house, layer) = with_layer().await;
+    house.store.fail(true);
+    assert!(matches!(house.registry.housekeeping().scrub_at_once().await, Err(Error::Unavailable(_))));
+    house.store.fail(false);
+    assert!(house.quarantined().await.is_empty());
+    house.pull_blob("ci", layer).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_quarantined_blob_is_not_mounted() {
+    let (house, layer) = with_layer().await;
+    flip(&house.files_of(layer)[0]);
+    house.scrub().await;
+    let there = house.registry.allow_sign(&who("ci"), &"prod/other".parse().unwrap()).unwrap();
+    assert!(!house.registry.mount(&there, &layer, Some(&repository())).await.unwrap());
+}
+
+/// Other bytes in the place of a manifest's, behind the registry's back.
+fn rot_manifest(house: &House, digest: Digest) {
+    let connection = rusqlite::Connection::open(house.folder.path().join("_metadata.sqlite")).unwrap();
+    let rotten = connection.execute(
+        "UPDATE manifests SET bytes = x'7b7d' WHERE digest = ?1
+         AND repository = (SELECT id FROM repositories WHERE name = 'prod/app')",
+        [digest.as_bytes()],
+    );
+    assert_eq!(rotten.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn a_manifest_that_rotted_is_repaired_from_its_layout() {
+    let (house, _) = with_layer().await;
+    let digest = house.pull("ci", &tag("v1")).await.unwrap();
+    rot_manifest(&house, digest);
+    house.scrub().await;
+    assert!(house.quarantined().await.is_empty());
+    let news = house.news();
+    assert!(matches!(news[1], News::Repaired { from: "its layout", .. }), "{news:?}");
+    assert_eq!(house.pull("ci", &tag("v1")).await.unwrap(), digest);
+}
+
+#[tokio::test]
+async fn a_pull_notices_a_manifest_that_rotted() {
+    let (house, _) = with_layer().await;
+    let bytes = serde_json::to_vec(&serde_json::json!({"schemaVersion": 2})).unwrap();
+    let digest = house.metadata.tags(&repository(), None, 1).await.unwrap()[0].1;
+    rot_manifest(&house, digest);
+    fs::File::create(house.layout_file(digest)).unwrap().write_all(&bytes).unwrap();
+    assert!(is_quarantined(&house.pull("ci", &tag("v1")).await));
+    assert_eq!(house.quarantined().await, [digest]);
+}
+
+#[tokio::test]
+async fn a_manifest_that_rotted_is_repaired_from_another_repository() {
+    let (house, layer) = with_layer().await;
+    let digest = house.pull("ci", &tag("v1")).await.unwrap();
+    let bytes = house.metadata.manifest(&repository(), &digest).await.unwrap().unwrap().bytes;
+    let other = "prod/other".parse().unwrap();
+    let there = house.registry.allow_sign(&who("ci"), &other).unwrap();
+    let config = Digest::sha256(b"{\"a\": \"config\"}");
+    for blob in [config, layer] {
+        assert!(house.registry.mount(&there, &blob, Some(&repository())).await.unwrap());
+    }
+    let put = crate::registry::ManifestPut {
+        reference: tag("v1"),
+        tags: Vec::new(),
+        content_type: media_type::OCI_MANIFEST.to_owned(),
+        bytes,
+    };
+    house.registry.put_manifest(&there, put).await.unwrap();
+    rot_manifest(&house, digest);
+    fs::remove_file(house.layout_file(digest)).unwrap();
+    house.scrub().await;
+    let news = house.news();
+    assert!(matches!(news[1], News::Repaired { from: "another repository", .. }), "{news:?}");
+    assert!(house.quarantined().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_pass_that_broke_off_goes_on_where_it_was() {
+    let house = House::new().await;
+    for name in 0..8 {
+        house.upload("ci", format!("blob {name}").as_bytes()).await.unwrap();
+    }
+    let contents = house.metadata.contents(None, 100).await.unwrap();
+    let under_way = crate::metadata::ScrubPass {
+        content: Some(contents[4].digest),
+        objects: 5,
+        ..crate::metadata::ScrubPass::begin(Timestamp::from_micros(1))
+    };
+    house.metadata.note_scrub_pass(under_way).await.unwrap();
+    house.scrub().await;
+    let pass = house.metadata.scrub_pass().await.unwrap().unwrap();
+    assert_eq!((pass.objects, pass.began.micros()), (8, 1));
+    assert_eq!(house.registry.housekeeping().counters().objects(), 3);
+}
+
+#[tokio::test]
+async fn a_whole_pass_rests_for_a_day() {
+    let house = House::new().await;
+    let due = async || house.registry.housekeeping().scrub_due().await.unwrap();
+    assert_eq!(due().await, Some(Duration::ZERO));
+    house.scrub().await;
+    assert_eq!(due().await, Some(Duration::from_hours(24)));
+}
+
+#[tokio::test]
+async fn a_scrub_that_is_turned_off_is_never_due() {
+    let limits = Limits { scrub_bytes_per_second: 0, ..Limits::default() };
+    let house = House::with(super::POLICY, "[signed-release]\nsigned_by = \"release\"\n", limits).await;
+    assert_eq!(house.registry.housekeeping().scrub_due().await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn an_object_that_nothing_names_goes_after_a_day_and_not_before() {
+    let (house, layer) = with_layer().await;
+    let named = house.files_of(layer)[0].clone();
+    let unnamed = named.with_file_name(format!("{}.77", layer.hex()));
+    fs::File::create(&unnamed).unwrap().write_all(b"left by a power cut").unwrap();
+    let written = std::os::unix::fs::MetadataExt::ctime(&fs::metadata(&unnamed).unwrap());
+    let mut counted = Vec::new();
+    for later in [3_600, 90_000] {
+        assert!(unnamed.exists());
+        let clock = ManualClock::at(Timestamp::from_micros((written + later) * 1_000_000));
+        let (store, metadata) = (Arc::clone(&house.store), Arc::clone(&house.metadata));
+        let keeper = Housekeeping::alone(store, metadata, Arc::new(clock), Limits::default());
+        keeper.scrub_at_once().await.unwrap();
+        keeper.sweep().await.unwrap();
+        counted.push(keeper.counters().unnamed());
+    }
+    assert!(!unnamed.exists() && named.exists());
+    assert_eq!(counted, [0, 1]);
+}

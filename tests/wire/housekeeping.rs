@@ -1,0 +1,206 @@
+//! Scrub and collection over the wire, and `hallmark scrub` and `hallmark gc` beside a server and without one.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
+
+use hallmark::oci::Digest;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::program::{Program, put};
+
+const LAYER: &[u8] = b"a layer";
+
+fn json(bytes: &[u8]) -> Value {
+    serde_json::from_slice(bytes).unwrap()
+}
+
+/// The one file of a blob's bytes.
+fn file_of(root: &Path, digest: &Digest) -> PathBuf {
+    let shard = root.join("_cas/sha256").join(digest.hex().get(..2).unwrap());
+    let mut files = fs::read_dir(shard).unwrap().map(|entry| entry.unwrap().path());
+    files.find(|file| file.file_stem().unwrap().to_string_lossy() == digest.hex()).unwrap()
+}
+
+/// Other bytes of the same size.
+fn rot(file: &Path) {
+    let size = usize::try_from(fs::metadata(file).unwrap().len()).unwrap();
+    fs::File::options().write(true).open(file).unwrap().write_all(&vec![b'?'; size]).unwrap();
+}
+
+/// A server with an image whose layer rotted.
+fn rotten() -> (Program, Digest) {
+    let program = Program::start_with(&["--scrub-bytes-per-second", "0"]);
+    program.push_image("open/app", "v1", LAYER);
+    let layer = Digest::sha256(LAYER);
+    rot(&file_of(&program.folder().join("data"), &layer));
+    (program, layer)
+}
+
+/// Asks for a pass and waits for its end.
+fn scrub(program: &Program) -> Value {
+    assert_eq!(program.send("POST", "/_hallmark/scrub").status, 202);
+    let began = Instant::now();
+    loop {
+        let status = json(&program.send("GET", "/_hallmark/scrub").body);
+        if status["running"] == false && status["pass"]["ended"].is_string() {
+            return status;
+        }
+        assert!(began.elapsed() < Duration::from_secs(20), "expected the pass to end");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn hallmark(folder: &Path, args: &[&str]) -> Output {
+    let home = TempDir::new().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hallmark"));
+    command.args(args).current_dir(folder).env("DOCKER_CONFIG", home.path()).output().unwrap()
+}
+
+#[test]
+fn a_blob_that_rotted_is_503_and_says_so() {
+    let (program, layer) = rotten();
+    let status = scrub(&program);
+    assert_eq!((&status["quarantined"], &status["objects"][0]["digest"]), (&1.into(), &layer.to_string().into()));
+    let answer = program.send("GET", &format!("/v2/open/app/blobs/{layer}"));
+    assert_eq!((answer.status, answer.code().as_str()), (503, "UNAVAILABLE"));
+    let expected = format!("stored content {layer} does not hash to its name; it is quarantined");
+    assert!(answer.text().contains(&expected), "{}", answer.text());
+}
+
+#[test]
+fn who_may_push_is_told_to_send_a_quarantined_blob_again_and_that_heals_it() {
+    let (program, layer) = rotten();
+    scrub(&program);
+    let path = format!("/v2/open/app/blobs/{layer}");
+    assert_eq!(program.send("HEAD", &path).status, 404);
+    program.push_blob("open/app", LAYER);
+    let answer = program.send("GET", &path);
+    assert_eq!((answer.status, answer.body.as_slice()), (200, LAYER));
+}
+
+#[test]
+fn a_head_of_a_quarantined_blob_is_503_to_who_may_only_pull() {
+    let (program, layer) = rotten();
+    scrub(&program);
+    let readers = "p, anonymous, open/**, pull, unverified, allow\np, anonymous, **, admin, unverified, allow\n";
+    put(program.folder(), "policies/policy.csv", readers);
+    assert_eq!(program.send("POST", "/_hallmark/reload").status, 204);
+    assert_eq!(program.send("HEAD", &format!("/v2/open/app/blobs/{layer}")).status, 503);
+}
+
+#[test]
+fn what_rotted_is_an_event_and_a_metric() {
+    let (program, layer) = rotten();
+    scrub(&program);
+    let page = program.send("GET", "/metrics");
+    for line in ["hallmark_scrub_quarantined 1", "hallmark_scrub_quarantined_total 1", "hallmark_scrub_objects_total 3"]
+    {
+        assert!(page.text().lines().any(|found| found == line), "{line}");
+    }
+    std::thread::sleep(Duration::from_millis(200));
+    let log = program.log();
+    let event = log.lines().find(|line| line.contains("\"event\":\"quarantine\"")).expect("an event");
+    assert!(event.contains(&layer.to_string()) && event.contains("\"repository\":\"open/app\""), "{event}");
+}
+
+#[test]
+fn scrub_and_collection_need_the_right_to_administer() {
+    let program = Program::start();
+    put(program.folder(), "policies/policy.csv", "p, anonymous, open/**, pull, unverified, allow\n");
+    let began = Instant::now();
+    while program.send("POST", "/_hallmark/flush").status != 401 {
+        assert!(began.elapsed() < Duration::from_secs(20), "expected the files to be read anew");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    for (method, path) in [("GET", "scrub"), ("POST", "scrub"), ("POST", "gc"), ("POST", "gc?dry_run=true")] {
+        assert_eq!(program.send(method, &format!("/_hallmark/{path}")).status, 401, "{method} {path}");
+    }
+}
+
+#[test]
+fn a_collection_that_is_asked_for_by_another_word_is_refused() {
+    let program = Program::start();
+    for query in ["dry_run=yes", "dryrun=true", "dry_run=true&dry_run=true"] {
+        assert_eq!(program.send("POST", &format!("/_hallmark/gc?{query}")).status, 400, "{query}");
+    }
+}
+
+#[test]
+fn a_collection_is_told_as_json() {
+    let program = Program::start();
+    program.push_image("open/app", "v1", LAYER);
+    for (query, dry_run) in [("?dry_run=true", true), ("?dry_run=false", false), ("", false)] {
+        let told = json(&program.send("POST", &format!("/_hallmark/gc{query}")).body);
+        let nothing = serde_json::json!({
+            "dry_run": dry_run, "more": false, "truncated": false, "bytes": 0, "blobs": [], "uploads": [], "evidence": [], "trash": []
+        });
+        assert_eq!(told, nothing, "{query}");
+    }
+    assert_eq!(program.send("GET", "/v2/open/app/manifests/v1").status, 200);
+}
+
+fn stop(program: &mut Program) {
+    assert!(Command::new("kill").args(["-TERM", &program.id().to_string()]).status().unwrap().success());
+    assert_eq!(program.wait(), Some(0));
+}
+
+#[test]
+fn a_dry_run_lists_and_leaves_and_a_collection_takes() {
+    let mut program = Program::start_with(&["--blob-lease-seconds", "4"]);
+    program.push_image("open/app", "v1", LAYER);
+    let garbage = program.push_blob("open/app", b"nobody wants this");
+    stop(&mut program);
+    let file = file_of(&program.folder().join("data"), &garbage);
+    std::thread::sleep(Duration::from_secs(5));
+    let told = json(&hallmark(program.folder(), &["gc", "--dry-run", "--json"]).stdout);
+    assert_eq!((&told["blobs"][0]["digest"], &told["bytes"]), (&garbage.to_string().into(), &17.into()));
+    assert!(file.exists());
+    let taken = hallmark(program.folder(), &["gc"]);
+    let text = String::from_utf8_lossy(&taken.stdout);
+    assert!(text.ends_with("took 1 things of 17 bytes\n"), "{taken:?}");
+    assert!(!file.exists() && file_of(&program.folder().join("data"), &Digest::sha256(LAYER)).exists());
+}
+
+#[test]
+fn the_commands_ask_the_server_that_serves_the_root() {
+    let program = Program::start_with(&["--scrub-bytes-per-second", "0"]);
+    program.push_image("open/app", "v1", LAYER);
+    rot(&file_of(&program.folder().join("data"), &Digest::sha256(LAYER)));
+    scrub(&program);
+    put(program.folder(), "hallmark.toml", &format!("hostname = \"{}\"\n", program.address()));
+    let told = hallmark(program.folder(), &["scrub", "--status", "--json"]);
+    assert_eq!(told.status.code(), Some(1), "{told:?}");
+    assert_eq!(json(&told.stdout)["quarantined"], 1);
+    let told = hallmark(program.folder(), &["gc", "--dry-run", "--server", program.address()]);
+    assert_eq!(told.status.code(), Some(0), "{told:?}");
+    assert_eq!(String::from_utf8_lossy(&told.stdout), "would take 0 things of 0 bytes\n");
+}
+
+#[test]
+fn the_commands_work_on_a_root_that_nobody_serves() {
+    let mut program = Program::start();
+    program.push_image("open/app", "v1", LAYER);
+    stop(&mut program);
+    let clean = hallmark(program.folder(), &["scrub", "--now"]);
+    assert_eq!(clean.status.code(), Some(0), "{clean:?}");
+    rot(&file_of(&program.folder().join("data"), &Digest::sha256(LAYER)));
+    let told = hallmark(program.folder(), &["scrub", "--now"]);
+    let text = String::from_utf8_lossy(&told.stdout);
+    assert_eq!(told.status.code(), Some(1), "{told:?}");
+    assert!(text.contains("1 not what their names say") && text.ends_with("1 are quarantined now\n"), "{text}");
+    let collected = hallmark(program.folder(), &["gc", "--json"]);
+    assert_eq!(json(&collected.stdout)["more"], false, "{collected:?}");
+}
+
+#[test]
+fn a_root_that_is_not_there_is_not_made() {
+    let folder = TempDir::new().unwrap();
+    for command in ["gc", "scrub"] {
+        assert_eq!(hallmark(folder.path(), &[command]).status.code(), Some(2), "{command}");
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}
