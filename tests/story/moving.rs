@@ -6,7 +6,10 @@ use crate::harness::{HOSTNAME, Image, Key, Person, Registry, Run, Setup, digest_
 fn skopeo_layout(person: &Person<'_>, registry: &Registry, reference: &str, name: &str) -> String {
     let source = format!("docker://{}", registry.reference(reference));
     let to = format!("oci:{}:{name}", person.home().join("layout").display());
-    person.run("skopeo").args(["--insecure-policy", "copy", "--preserve-digests", "--src-tls-verify=false", &source, &to]).succeeds();
+    person
+        .run("skopeo")
+        .args(["--insecure-policy", "copy", "--preserve-digests", "--src-tls-verify=false", &source, &to])
+        .succeeds();
     person.home().join("layout").display().to_string()
 }
 

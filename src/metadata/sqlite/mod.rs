@@ -49,6 +49,8 @@ pub struct Sqlite {
     readers: Readers,
     /// None if the file belongs to another process.
     writer: Option<Writer>,
+    /// What a change survives that must survive a power cut: less in a file that nobody counts on yet.
+    durable: Durability,
     /// The next generation that no content was ever stored under.
     generation: AtomicU64,
 }
@@ -68,15 +70,22 @@ impl Sqlite {
         Ok(Self {
             readers: Readers::new(path),
             writer: Some(Writer::start(connection)?),
+            durable: Durability::Power,
             generation: AtomicU64::new(epoch.saturating_mul(GENERATIONS)),
         })
+    }
+
+    /// Opens the database at `path` for much work that is done as one: what is changed survives a power cut when
+    /// [`crate::metadata::Metadata::close`] returned, and the database is whole whenever that comes.
+    pub fn open_in_bulk(path: &Path) -> Result<Self, Unavailable> {
+        Ok(Self { durable: Durability::Process, ..Self::open(path)? })
     }
 
     /// Opens the database at `path` for reading, beside the process that it belongs to. Every change is refused.
     pub fn open_beside(path: &Path) -> Result<Self, Unavailable> {
         let readers = Readers::new(path);
         readers.run(|connection| Ok(schema::check(connection)))??;
-        Ok(Self { readers, writer: None, generation: AtomicU64::default() })
+        Ok(Self { readers, writer: None, durable: Durability::Power, generation: AtomicU64::default() })
     }
 
     fn writer(&self) -> Result<&Writer, Unavailable> {
@@ -107,7 +116,7 @@ impl Sqlite {
         T: Send + 'static,
         F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     {
-        self.writer()?.run(Durability::Power, work).await
+        self.writer()?.run(self.durable, work).await
     }
 
     /// A change that must survive the death of the process only.
