@@ -86,6 +86,7 @@ pub async fn serve(options: Options) -> Result<(), Failure> {
         clock: Arc::clone(&clock),
         limits: config.limits.clone(),
         tag_history: config.tag_history,
+        sparse_images: config.sparse_images,
         data_types: config.data_types.clone(),
     };
     let registry = Registry::open(parts, first.revision).await.map_err(|error| Failure::open("the registry", error))?;
@@ -120,7 +121,8 @@ fn open_root(config: &Config) -> Result<Root, Failure> {
         Failure::open(format!("the store in {root}"), format_args!("{error}{source}"))
     })?;
     let metadata = Sqlite::open(&config.root.join(metadata::FILE))
-        .map_err(|error| Failure::open(format!("the metadata in {root}"), error))?;
+        .map_err(|error| Failure::open(format!("the metadata in {root}"), error))?
+        .with_grace(config.limits.deleted_grace);
     Ok((Arc::new(store), Arc::new(metadata)))
 }
 

@@ -5,8 +5,16 @@
 mod answers;
 #[path = "wire/bad_input.rs"]
 mod bad_input;
+#[path = "wire/conditional.rs"]
+mod conditional;
+#[path = "wire/disk.rs"]
+mod disk;
+#[path = "wire/distribution.rs"]
+mod distribution;
 #[path = "wire/explain.rs"]
 mod explain;
+#[path = "wire/http2.rs"]
+mod http2;
 #[path = "wire/log.rs"]
 mod log;
 #[path = "wire/offline.rs"]
@@ -15,6 +23,10 @@ mod offline;
 mod operate;
 #[path = "wire/program.rs"]
 mod program;
+#[path = "wire/restart.rs"]
+mod restart;
+#[path = "wire/sha512.rs"]
+mod sha512;
 #[path = "wire/tiny.rs"]
 mod tiny;
 #[path = "wire/tls.rs"]

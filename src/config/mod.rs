@@ -67,6 +67,9 @@ pub struct Flags {
     /// How many pushes a tag keeps (20)
     #[arg(long)]
     pub tag_history: Option<std::num::NonZeroUsize>,
+    /// Accept images whose layers were never pushed here: a pull gets 404 for them until they are
+    #[arg(long)]
+    pub sparse_images: bool,
     /// The bounds.
     #[command(flatten)]
     pub limits: LimitKeys,
@@ -99,6 +102,8 @@ pub struct Config {
     pub data_types: Vec<String>,
     /// How many pushes a tag keeps.
     pub tag_history: usize,
+    /// Whether the layers of an image may be absent when it is pushed.
+    pub sparse_images: bool,
     /// The bounds.
     pub limits: Limits,
 }
@@ -184,6 +189,7 @@ impl Config {
             danger_plain_http,
             data_types: data_types.cloned().unwrap_or_else(|| DATA_TYPES.map(str::to_owned).to_vec()),
             tag_history: flags.tag_history.or(written.tag_history).map_or(20, std::num::NonZeroUsize::get),
+            sparse_images: flags.sparse_images || written.sparse_images,
             limits: flags.limits.clone().or(written.limits.clone()).checked(),
         };
         if mistakes.is_empty() { Ok(config) } else { Err(mistakes) }

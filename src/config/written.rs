@@ -23,6 +23,7 @@ pub(super) struct Written {
     pub(super) danger_plain_http: bool,
     pub(super) data_types: Vec<String>,
     pub(super) tag_history: Option<NonZeroUsize>,
+    pub(super) sparse_images: bool,
     pub(super) limits: LimitKeys,
 }
 

@@ -37,7 +37,11 @@ pub(super) async fn read(call: &Call<'_>, name: &RepositoryName, digest: &Digest
 /// The range that is asked for. `Range` belongs to GET, and with `If-Range` only to who has a part of the same content.
 fn asked_range(call: &Call<'_>, tagged: &Tagged, size: u64) -> Result<Option<ByteRange>, Refusal> {
     let headers = call.headers();
-    let Some(range) = headers.get(RANGE).filter(|_| call.parts.method == Method::GET) else { return Ok(None) };
+    let mut ranges = headers.get_all(RANGE).iter();
+    let (Some(range), None) = (ranges.next(), ranges.next()) else { return Ok(None) };
+    if call.parts.method != Method::GET {
+        return Ok(None);
+    }
     if headers.get(IF_RANGE).is_some_and(|value| !tagged.is_etag(value)) {
         return Ok(None);
     }

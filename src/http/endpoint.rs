@@ -342,7 +342,9 @@ fn parse_upload(method: &Method, name: &str, last: &str) -> Result<Endpoint, End
     if last.is_empty() {
         return only_post(method, Endpoint::BeginUpload(name));
     }
-    let id = || Uuid::try_parse(last).map_err(|_malformed| EndpointError::UnknownUpload);
+    // As it was handed out: other spellings of an identifier are none.
+    let written = |id: &Uuid| *id.hyphenated().encode_lower(&mut Uuid::encode_buffer()) == *last;
+    let id = || Uuid::try_parse(last).ok().filter(written).ok_or(EndpointError::UnknownUpload);
     match *method {
         Method::GET | Method::HEAD => Ok(Endpoint::UploadStatus(name, id()?)),
         Method::PATCH => Ok(Endpoint::WriteUpload(name, id()?)),

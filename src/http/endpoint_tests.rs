@@ -134,5 +134,12 @@ fn other_paths_name_nothing() {
     ] {
         assert_eq!(parse(&format!("GET {path}")), Err(EndpointError::Path), "{path}");
     }
-    assert_eq!(parse("PUT /v2/a/blobs/uploads/not-a-uuid"), Err(EndpointError::UnknownUpload));
+}
+
+#[test]
+fn an_upload_is_named_as_it_was_handed_out_and_no_other_way() {
+    let [plain, upper] = [UUID.replace('-', ""), UUID.to_uppercase()];
+    for id in ["not-a-uuid", &plain, &upper, &format!("urn:uuid:{UUID}"), &format!("{{{UUID}}}")] {
+        assert_eq!(parse(&format!("PUT /v2/a/blobs/uploads/{id}")), Err(EndpointError::UnknownUpload), "{id}");
+    }
 }

@@ -17,7 +17,7 @@ mod lists;
 mod manifests;
 mod metrics;
 mod operate;
-mod query;
+pub mod query;
 mod referrers;
 mod requests;
 mod tags;

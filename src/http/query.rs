@@ -4,13 +4,13 @@ use std::borrow::Cow;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
-use super::error::Refusal;
+use super::Refusal;
 
 /// What a value keeps as it is: what RFC 3986 calls unreserved, and `/`.
 const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
 
 /// The values of `key`, in order.
-pub(super) fn all<'a>(query: Option<&'a str>, key: &'a str) -> impl Iterator<Item = Result<Cow<'a, str>, Refusal>> {
+pub fn all<'a>(query: Option<&'a str>, key: &'a str) -> impl Iterator<Item = Result<Cow<'a, str>, Refusal>> {
     query.unwrap_or_default().split('&').filter_map(move |pair| {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         (name == key).then(|| decode(value))
@@ -18,7 +18,7 @@ pub(super) fn all<'a>(query: Option<&'a str>, key: &'a str) -> impl Iterator<Ite
 }
 
 /// The value of `key`, if it is there; refused if it is there twice.
-pub(super) fn one<'a>(query: Option<&'a str>, key: &'a str) -> Result<Option<Cow<'a, str>>, Refusal> {
+pub fn one<'a>(query: Option<&'a str>, key: &'a str) -> Result<Option<Cow<'a, str>>, Refusal> {
     let mut values = all(query, key);
     let first = values.next().transpose()?;
     if values.next().is_some() {
@@ -28,7 +28,7 @@ pub(super) fn one<'a>(query: Option<&'a str>, key: &'a str) -> Result<Option<Cow
 }
 
 /// Refuses a query that says more than `keys`: what is misspelt would be silently without effect.
-pub(super) fn only(query: Option<&str>, keys: &[&str]) -> Result<(), Refusal> {
+pub fn only(query: Option<&str>, keys: &[&str]) -> Result<(), Refusal> {
     let names = query.unwrap_or_default().split('&').map(|pair| pair.split_once('=').map_or(pair, |(name, _)| name));
     if names.filter(|name| !name.is_empty()).all(|name| keys.contains(&name)) {
         return Ok(());
@@ -37,7 +37,7 @@ pub(super) fn only(query: Option<&str>, keys: &[&str]) -> Result<(), Refusal> {
 }
 
 /// `value` as it stands in a query.
-pub(super) fn encode(value: &str) -> impl std::fmt::Display {
+pub fn encode(value: &str) -> impl std::fmt::Display {
     utf8_percent_encode(value, KEPT)
 }
 

@@ -14,7 +14,8 @@ struct List<'a> {
     tags: Vec<&'a str>,
 }
 
-/// `GET`: the tags that resolve for the caller, in byte order.
+/// `GET`: the tags that resolve for the caller, in
+/// [lexical order](https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-tags).
 pub(super) async fn list(call: &Call<'_>, name: &RepositoryName) -> Result<Response, Refusal> {
     let allowed = call.registry().allow_pull(call.who, name)?;
     let paging = Paging::parse(call)?;

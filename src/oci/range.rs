@@ -20,11 +20,17 @@ pub enum RangeError {
     Grammar,
 }
 
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
+}
+
 fn digits(text: &str) -> Option<u64> {
-    if text.is_empty() || !text.bytes().all(|b| b.is_ascii_digit()) {
-        return None;
-    }
-    text.parse().ok()
+    if is_number(text) { text.parse().ok() } else { None }
+}
+
+/// A position or a length in a body: what is more than fits is beyond its end.
+fn position(text: &str) -> Option<u64> {
+    is_number(text).then(|| text.parse().unwrap_or(u64::MAX))
 }
 
 impl ByteRange {
@@ -36,26 +42,28 @@ impl ByteRange {
     /// Reads a `Range` header for a body of `size` bytes. Nothing is asked of us, and the whole body is served,
     /// for other units, several ranges and what is malformed, as the RFC allows.
     pub fn parse(header: &str, size: u64) -> Result<Option<Self>, RangeError> {
-        let Some(spec) = header.strip_prefix("bytes=").map(str::trim) else { return Ok(None) };
+        let Some((unit, spec)) = header.split_once('=') else { return Ok(None) };
+        if !unit.eq_ignore_ascii_case("bytes") {
+            return Ok(None);
+        }
         if spec.contains(',') {
             return Ok(None);
         }
-        let Some((first, last)) = spec.split_once('-') else { return Ok(None) };
-        let end = size.checked_sub(1).ok_or(RangeError::Unsatisfiable(size))?;
-        let range = match (digits(first), digits(last)) {
-            (Some(first), Some(last)) if first <= last => Self { first, last: last.min(end) },
-            // Malformed; the RFC lets us ignore or refuse it, and clients that wrote it did not mean the whole.
+        let Some((first, last)) = spec.trim().split_once('-') else { return Ok(None) };
+        let (first, last) = match (position(first), position(last)) {
+            // Malformed if it ends before it begins; the RFC lets us ignore or refuse it, and clients that wrote it did
+            // not mean the whole.
+            (Some(first), Some(last)) if first <= last => (first, last),
             (Some(_), Some(_)) => return Err(RangeError::Unsatisfiable(size)),
-            (Some(first), None) if last.is_empty() => Self { first, last: end },
-            (None, Some(suffix)) if first.is_empty() => {
-                if suffix == 0 {
-                    return Err(RangeError::Unsatisfiable(size));
-                }
-                Self { first: size.saturating_sub(suffix), last: end }
-            }
+            (Some(first), None) if last.is_empty() => (first, u64::MAX),
+            (None, Some(0)) if first.is_empty() => return Err(RangeError::Unsatisfiable(size)),
+            (None, Some(suffix)) if first.is_empty() => (size.saturating_sub(suffix), u64::MAX),
             _ => return Ok(None),
         };
-        if range.first > end { Err(RangeError::Unsatisfiable(size)) } else { Ok(Some(range)) }
+        match size.checked_sub(1) {
+            Some(end) if first <= end => Ok(Some(Self { first, last: last.min(end) })),
+            _ => Err(RangeError::Unsatisfiable(size)),
+        }
     }
 }
 
@@ -99,11 +107,16 @@ mod tests {
         assert_eq!(range("bytes=8-99"), Ok(Some(ByteRange { first: 8, last: 9 })));
         assert_eq!(range("bytes=-4"), Ok(Some(ByteRange { first: 6, last: 9 })));
         assert_eq!(range("bytes=-99"), Ok(Some(ByteRange { first: 0, last: 9 })));
+        assert_eq!(range("Bytes=4-"), Ok(Some(ByteRange { first: 4, last: 9 })));
+        for many in ["bytes=4-99999999999999999999", "bytes= 4-18446744073709551615 "] {
+            assert_eq!(range(many), Ok(Some(ByteRange { first: 4, last: 9 })), "{many}");
+        }
+        assert_eq!(range("bytes=-99999999999999999999"), Ok(Some(ByteRange { first: 0, last: 9 })));
     }
 
     #[test]
     fn ranges_outside_are_unsatisfiable() {
-        for header in ["bytes=10-", "bytes=10-12", "bytes=-0", "bytes=3-1"] {
+        for header in ["bytes=10-", "bytes=10-12", "bytes=-0", "bytes=3-1", "bytes=99999999999999999999-"] {
             assert_eq!(ByteRange::parse(header, 10), Err(RangeError::Unsatisfiable(10)), "{header}");
         }
         assert_eq!(ByteRange::parse("bytes=0-", 0), Err(RangeError::Unsatisfiable(0)));
@@ -111,10 +124,9 @@ mod tests {
 
     #[test]
     fn what_is_malformed_asks_for_the_whole() {
-        for header in
-            ["bytes=a-b", "bytes=1-2,4-5", "lines=0-1", "bytes=-", "bytes=+1-2", "bytes=99999999999999999999-"]
-        {
+        for header in ["bytes=a-b", "bytes=1-2,4-5", "lines=0-1", "bytes=-", "bytes=+1-2", "bytes", "bytes=a-0"] {
             assert_eq!(ByteRange::parse(header, 10), Ok(None), "{header}");
+            assert_eq!(ByteRange::parse(header, 0), Ok(None), "{header}");
         }
     }
 

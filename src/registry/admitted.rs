@@ -78,7 +78,7 @@ pub struct BlobContent {
 /// One page of a list.
 #[derive(Clone, Debug)]
 pub struct Page<T> {
-    /// The entries, in byte order.
+    /// The entries, in the order of the list.
     pub entries: Vec<T>,
     /// What to ask for next as `last`, if there may be more.
     pub next: Option<String>,

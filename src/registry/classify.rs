@@ -20,11 +20,19 @@ pub(super) struct Classified {
     pub(super) subject: Option<Digest>,
     /// For an object: why it is neither evidence nor data.
     pub(super) because: &'static str,
+    /// Whether its layers may be absent: what looks like evidence or data is whole, for without its layers it would be
+    /// kept as an object, for ever.
+    pub(super) may_be_sparse: bool,
 }
 
 impl Classified {
     fn object(manifest: &Manifest, because: &'static str) -> Self {
-        Self { kind: Kind::Object, subject: manifest.subject.as_ref().map(|subject| subject.digest), because }
+        let subject = manifest.subject.as_ref().map(|subject| subject.digest);
+        Self { kind: Kind::Object, subject, because, may_be_sparse: false }
+    }
+
+    fn about(subject: Digest, kind: Kind) -> Self {
+        Self { kind, subject: Some(subject), because: "", may_be_sparse: false }
     }
 }
 
@@ -92,7 +100,8 @@ impl Shelf<'_> {
     ) -> Result<Classified, Error> {
         match candidate {
             Candidate::Object => {
-                Ok(Classified::object(manifest, "neither its shape nor its type is one of evidence or data"))
+                let object = Classified::object(manifest, "neither its shape nor its type is one of evidence or data");
+                Ok(Classified { may_be_sparse: self.sparse_images, ..object })
             }
             Candidate::Evidence(shape) => self.settle_evidence(repository, manifest, tag, shape).await,
             Candidate::Data => self.settle_data(repository, manifest, tag).await,
@@ -114,7 +123,7 @@ impl Shelf<'_> {
             ));
         };
         match verify::check_evidence(shape, manifest, &layers, tag) {
-            Ok(subject) => Ok(Classified { kind: Kind::Evidence(shape), subject: Some(subject), because: "" }),
+            Ok(subject) => Ok(Classified::about(subject, Kind::Evidence(shape))),
             Err(falsehood) => Err(Error::ManifestInvalid(format!("{shape}: {falsehood}"))),
         }
     }
@@ -132,7 +141,7 @@ impl Shelf<'_> {
             ));
         };
         match verify::check_data(manifest, &layers, tag) {
-            Ok(subject) => Ok(Classified { kind: Kind::Data, subject: Some(subject), because: "" }),
+            Ok(subject) => Ok(Classified::about(subject, Kind::Data)),
             Err(_) => Ok(Classified::object(manifest, "a layer is not text of the type that it claims")),
         }
     }
@@ -169,6 +178,6 @@ impl Shelf<'_> {
                 return Ok(Classified::object(manifest, "an entry is not evidence or data for the digest in its tag"));
             }
         }
-        Ok(Classified { kind: Kind::Evidence(Shape::ReferrersList), subject: Some(subject), because: "" })
+        Ok(Classified::about(subject, Kind::Evidence(Shape::ReferrersList)))
     }
 }

@@ -1,7 +1,5 @@
 //! Collection: rows first, in one transaction; then the bytes that the transaction put in the trash.
 
-use std::collections::HashSet;
-
 use crate::store::{ObjectKey, StoreError};
 
 use super::{Error, Registry};
@@ -18,6 +16,7 @@ impl Registry {
             self.epochs.advance(repository);
         }
         for upload in &swept.uploads {
+            self.trusted.forget(*upload);
             self.store.discard(*upload).await?;
         }
         for key in &swept.trash {
@@ -32,17 +31,6 @@ impl Registry {
         if !swept.repositories.is_empty() {
             self.changed.notify_one();
         }
-        Ok(())
-    }
-
-    /// Discards uploads that the metadata does not know: what a crash left.
-    pub(super) async fn discard_unknown_uploads(&self) -> Result<(), Error> {
-        let found: HashSet<_> = self.store.uploads().await?.into_iter().collect();
-        for id in found {
-            if self.metadata.upload(id).await?.is_none() {
-                self.store.discard(id).await?;
-            }
-        }
-        Ok(())
+        self.take_back_adrift().await
     }
 }

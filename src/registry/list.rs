@@ -15,7 +15,7 @@ use super::{Allowed, Error, Page, Registry};
 const BATCH: usize = 256;
 
 impl Registry {
-    /// The tags that resolve for the caller, after `after` in byte order.
+    /// The tags that resolve for the caller, after `after` in lexical order.
     pub async fn tags(&self, allowed: &Allowed<Pull>, after: Option<&str>, n: usize) -> Result<Page<Tag>, Error> {
         let repository = allowed.repository();
         if !self.metadata.repository_exists(repository).await? {

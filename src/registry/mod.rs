@@ -27,6 +27,7 @@ mod offline;
 mod pull;
 mod push;
 mod rebuild;
+mod recovery;
 mod resolve;
 mod revision;
 mod shelf;
@@ -89,6 +90,8 @@ pub struct Parts {
     pub limits: Limits,
     /// How many pushes a tag keeps.
     pub tag_history: usize,
+    /// Whether the layers of an image may be absent when it is pushed.
+    pub sparse_images: bool,
     /// Artifact types of data.
     pub data_types: Vec<String>,
 }
@@ -101,6 +104,7 @@ pub struct Registry {
     clock: Arc<dyn Clock>,
     limits: Limits,
     tag_history: usize,
+    sparse_images: bool,
     data_types: Vec<String>,
     current: ArcSwap<Current>,
     swapping: Mutex<()>,
@@ -110,6 +114,8 @@ pub struct Registry {
     manifests: Cache<Question<Reference>, Arc<Answer<Admitted<ManifestContent>>>, ManifestWeight>,
     blobs: Cache<Question<Digest>, Arc<Answer<BlobTicket>>>,
     busy: upload::Busy,
+    adrift: recovery::Adrift,
+    trusted: recovery::Trusted,
     waiting: judge::Waiting,
     counters: Counters,
     changed: Arc<Notify>,
@@ -146,6 +152,7 @@ impl Registry {
             clock: parts.clock,
             limits: parts.limits,
             tag_history: parts.tag_history,
+            sparse_images: parts.sparse_images,
             data_types: parts.data_types,
             current: ArcSwap::from_pointee(Current::first(revision)),
             swapping: Mutex::new(()),
@@ -155,11 +162,13 @@ impl Registry {
             manifests: Cache::with_weighter(MANIFESTS, MANIFEST_BYTES, ManifestWeight),
             blobs: Cache::new(BLOBS),
             busy: upload::Busy::default(),
+            adrift: recovery::Adrift::default(),
+            trusted: recovery::Trusted::default(),
             waiting: judge::Waiting::default(),
             counters: Counters::default(),
             changed: Arc::new(Notify::new()),
         });
-        registry.discard_unknown_uploads().await?;
+        registry.recover().await?;
         Ok(registry)
     }
 

@@ -33,6 +33,7 @@ impl Parts {
             clock,
             limits: config.limits.clone(),
             tag_history: config.tag_history,
+            sparse_images: config.sparse_images,
             data_types: config.data_types.clone(),
         }
     }

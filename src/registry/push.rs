@@ -179,7 +179,7 @@ pub(super) fn as_stored(
         kind: classified.kind,
         subject: classified.subject,
         is_referrer: manifest.subject.is_some(),
-        links: manifest.links().map(|link| required(&link)).collect(),
+        links: manifest.links().map(|link| put_link(&link, classified)).collect(),
         tags: Vec::new(),
         tag_history: 1,
         evidence_cap: None,
@@ -187,6 +187,16 @@ pub(super) fn as_stored(
         who: who.clone(),
         at,
     }
+}
+
+/// Children of an index may be missing, and so may what clients fetch from elsewhere, and layers where that is allowed.
+fn put_link(link: &Link, classified: &Classified) -> PutLink {
+    let absent_is_fine = match link.kind {
+        LinkKind::Manifest => true,
+        LinkKind::Layer if classified.may_be_sparse => true,
+        LinkKind::Layer | LinkKind::Config => media_type::is_nondistributable(&link.descriptor.media_type),
+    };
+    PutLink { kind: link.kind, digest: link.descriptor.digest, required: !absent_is_fine }
 }
 
 /// The requirements of which one must be met when a tag is set; none if `unverified` is granted. What is not enforced
@@ -280,11 +290,4 @@ fn not_evidence(classified: &Classified) -> Error {
         "expected evidence or data, which is what `sign` may add; found an object, for {}",
         classified.because
     ))
-}
-
-/// Children of an index may be missing, and so may what clients fetch from elsewhere.
-fn required(link: &Link) -> PutLink {
-    let absent_is_fine =
-        link.kind == LinkKind::Manifest || media_type::is_nondistributable(&link.descriptor.media_type);
-    PutLink { kind: link.kind, digest: link.descriptor.digest, required: !absent_is_fine }
 }

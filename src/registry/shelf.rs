@@ -19,6 +19,8 @@ pub(super) struct Shelf<'a> {
     /// The largest layer of evidence and data, in bytes.
     pub(super) evidence_blob_bytes: u64,
     pub(super) data_types: &'a [String],
+    /// Whether the layers of an image may be absent.
+    pub(super) sparse_images: bool,
 }
 
 impl Registry {
@@ -28,6 +30,7 @@ impl Registry {
             metadata: &*self.metadata,
             evidence_blob_bytes: self.limits.evidence_blob_bytes,
             data_types: &self.data_types,
+            sparse_images: self.sparse_images,
         }
     }
 }
@@ -39,6 +42,7 @@ impl Parts {
             metadata: &*self.metadata,
             evidence_blob_bytes: self.limits.evidence_blob_bytes,
             data_types: &self.data_types,
+            sparse_images: self.sparse_images,
         }
     }
 }

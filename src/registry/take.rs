@@ -235,6 +235,7 @@ impl Taking<'_> {
             digest: *digest,
             size,
             key,
+            lost: None,
             who: Who::Operator,
             upload: None,
             lease: self.now.plus(self.parts.limits.blob_lease),

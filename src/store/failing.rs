@@ -75,6 +75,18 @@ impl<S: Store> Store for Failing<S> {
         self.with_room()?.seal(upload, size, digest, generation).await
     }
 
+    fn key(&self, upload: Uuid, digest: &Digest, generation: u64) -> ObjectKey {
+        self.store.key(upload, digest, generation)
+    }
+
+    async fn size(&self, key: &ObjectKey) -> Result<u64, StoreError> {
+        self.working()?.size(key).await
+    }
+
+    async fn unseal(&self, key: &ObjectKey, upload: Uuid) -> Result<(), StoreError> {
+        self.working()?.unseal(key, upload).await
+    }
+
     async fn discard(&self, upload: Uuid) -> Result<(), StoreError> {
         self.working()?.discard(upload).await
     }

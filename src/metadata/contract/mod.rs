@@ -4,6 +4,7 @@ mod blobs;
 mod durability;
 mod files;
 mod generations;
+mod intents;
 mod judgements;
 mod manifests;
 mod sweep;
@@ -64,6 +65,7 @@ fn blob(name: &str) -> CommitBlob {
         digest: digest(name),
         size: 10,
         key: format!("key/{name}"),
+        lost: None,
         who: who("ci"),
         upload: None,
         lease: at(LEASE),

@@ -94,13 +94,18 @@ async fn tags_of_a_digest_are_found_anywhere_in_history() {
 }
 
 #[tokio::test]
-async fn tags_are_listed_in_byte_order_with_their_newest_push() {
+async fn tags_are_listed_in_lexical_order_with_their_newest_push() {
     each(async |m| {
-        store(m, tagged("a", &["b", "B", "a"])).await;
+        store(m, tagged("a", &["b", "B", "a", "C", "_"])).await;
         store(m, tagged("new", &["b"])).await;
-        let first = m.tags(&repo("r"), None, 2).await.unwrap();
-        assert_eq!(first, [(tag("B"), digest("a")), (tag("a"), digest("a"))]);
-        assert_eq!(m.tags(&repo("r"), Some("a"), 2).await.unwrap(), [(tag("b"), digest("new"))]);
+        let all = [("_", "a"), ("a", "a"), ("B", "a"), ("b", "new"), ("C", "a")].map(|(t, d)| (tag(t), digest(d)));
+        assert_eq!(m.tags(&repo("r"), None, 10).await.unwrap(), all);
+        for (place, (name, _)) in all.iter().enumerate() {
+            let after = m.tags(&repo("r"), Some(name.as_str()), 10).await.unwrap();
+            assert_eq!(after, all[place + 1..], "after {name}");
+        }
+        assert_eq!(m.tags(&repo("r"), Some("A"), 1).await.unwrap(), all[1..2]);
+        assert_eq!(m.tags(&repo("r"), Some("b2"), 1).await.unwrap(), all[4..]);
     })
     .await;
 }

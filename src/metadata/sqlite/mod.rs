@@ -6,6 +6,7 @@
 mod blobs;
 mod counters;
 mod files;
+mod intents;
 mod judgements;
 mod links;
 mod manifests;
@@ -43,6 +44,10 @@ const BUSY: Duration = Duration::from_secs(5);
 /// Generations that one opening of the file has for itself, so that none needs a transaction.
 const GENERATIONS: u64 = 1 << 32;
 
+/// How long blobs stay, unless it is said, after the last manifest that held them went: a push under way may count on
+/// them.
+const GRACE: Duration = Duration::from_hours(1);
+
 /// Metadata in one `SQLite` file. It belongs to one process: the store's lock sees to that.
 #[derive(Debug)]
 pub struct Sqlite {
@@ -53,6 +58,7 @@ pub struct Sqlite {
     durable: Durability,
     /// The next generation that no content was ever stored under.
     generation: AtomicU64,
+    grace: Duration,
 }
 
 impl Sqlite {
@@ -72,6 +78,7 @@ impl Sqlite {
             writer: Some(Writer::start(connection)?),
             durable: Durability::Power,
             generation: AtomicU64::new(epoch.saturating_mul(GENERATIONS)),
+            grace: GRACE,
         })
     }
 
@@ -81,11 +88,18 @@ impl Sqlite {
         Ok(Self { durable: Durability::Process, ..Self::open(path)? })
     }
 
+    /// The same, with another time that blobs stay after the last manifest that held them went.
+    #[must_use]
+    pub fn with_grace(self, grace: Duration) -> Self {
+        Self { grace, ..self }
+    }
+
     /// Opens the database at `path` for reading, beside the process that it belongs to. Every change is refused.
     pub fn open_beside(path: &Path) -> Result<Self, Unavailable> {
         let readers = Readers::new(path);
         readers.run(|connection| Ok(schema::check(connection)))??;
-        Ok(Self { readers, writer: None, durable: Durability::Power, generation: AtomicU64::default() })
+        let generation = AtomicU64::default();
+        Ok(Self { readers, writer: None, durable: Durability::Power, generation, grace: GRACE })
     }
 
     fn writer(&self) -> Result<&Writer, Unavailable> {
@@ -139,5 +153,37 @@ impl From<rusqlite::Error> for Unavailable {
             Some(rusqlite::ErrorCode::DiskFull) => Self::Full,
             _ => Self::Broken(error.to_string()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+    use crate::metadata::Metadata as _;
+    use crate::oci::Digest;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn reads_go_on_while_a_commit_waits_for_the_medium() {
+        let folder = tempfile::tempdir().unwrap();
+        let metadata = std::sync::Arc::new(Sqlite::open(&folder.path().join("metadata")).unwrap());
+        let (go_on, may_go_on) = mpsc::channel::<()>();
+        let (started, has_started) = tokio::sync::oneshot::channel();
+        let slow = std::sync::Arc::clone(&metadata);
+        let waits = tokio::spawn(async move {
+            slow.write(move |_| {
+                started.send(()).unwrap();
+                may_go_on.recv().unwrap();
+                Ok(())
+            })
+            .await
+        });
+        has_started.await.unwrap();
+        let repository = "r".parse().unwrap();
+        assert_eq!(metadata.blob(&repository, &Digest::sha256(b"")).await.unwrap(), None);
+        assert!(!waits.is_finished());
+        go_on.send(()).unwrap();
+        waits.await.unwrap().unwrap();
     }
 }

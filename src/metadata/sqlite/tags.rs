@@ -116,8 +116,9 @@ pub(super) fn list(
     let mut statement = connection.prepare_cached(
         "SELECT t.name, p.digest FROM tags t
          JOIN pushes p ON p.repository = t.repository AND p.tag = t.name AND p.sequence = t.newest
-         WHERE t.repository = (SELECT id FROM repositories WHERE name = ?1) AND t.name > ?2
-         ORDER BY t.name LIMIT ?3",
+         WHERE t.repository = (SELECT id FROM repositories WHERE name = ?1)
+           AND t.name COLLATE NOCASE >= ?2 AND (t.name COLLATE NOCASE > ?2 OR t.name > ?2)
+         ORDER BY t.name COLLATE NOCASE, t.name LIMIT ?3",
     )?;
     let rows = statement.query_map(params![repository, after.unwrap_or_default(), values::limit(limit)], |row| {
         Ok((row.get(0)?, row.get(1)?))

@@ -111,3 +111,36 @@ async fn an_upload_whose_client_went_away_at_the_end_is_a_blob_all_the_same() {
     }
     panic!("expected the blob to be committed");
 }
+
+#[tokio::test]
+async fn a_medium_that_fails_is_told_as_such_and_what_needs_no_bytes_is_served() {
+    let house = House::new().await;
+    let image = house.push_image("ci", "one", Some("v1")).await.unwrap();
+    house.store.fail(true);
+    let pushed = house.push_image("ci", "two", Some("v2")).await;
+    assert!(matches!(pushed, Err(Error::Unavailable(_))), "{pushed:?}");
+    let layer = house.pull_blob("ci", Digest::sha256(b"one")).await;
+    assert!(matches!(layer, Err(Error::Unavailable(_))), "{layer:?}");
+    assert_eq!(house.pull("ci", &tag("v1")).await.unwrap(), image);
+    house.store.fail(false);
+    assert_eq!(house.pull_blob("ci", Digest::sha256(b"one")).await.unwrap(), 3);
+    house.push_image("ci", "two", Some("v2")).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_push_of_what_is_stored_is_not_told_stored_while_the_medium_can_not_say_so() {
+    let house = House::new().await;
+    house.upload("ci", b"content").await.unwrap();
+    let allowed = house.registry.allow_sign(&who("ci"), &repository()).unwrap();
+    let mut writer = house.registry.begin_upload(&allowed, Algorithm::Sha256).await.unwrap();
+    writer.write(Bytes::from_static(b"content")).await.unwrap();
+    let id = writer.id();
+    writer.pause().await.unwrap();
+    let writer = house.registry.resume_upload(&allowed, id, None).await.unwrap();
+    house.store.fail(true);
+    let finished = writer.finish(&Digest::sha256(b"content")).await;
+    assert!(matches!(finished, Err(Error::Unavailable(_))), "{finished:?}");
+    house.store.fail(false);
+    let writer = house.registry.resume_upload(&allowed, id, None).await.unwrap();
+    writer.finish(&Digest::sha256(b"content")).await.unwrap();
+}

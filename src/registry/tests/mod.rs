@@ -8,7 +8,9 @@ mod faults;
 mod import;
 mod notation;
 mod rebuild;
+mod recovery;
 mod signing;
+mod sparse;
 mod tags;
 mod uploads;
 mod visibility;
@@ -115,9 +117,35 @@ impl House {
     }
 
     pub(super) async fn with(policy: &str, requirements: &str, limits: Limits) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::made(policy, requirements, limits, false).await
+    }
+
+    /// One that takes images without their layers.
+    pub(super) async fn sparse() -> Self {
+        Self::made(POLICY, REQUIREMENTS, Limits::default(), true).await
+    }
+
+    async fn made(policy: &str, requirements: &str, limits: Limits, sparse_images: bool) -> Self {
         let keys = Keys { release: key(), second: key(), stranger: key() };
         let revision = load(files(&keys, &["release", "second"], policy, requirements)).await;
+        Self::open(tempfile::tempdir().unwrap(), keys, revision, limits, sparse_images).await
+    }
+
+    /// Another process over the same folder.
+    pub(super) async fn reopened(self) -> Self {
+        let Self { registry, metadata, store, keys, clock: _, folder } = self;
+        // Whatever still runs in the background ends by itself and holds on to the folder until then.
+        let weak = Arc::downgrade(&registry);
+        drop(registry);
+        while weak.strong_count() > 0 {
+            tokio::task::yield_now().await;
+        }
+        drop((metadata, store));
+        let revision = load(files(&keys, &["release", "second"], POLICY, REQUIREMENTS)).await;
+        Self::open(folder, keys, revision, Limits::default(), false).await
+    }
+
+    async fn open(folder: TempDir, keys: Keys, revision: Revision, limits: Limits, sparse_images: bool) -> Self {
         let metadata = Arc::new(Failing::new(Sqlite::open(&folder.path().join("_metadata.sqlite")).unwrap()));
         let facts: Arc<dyn Metadata> = Arc::<Failing<Sqlite>>::clone(&metadata);
         let clock = Arc::new(ManualClock::at(Timestamp::from_micros(1_780_000_000_000_000)));
@@ -130,6 +158,7 @@ impl House {
             clock: Arc::<ManualClock>::clone(&clock),
             limits,
             tag_history: 20,
+            sparse_images,
             data_types: vec!["application/spdx+json".to_owned()],
         };
         let registry = Registry::open(parts, revision).await.unwrap();

@@ -138,7 +138,7 @@ async fn wide(house: &House) {
 pub(super) struct Ruin {
     pub(super) folder: TempDir,
     pub(super) keys: Keys,
-    clock: Arc<dyn Clock>,
+    pub(super) clock: Arc<dyn Clock>,
 }
 
 impl Ruin {
@@ -160,7 +160,7 @@ impl Ruin {
         self.folder.path().join(FILE)
     }
 
-    async fn rebuilds(&self, partial: bool) -> Result<Rebuilt, Error> {
+    pub(super) async fn rebuilds(&self, partial: bool) -> Result<Rebuilt, Error> {
         rebuild(&config(self.folder.path()), Arc::clone(&self.clock), partial).await
     }
 
@@ -183,6 +183,7 @@ pub(super) async fn house(folder: TempDir, keys: Keys, clock: Arc<dyn Clock>) ->
         clock: Arc::<ManualClock>::clone(&clock),
         limits: crate::config::Limits::default(),
         tag_history: 20,
+        sparse_images: false,
         data_types: vec!["application/spdx+json".to_owned()],
     };
     let registry = Registry::open(parts, revision).await.unwrap();

@@ -2,6 +2,7 @@
 
 mod adopt;
 mod layout;
+mod power;
 mod tree;
 
 use tempfile::TempDir;
