@@ -136,17 +136,18 @@ impl House {
     }
 
     pub(super) async fn with(policy: &str, requirements: &str, limits: Limits) -> Self {
-        Self::fresh(policy, requirements, limits, false).await
+        Self::made(policy, requirements, limits, false).await
     }
 
     /// One that takes images without their layers.
     pub(super) async fn sparse() -> Self {
-        Self::fresh(POLICY, REQUIREMENTS, Limits::default(), true).await
+        Self::made(POLICY, REQUIREMENTS, Limits::default(), true).await
     }
 
-    async fn fresh(policy: &str, requirements: &str, limits: Limits, sparse_images: bool) -> Self {
+    async fn made(policy: &str, requirements: &str, limits: Limits, sparse_images: bool) -> Self {
         let keys = Keys { release: key(), second: key(), stranger: key() };
-        Self::open(tempfile::tempdir().unwrap(), keys, (policy, requirements), limits, sparse_images).await
+        let revision = load(files(&keys, &["release", "second"], policy, requirements)).await;
+        Self::open(tempfile::tempdir().unwrap(), keys, revision, limits, sparse_images).await
     }
 
     /// Another process over the same folder.
@@ -159,17 +160,11 @@ impl House {
             tokio::task::yield_now().await;
         }
         drop((metadata, store));
-        Self::open(folder, keys, (POLICY, REQUIREMENTS), Limits::default(), false).await
+        let revision = load(files(&keys, &["release", "second"], POLICY, REQUIREMENTS)).await;
+        Self::open(folder, keys, revision, Limits::default(), false).await
     }
 
-    async fn open(
-        folder: TempDir,
-        keys: Keys,
-        (policy, requirements): (&str, &str),
-        limits: Limits,
-        sparse_images: bool,
-    ) -> Self {
-        let revision = load(files(&keys, &["release", "second"], policy, requirements)).await;
+    async fn open(folder: TempDir, keys: Keys, revision: Revision, limits: Limits, sparse_images: bool) -> Self {
         let metadata = Arc::new(Failing::new(Sqlite::open(&folder.path().join("_metadata.sqlite")).unwrap()));
         let clock = Arc::new(ManualClock::at(Timestamp::from_micros(1_780_000_000_000_000)));
         let store = Arc::new(store::Failing::new(Filesystem::open(folder.path()).unwrap()));
