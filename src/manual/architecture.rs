@@ -18,6 +18,7 @@
 //! | 0 | [`oci`] | the nouns of the specifications, parsed at the door; no IO |
 //! | 0 | [`clock`] | what time it is; nothing else asks the machine |
 //! | 0 | [`files`], [`document`], [`mistake`] | files as one snapshot, TOML with its places, a mistake with file and line |
+//! | 0 | [`interruption`] | a seam for tests: what comes between a caller and each call of a seam |
 //! | 1 | [`config`] | `hallmark.toml` as written → as checked; the folders of policies and trust as one snapshot |
 //! | 1 | [`store`] | immutable bytes |
 //! | 1 | [`metadata`] | small mutable facts; one transaction is the commit |
@@ -81,6 +82,7 @@
 //! [`files`]: crate::files
 //! [`document`]: crate::document
 //! [`mistake`]: crate::mistake
+//! [`interruption`]: crate::interruption
 //! [`config`]: crate::config
 //! [`store`]: crate::store
 //! [`metadata`]: crate::metadata
