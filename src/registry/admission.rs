@@ -12,6 +12,7 @@ use crate::gate::{Finding, RequirementName, Unmet, Verdict};
 use crate::metadata::{Kind, StoredManifest};
 use crate::oci::{Digest, Manifest, RepositoryName};
 use crate::requirements::Requirement;
+use crate::store::{ObjectKey, StoreError};
 use crate::verify::Evidence;
 
 use super::current::Current;
@@ -293,8 +294,14 @@ impl Registry {
                 layers.push(bytes.clone());
                 continue;
             }
-            let object = self.store.open(&crate::store::ObjectKey(blob.key)).await?;
-            let bytes = object.read(0, usize::try_from(blob.size).unwrap_or(usize::MAX)).await?;
+            let object = match self.store.open(&ObjectKey(blob.key.clone())).await {
+                // It was collected since the metadata was read.
+                Err(StoreError::Absent(_)) if self.metadata.blob(repository, &layer.digest).await? != Some(blob) => {
+                    return Ok(None);
+                }
+                opened => opened?,
+            };
+            let bytes = object.read(0, usize::try_from(layer.size).unwrap_or(usize::MAX)).await?;
             if Digest::of(layer.digest.algorithm(), &bytes) != layer.digest {
                 return Err(Error::Unavailable(format!("stored blob {} does not hash to its name", layer.digest)));
             }

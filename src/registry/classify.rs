@@ -52,6 +52,8 @@ impl Registry {
         self.check_own_blobs(allowed, manifest).await?;
         let limit = self.limits.evidence_blob_bytes;
         let Some(layers) = self.small_layers(allowed.repository(), manifest, limit).await? else {
+            // Or they were collected since.
+            self.check_own_blobs(allowed, manifest).await?;
             return Ok(Classified::object(
                 manifest,
                 "its layers are larger than those of evidence may be, or not of the size that is said",
@@ -78,6 +80,8 @@ impl Registry {
         self.check_own_blobs(allowed, manifest).await?;
         let limit = self.limits.evidence_blob_bytes;
         let Some(layers) = self.small_layers(allowed.repository(), manifest, limit).await? else {
+            // Or they were collected since.
+            self.check_own_blobs(allowed, manifest).await?;
             return Ok(Classified::object(
                 manifest,
                 "its layers are larger than those of data may be, or not of the size that is said",

@@ -1,5 +1,7 @@
 //! Lists: tags, repositories, referrers. Each shows what resolves for the caller.
 
+use std::collections::HashSet;
+
 use bytes::Bytes;
 use serde::Serialize;
 
@@ -94,6 +96,8 @@ impl Registry {
         artifact_type: Option<&str>,
     ) -> Result<Bytes, Error> {
         let mut manifests = Vec::new();
+        // A page begins anew if what it should come after was deleted meanwhile.
+        let mut seen = HashSet::new();
         let mut with_subject = None;
         let mut after = None;
         loop {
@@ -101,7 +105,8 @@ impl Registry {
             let ended = batch.len() < BATCH;
             after = batch.last().map(|stored| stored.digest);
             for stored in batch {
-                if artifact_type.is_some() && artifact_type != stored.artifact_type.as_deref() {
+                let other_type = artifact_type.is_some() && artifact_type != stored.artifact_type.as_deref();
+                if other_type || !seen.insert(stored.digest) {
                     continue;
                 }
                 let shown = if stored.kind == Kind::Object {

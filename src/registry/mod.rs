@@ -101,6 +101,7 @@ pub struct Registry {
     waiting: judge::Waiting,
     counters: Counters,
     changed: Arc<Notify>,
+    writing_view: Arc<Mutex<()>>,
 }
 
 /// Verdicts that are remembered.
@@ -146,6 +147,7 @@ impl Registry {
             waiting: judge::Waiting::default(),
             counters: Counters::default(),
             changed: Arc::new(Notify::new()),
+            writing_view: Arc::default(),
         });
         registry.discard_unknown_uploads().await?;
         Ok(registry)

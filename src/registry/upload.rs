@@ -57,19 +57,24 @@ impl Registry {
             at: self.clock.now(),
         };
         let exclusive = self.busy.claim(id)?;
-        self.store.begin(id).await?;
+        // Its client may go away before it has begun, and would leave bytes that no session names.
+        let writer = self.writer(upload.clone(), hasher, None, exclusive).whole_or_nothing();
+        match self.begin_session(upload).await {
+            Ok(()) => Ok(writer.resumable()),
+            Err(error) => {
+                writer.leave().await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn begin_session(&self, upload: Upload) -> Result<(), Error> {
+        self.store.begin(upload.id).await?;
         let cap = upload.sign_only.then_some(self.limits.sign_uploads);
-        let begun = self.metadata.begin_upload(upload.clone(), cap).await;
-        if !matches!(begun, Ok(true)) {
-            self.store.discard(id).await?;
+        if self.metadata.begin_upload(upload, cap).await? {
+            return Ok(());
         }
-        if !begun? {
-            return Err(Error::Capped(format!(
-                "expected at most {} open uploads under `sign` alone",
-                self.limits.sign_uploads
-            )));
-        }
-        Ok(self.writer(upload, hasher, None, exclusive))
+        Err(Error::Capped(format!("expected at most {} open uploads under `sign` alone", self.limits.sign_uploads)))
     }
 
     /// How far a session is, in bytes.
