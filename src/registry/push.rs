@@ -258,7 +258,7 @@ fn not_evidence(classified: &Classified) -> Error {
 }
 
 /// Children of an index may be missing, and so may what clients fetch from elsewhere.
-fn required(link: &Link) -> PutLink {
+pub(super) fn required(link: &Link) -> PutLink {
     let absent_is_fine =
         link.kind == LinkKind::Manifest || media_type::is_nondistributable(&link.descriptor.media_type);
     PutLink { kind: link.kind, digest: link.descriptor.digest, required: !absent_is_fine }

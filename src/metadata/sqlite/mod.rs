@@ -5,6 +5,8 @@
 
 mod blobs;
 mod counters;
+#[cfg(test)]
+mod integrity;
 mod judgements;
 mod links;
 mod manifests;

@@ -3,6 +3,9 @@
 mod concurrency;
 mod explain;
 mod faults;
+mod faults_in_turn;
+mod invariants;
+mod schedule;
 mod signing;
 mod tags;
 mod uploads;
@@ -110,7 +113,16 @@ impl House {
     }
 
     pub(super) async fn with(policy: &str, requirements: &str, limits: Limits) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::within(tempfile::tempdir().unwrap(), policy, requirements, limits).await
+    }
+
+    /// One in memory, where the machine has a folder for that: for tests that open many, or sync often.
+    pub(super) async fn in_memory(limits: Limits) -> Self {
+        let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
+        Self::within(folder, POLICY, REQUIREMENTS, limits).await
+    }
+
+    async fn within(folder: TempDir, policy: &str, requirements: &str, limits: Limits) -> Self {
         let keys = Keys { release: key(), second: key(), stranger: key() };
         let revision = load(files(&keys, &["release", "second"], policy, requirements)).await;
         let metadata = Arc::new(Failing::new(Sqlite::open(&folder.path().join("_metadata.sqlite")).unwrap()));
