@@ -43,6 +43,8 @@ const ROUNDS: usize = 15;
 const TIMES: u32 = 500;
 /// What the rest may cost beside the crypto library's own checks.
 const TARGET: f64 = 1.2;
+/// Beside a key: whether the leaf's key is a signer of cosign's is asked too.
+const SIGNERS: &str = "[acme]\nnotation_policy = \"acme-images\"\n[release]\ncosign_key = \"cosign/release.pub\"\n";
 const IMAGE: &[u8] = b"an image manifest";
 
 fn main() -> ExitCode {
@@ -162,7 +164,8 @@ fn trust(root_pem: &str) -> Result<Trust, Box<dyn Error>> {
         "signatureVerification":{"level":"strict"},"trustStores":["ca:acme"],
         "trustedIdentities":["x509.subject: C=US, ST=WA, O=acme"]}]}"#;
     let files = Files::from([
-        (Trust::FILE.to_owned(), b"[acme]\nnotation_policy = \"acme-images\"\n".to_vec()),
+        (Trust::FILE.to_owned(), SIGNERS.as_bytes().to_vec()),
+        ("trust/cosign/release.pub".to_owned(), Key::P256.generate().public_key_to_pem()?),
         ("trust/trustpolicy.json".to_owned(), policy.as_bytes().to_vec()),
         ("trust/x509/ca/acme/root.pem".to_owned(), root_pem.as_bytes().to_vec()),
     ]);

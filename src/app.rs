@@ -120,7 +120,8 @@ fn open_root(config: &Config) -> Result<Root, Failure> {
         Failure::open(format!("the store in {root}"), format_args!("{error}{source}"))
     })?;
     let metadata = Sqlite::open(&config.root.join("_metadata.sqlite"))
-        .map_err(|error| Failure::open(format!("the metadata in {root}"), error))?;
+        .map_err(|error| Failure::open(format!("the metadata in {root}"), error))?
+        .with_grace(config.limits.deleted_grace);
     Ok((Arc::new(store), Arc::new(metadata)))
 }
 

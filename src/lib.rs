@@ -7,6 +7,7 @@ pub mod gate;
 pub mod interruption;
 pub mod mistake;
 pub mod oci;
+pub mod terminal;
 
 pub mod client;
 pub mod config;

@@ -7,6 +7,8 @@ mod answers;
 mod bad_input;
 #[path = "wire/concurrency.rs"]
 mod concurrency;
+#[path = "wire/disk.rs"]
+mod disk;
 #[path = "wire/explain.rs"]
 mod explain;
 #[path = "wire/log.rs"]
@@ -15,6 +17,8 @@ mod log;
 mod operate;
 #[path = "wire/program.rs"]
 mod program;
+#[path = "wire/restart.rs"]
+mod restart;
 #[path = "wire/tiny.rs"]
 mod tiny;
 #[path = "wire/tls.rs"]

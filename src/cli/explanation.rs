@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use crate::gate::{Explained, Explanation, Finding, Mode, Outcome};
+use crate::terminal;
 
 /// Writes the requirement as a tree with its marks, each piece of evidence, and what would make it pass.
 pub fn text(explanation: &Explanation, out: &mut dyn Write) -> io::Result<()> {
@@ -57,11 +58,7 @@ fn evidence(finding: &Finding, out: &mut dyn Write) -> io::Result<()> {
 
 /// Without what would steer a terminal or reorder its line: some of it is quoted from what others pushed.
 pub(super) fn plain(text: &str) -> String {
-    let steers = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
-    };
-    text.chars().map(|c| if steers(c) { '?' } else { c }).collect()
+    text.chars().map(|c| if terminal::steers(c) { '?' } else { c }).collect()
 }
 
 #[cfg(test)]

@@ -28,6 +28,8 @@ pub struct Limits {
     pub upload_expiry: Duration,
     /// How long a blob stays without a manifest that holds it.
     pub blob_lease: Duration,
+    /// How long blobs stay after the last manifest that held them was deleted.
+    pub deleted_grace: Duration,
     /// The largest blob of a piece of evidence, in bytes.
     pub evidence_blob_bytes: u64,
     /// The largest upload under `sign` alone, in bytes.
@@ -102,6 +104,8 @@ keys! {
     upload_expiry_seconds,
     /// How long a blob stays without a manifest that holds it, in seconds (86400)
     blob_lease_seconds,
+    /// How long blobs stay after the last manifest that held them was deleted, in seconds (3600)
+    deleted_grace_seconds,
     /// The largest blob of a piece of evidence, in bytes (1048576)
     evidence_blob_bytes,
     /// The largest upload under `sign` alone, in bytes (4194304)
@@ -144,6 +148,7 @@ impl LimitKeys {
             connections: count(self.connections, 10_000),
             upload_expiry: seconds(self.upload_expiry_seconds, DAY),
             blob_lease: seconds(self.blob_lease_seconds, DAY),
+            deleted_grace: seconds(self.deleted_grace_seconds, 60 * 60),
             evidence_blob_bytes: number(self.evidence_blob_bytes, 1 << 20),
             sign_blob_bytes: number(self.sign_blob_bytes, 4 << 20),
             sign_uploads: number(self.sign_uploads, 16),

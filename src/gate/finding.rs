@@ -56,9 +56,23 @@ impl fmt::Display for Shape {
     }
 }
 
-/// What a threshold counts once: a key by its `SubjectPublicKeyInfo`, or a root with a distinguished name.
+/// What a threshold counts once: a key by its `SubjectPublicKeyInfo`; of a certificate, a space and who it is follow,
+/// as the key of its root and a distinguished name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Identity(pub String);
+
+impl Identity {
+    /// That of the holder of a certificate for `key`: `subject` below the root of the key `root`.
+    pub fn certified(key: &Self, root: &Self, subject: impl fmt::Display) -> Self {
+        Self(format!("{} {} {subject}", key.0, root.0))
+    }
+
+    /// By what it is known, the key and whoever holds it: two that share either are one. The certificates come
+    /// unsigned beside a signature, so whoever carries it chooses which of several chains of its key are told.
+    pub fn marks(&self) -> impl Iterator<Item = &str> {
+        self.0.splitn(2, ' ')
+    }
+}
 
 /// One piece of evidence, and what came of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

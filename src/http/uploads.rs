@@ -27,8 +27,8 @@ pub(super) async fn begin(call: &Call<'_>, body: &mut Incoming, name: &Repositor
     if let Some(digest) = query::one(query, "digest")? {
         let digest: Digest = digest.parse()?;
         check_size(call, body)?;
-        let upload = call.registry().begin_upload(&allowed, digest.algorithm()).await?;
-        return finish_with(body, upload.whole_or_nothing(), name, &digest).await;
+        let upload = call.registry().begin_whole_upload(&allowed, digest.algorithm()).await?;
+        return finish_with(body, upload, name, &digest).await;
     }
     let algorithm = match query::one(query, "digest-algorithm")? {
         Some(word) => word.parse()?,

@@ -16,9 +16,9 @@
 //!    is one that nobody was told of (`POST` with `digest`). One request at a time writes to a session; another gets 409.
 //! 5. [`UploadWriter::finish`] compares the hash with the digest that was given. If it differs, the session ends and
 //!    nothing is stored.
-//! 6. `Registry::commit_blob` loops over three steps: [`Metadata::reserve`] (is the content live, or under which new
-//!    generation shall it be stored), [`Store::seal`] (bytes and name durable), [`Metadata::commit_blob`] (one
-//!    transaction). Content that was collected meanwhile means: once more. A key that another was faster with is
+//! 6. `Registry::commit_blob` loops over four steps: [`Metadata::reserve`] (is the content live, or under which new
+//!    generation shall it be stored; what is live must be there), [`Metadata::intend`] (what a crash would leave),
+//!    [`Store::seal`] (bytes and name durable), [`Metadata::commit_blob`] (one transaction). Content that was collected meanwhile means: once more. A key that another was faster with is
 //!    removed.
 //!
 //! # A manifest
@@ -83,6 +83,7 @@
 //! [`Metadata::reserve`]: crate::metadata::Metadata::reserve
 //! [`Metadata::commit_blob`]: crate::metadata::Metadata::commit_blob
 //! [`Metadata::put_manifest`]: crate::metadata::Metadata::put_manifest
+//! [`Metadata::intend`]: crate::metadata::Metadata::intend
 //! [`Store::seal`]: crate::store::Store::seal
 //! [`Manifest::parse`]: crate::oci::Manifest::parse
 //! [`candidate`]: crate::verify::candidate

@@ -3,7 +3,7 @@
 //! # The line
 //!
 //! ```text
-//! Config::load → files::read → Trust::parse → Requirements::parse → Source → Gather::about → Requirement::explain
+//! Config::load → files::read → Requirements::with_trust → Source → Gather::about → Requirement::explain
 //! ```
 //!
 //! - The policy has no say: who may do what is a question about one registry. Trust and `requirements.toml` alone judge,
@@ -15,7 +15,9 @@
 //!   from its own bytes, by [`candidate`] and [`check_evidence`], as it would be at a push. What would be refused there
 //!   is told as a finding that counts for nothing.
 //! - The bounds are those of the gate: `evidence_considered`, `evidence_blob_bytes`, `reach_depth`, `reach_objects`,
-//!   `manifest_bytes`.
+//!   `manifest_bytes`. What is listed is read one by one, and all of it may take a quarter of an hour.
+//! - Here the gate says more: evidence and data it serves to whoever may have what they are about. A reference to such a
+//!   manifest asks whether it is signed *itself*: a script that is attached to a signed image is not.
 //!
 //! # Indexes
 //!

@@ -17,6 +17,7 @@
 //! | 0 | [`gate`] | the words of the gate: who, action, requirement and signer names, finding, verdict |
 //! | 0 | [`oci`] | the nouns of the specifications, parsed at the door; no IO |
 //! | 0 | [`clock`] | what time it is; nothing else asks the machine |
+//! | 0 | [`terminal`] | what would steer a terminal in a stranger's words |
 //! | 0 | [`files`], [`document`], [`mistake`] | files as one snapshot, TOML with its places, a mistake with file and line |
 //! | 0 | [`interruption`] | a seam for tests: what comes between a caller and each call of a seam |
 //! | 1 | [`config`] | `hallmark.toml` as written → as checked; the folders of policies and trust as one snapshot |
@@ -72,7 +73,8 @@
 //! # Differs from the first drawing
 //!
 //! - The grant travels inside `Allowed`, with its revision, rather than alone.
-//! - Floor 0 has three more modules, so that parsers of users' files on floors 1 to 3 share places and mistakes.
+//! - Floor 0 has four more modules: one for strangers' words, and three so that parsers of users' files on floors 1 to 3
+//!   share places and mistakes.
 //! - `rustls` is named in `main` too: the provider is installed before anything speaks TLS.
 //!
 //! [`client`]: crate::client
@@ -83,6 +85,7 @@
 //! [`document`]: crate::document
 //! [`mistake`]: crate::mistake
 //! [`interruption`]: crate::interruption
+//! [`terminal`]: crate::terminal
 //! [`config`]: crate::config
 //! [`store`]: crate::store
 //! [`metadata`]: crate::metadata

@@ -35,8 +35,9 @@
 //! # Identities
 //!
 //! A threshold counts the root's key with the leaf's distinguished name: a hundred certificates of one name are one
-//! signer, and so is a root that was renewed with its key. A leaf whose key is also a cosign signer's counts as that
-//! key: one key is one identity, whatever it signs with.
+//! signer, and so is a root that was renewed with its key. One key is one identity too, whatever it signs with: as a
+//! cosign signer's, in certificates of several names, or below several roots. The chain comes unsigned, so whoever
+//! carries a signature may show another one of the same key; it makes nobody twice.
 //!
 //! # Until when
 //!

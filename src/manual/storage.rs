@@ -18,14 +18,33 @@
 //! # The order
 //!
 //! 1. [`Store::append`]: bytes in the upload's file, hashed on the way. Survives the death of the process.
-//! 2. [`Store::seal`]: the file synced, renamed to its name in `_cas`, the folder synced. Survives a power cut. No
-//!    metadata names it yet: a crash here leaves garbage, never a lie.
-//! 3. [`Metadata::commit_blob`], [`Metadata::put_manifest`]: one transaction makes it visible, and marks the layout as
-//!    behind.
-//! 4. The repository's epoch advances; the client is answered.
+//! 2. [`Metadata::intend`]: the key that the bytes are about to get. Survives the death of the process, and is not
+//!    synced: it goes with whatever the writer commits next.
+//! 3. [`Store::seal`]: the file synced, renamed to its name in `_cas`, the folder synced. Survives a power cut. Nothing
+//!    but the intent names it yet: a crash here leaves garbage, never a lie.
+//! 4. [`Metadata::commit_blob`], [`Metadata::put_manifest`]: one transaction makes it visible, forgets the intent, and
+//!    marks the layout as behind.
+//! 5. The repository's epoch advances; the client is answered.
 //!
-//! At the start, uploads that the metadata does not know are discarded; trash, judgements and layouts that were pending
-//! go on from their rows.
+//! # After a crash
+//!
+//! A start takes back what was in flight, and looks at nothing else (`registry::recovery`):
+//!
+//! - What an intent names was sealed and never committed. It becomes its upload again, so that its session goes on; if
+//!   there is no session, it goes. The same is done at the next sweep for a commit that failed while the process lived.
+//! - An upload in one request (`POST` with `digest`) is no session: nobody knows its name. It has no row, or, where it
+//!   counts against a cap, a row that ends with the process. Files of `_uploads` that no row names are discarded.
+//! - Trash, judgements and layouts that were pending go on from their rows.
+//! - A session is read once before the next process goes on with it, and must hash to what was noted: its bytes are not
+//!   synced, so after a power cut the noted state of the hash could vouch for bytes that never reached the disk. What
+//!   does not is unknown to its client, who begins again.
+//!
+//! A power cut may take intents with it that were noted last, and leave their bytes in `_cas` under names that nothing
+//! knows: only a walk over the store finds those.
+//!
+//! `tests/crash.rs` kills the program at random moments and compares what it finds with what was acknowledged:
+//! `HALLMARK_CRASH_SEED` and `HALLMARK_CRASH_KILLS` repeat and lengthen a run. `store::filesystem::journal` shows tests
+//! which bytes and names were synced.
 //!
 //! # The metadata
 //!
@@ -49,10 +68,10 @@
 //! |---|---|
 //! | an upload or a mount is committed | now + `blob_lease_seconds`, unless held |
 //! | a manifest that holds it is stored | null |
-//! | the last such manifest goes | now + one hour: a push under way may count on it |
+//! | the last such manifest goes | now + `deleted_grace_seconds` (an hour), whatever it was: a push under way may count on it |
 //! | it is read while nothing holds it, with less than half of the lease left | extended |
 //!
-//! `Registry::sweep` runs each 30 seconds. [`Metadata::sweep`] takes, in one transaction and at most so many at once,
+//! `Registry::sweep` runs each 30 seconds, or as often as the shortest of these times. [`Metadata::sweep`] takes, in one transaction and at most so many at once,
 //! abandoned sessions, blobs whose lease ended (asking once more that nothing holds them), and evidence whose subject
 //! never came; the key of content that no repository has left goes to the trash. Then the files are unlinked, then
 //! [`Metadata::forget_trash`]. A manifest's commit checks its content in the transaction that links it, so it and the
@@ -77,7 +96,11 @@
 //! # When it can't answer
 //!
 //! [`Unavailable`] and `StoreError::Io` become 503. A full disk is 507. "Absent" is said only of what is known to be
-//! absent. One kind of loss does not heal: content whose *file* is gone while its row says that it is live.
+//! absent. While a commit waits for a slow disk, reads go on; work that piles up beyond the writer's queue is refused.
+//!
+//! Content whose *file* is gone or cut short while its row says that it is live is 404, is not mounted, and heals: a
+//! push of it finds out ([`Store::size`]), stores it under a new key, and the commit puts that in the place of the lost
+//! one, in every layout.
 //!
 //! # Differs from the first drawing
 //!
@@ -86,10 +109,11 @@
 //! - **No counts of holders.** The drawing counted references; a lease that is null while linked says the same, has
 //!   nothing that can drift, and finds what to sweep by an index.
 //! - **Generations are `epoch << 32 | n`**, where the epoch counts openings: no transaction for each upload.
-//! - **A deleted manifest's blobs stay an hour**, whatever their lease was.
 //!
 //! [`Store::append`]: crate::store::Store::append
 //! [`Store::seal`]: crate::store::Store::seal
+//! [`Store::size`]: crate::store::Store::size
+//! [`Metadata::intend`]: crate::metadata::Metadata::intend
 //! [`Metadata::commit_blob`]: crate::metadata::Metadata::commit_blob
 //! [`Metadata::put_manifest`]: crate::metadata::Metadata::put_manifest
 //! [`Metadata::reserve`]: crate::metadata::Metadata::reserve

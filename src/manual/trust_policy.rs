@@ -19,6 +19,7 @@
 //! |---|---|---|
 //! | a key that the document does not have, or one named twice | ignored, the last one taken | a mistake |
 //! | the level `skip` for `*` | taken | a mistake |
+//! | the document under its newer name, `trustpolicy.oci.json` | preferred | a mistake: one document, one name |
 //! | a store that a statement lists and that is absent | found at the first verification | a mistake |
 //! | files of stores that nobody lists, files that lie outside of stores | never read | judged alike; a mistake |
 //! | a block of PEM that is no certificate | taken for one if it parses | a mistake |

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 use super::{
-    Blob, BlobDeleted, CommitBlob, Committed, DirtyView, Holder, Metadata, Push, Put, PutManifest, Reserved,
+    Blob, BlobDeleted, CommitBlob, Committed, DirtyView, Holder, Intent, Metadata, Push, Put, PutManifest, Reserved,
     StoredManifest, StoredRevision, Swept, Totals, Unavailable, Upload,
 };
 use crate::clock::Timestamp;
@@ -21,12 +21,18 @@ pub struct Failing<M> {
     inner: M,
     fails: AtomicBool,
     interruptions: Interruptions,
+    commits_fail: AtomicBool,
 }
 
 impl<M: Metadata> Failing<M> {
     /// Answers as `inner` does, until [`Failing::fail`].
     pub fn new(inner: M) -> Self {
-        Self { inner, fails: AtomicBool::new(false), interruptions: Interruptions::default() }
+        Self {
+            inner,
+            fails: AtomicBool::new(false),
+            commits_fail: AtomicBool::new(false),
+            interruptions: Interruptions::default(),
+        }
     }
 
     /// What comes between a caller and each call.
@@ -44,8 +50,20 @@ impl<M: Metadata> Failing<M> {
         self.fails.store(fails, Ordering::SeqCst);
     }
 
+    /// Whether no blob is committed from now on, though everything else works.
+    pub fn fail_commits(&self, fails: bool) {
+        self.commits_fail.store(fails, Ordering::SeqCst);
+    }
+
     fn check(&self) -> Result<(), Unavailable> {
         if self.fails.load(Ordering::SeqCst) {
+            return Err(Unavailable::Broken("a test said so".to_owned()));
+        }
+        Ok(())
+    }
+
+    fn check_commit(&self) -> Result<(), Unavailable> {
+        if self.commits_fail.load(Ordering::SeqCst) {
             return Err(Unavailable::Broken("a test said so".to_owned()));
         }
         Ok(())
@@ -62,11 +80,12 @@ impl From<Fault> for Unavailable {
 }
 
 macro_rules! checked {
-    ($($name:ident($($argument:ident: $type:ty),*) -> $answer:ty;)*) => {
+    ($($(#[$when:ident])? $name:ident($($argument:ident: $type:ty),*) -> $answer:ty;)*) => {
         #[async_trait]
         impl<M: Metadata> Metadata for Failing<M> {$(
             async fn $name(&self, $($argument: $type),*) -> Result<$answer, Unavailable> {
                 self.check()?;
+                $(self.$when()?;)?
                 self.interruptions.around(stringify!($name), self.inner.$name($($argument),*)).await
             }
         )*}
@@ -79,7 +98,7 @@ checked! {
     progress_upload(id: Uuid, offset: u64, hash: Vec<u8>, at: Timestamp) -> bool;
     cancel_upload(id: Uuid) -> bool;
     reserve(digest: Digest) -> Reserved;
-    commit_blob(blob: CommitBlob) -> Committed;
+    #[check_commit] commit_blob(blob: CommitBlob) -> Committed;
     blob(repository: &RepositoryName, digest: &Digest) -> Option<Blob>;
     uploaded_by(repository: &RepositoryName, digest: &Digest, who: &Who) -> bool;
     touch_blob(repository: &RepositoryName, digest: &Digest, lease: Timestamp, at: Timestamp) -> ();
@@ -113,6 +132,11 @@ checked! {
     clean_view(repository: &RepositoryName, sequence: u64) -> ();
     accept_revision(revision: StoredRevision) -> ();
     accepted_revision() -> Option<StoredRevision>;
+    intend(key: String, upload: Uuid) -> ();
+    intents(limit: usize) -> Vec<Intent>;
+    forget_intents(keys: &[String]) -> ();
+    fresh_generation() -> u64;
+    end_whole_uploads() -> ();
     totals() -> Totals;
     close() -> ();
 }

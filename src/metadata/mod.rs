@@ -54,6 +54,8 @@ pub struct Upload {
     pub who: Who,
     /// Whether it began under `sign` alone, and so is capped.
     pub sign_only: bool,
+    /// Whether it is whole or nothing: nobody was told its name, and it does not outlive the process.
+    pub whole: bool,
     /// How many bytes are in.
     pub offset: u64,
     /// The algorithm of the running hash.
@@ -84,6 +86,8 @@ pub struct CommitBlob {
     pub size: u64,
     /// Where they are: what was sealed, or what was live.
     pub key: String,
+    /// The live key whose bytes were found to be lost: `key` takes its place if it is live still.
+    pub lost: Option<String>,
     /// Who uploaded or mounted it.
     pub who: Who,
     /// The session that ends with it.
@@ -94,6 +98,15 @@ pub struct CommitBlob {
     pub unheld_cap: Option<u64>,
     /// Now.
     pub at: Timestamp,
+}
+
+/// Bytes that were about to be sealed under a key, and that no commit has named.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Intent {
+    /// The key.
+    pub key: String,
+    /// The upload that was to become it.
+    pub upload: Uuid,
 }
 
 /// The answer to [`Metadata::commit_blob`].
@@ -314,7 +327,8 @@ pub struct StoredRevision {
 /// Small mutable facts.
 ///
 /// - **Durability.** `commit_blob`, `put_manifest`, `delete_*`, `record_*`, `accept_revision` survive a power cut when
-///   they return. Upload sessions (`begin_upload`, `progress_upload`, `reserve`) survive the death of the process only.
+///   they return. Upload sessions and intents (`begin_upload`, `progress_upload`, `intend`) survive the death of the
+///   process only.
 /// - **Order.** A call that returned is seen by every call that begins later.
 /// - **Errors.** [`Unavailable`] means that it is not known whether the change was made; nothing half-made is ever seen.
 #[async_trait]
@@ -330,7 +344,8 @@ pub trait Metadata: Send + Sync + 'static {
     /// Asks whether content is stored, else for a generation to store it under.
     async fn reserve(&self, digest: Digest) -> Result<Reserved, Unavailable>;
 
-    /// Makes a blob part of a repository, ends its session, notes who uploaded it and extends its lease.
+    /// Makes a blob part of a repository, ends its session and the intent of its key, notes who uploaded it and extends
+    /// its lease.
     async fn commit_blob(&self, blob: CommitBlob) -> Result<Committed, Unavailable>;
     /// A blob of a repository.
     async fn blob(&self, repository: &RepositoryName, digest: &Digest) -> Result<Option<Blob>, Unavailable>;
@@ -479,6 +494,19 @@ pub trait Metadata: Send + Sync + 'static {
     async fn accept_revision(&self, revision: StoredRevision) -> Result<(), Unavailable>;
     /// The last good revision.
     async fn accepted_revision(&self) -> Result<Option<StoredRevision>, Unavailable>;
+
+    /// Notes that the bytes of `upload` are about to be sealed under `key`, which [`Metadata::commit_blob`] forgets: so
+    /// that whatever a crash leaves between the two is found without a walk over the store.
+    async fn intend(&self, key: String, upload: Uuid) -> Result<(), Unavailable>;
+    /// Keys that were intended and that no commit has named, at most `limit`. Those of uploads that are under way now
+    /// are among them.
+    async fn intents(&self, limit: usize) -> Result<Vec<Intent>, Unavailable>;
+    /// Forgets intents under whose keys no bytes are.
+    async fn forget_intents(&self, keys: &[String]) -> Result<(), Unavailable>;
+    /// A generation that was never used before: for content whose bytes were lost though it is live.
+    async fn fresh_generation(&self) -> Result<u64, Unavailable>;
+    /// Ends every session that is whole or nothing: at start-up nobody can go on with them.
+    async fn end_whole_uploads(&self) -> Result<(), Unavailable>;
 
     /// Counts.
     async fn totals(&self) -> Result<Totals, Unavailable>;

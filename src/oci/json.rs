@@ -9,6 +9,12 @@ pub enum JsonError {
         /// The limit.
         limit: usize,
     },
+    /// More objects than the limit.
+    #[error("expected JSON of at most {limit} objects")]
+    Objects {
+        /// The limit.
+        limit: usize,
+    },
     /// An object that names a key twice: readers differ in which they take.
     #[error("expected each key once, found a second {0:?}")]
     DuplicateKey(String),
@@ -19,7 +25,12 @@ pub enum JsonError {
 
 /// A value without duplicate keys, nested at most `limit` deep (and never deeper than the parser's own 128).
 pub fn parse(bytes: &[u8], limit: usize) -> Result<serde_json::Value, JsonError> {
-    check_depth(bytes, limit)?;
+    parse_few(bytes, limit, usize::MAX)
+}
+
+/// The same, of at most `objects` objects: a small one takes a hundred times as much memory as it has bytes.
+pub(super) fn parse_few(bytes: &[u8], limit: usize, objects: usize) -> Result<serde_json::Value, JsonError> {
+    check_bounds(bytes, limit, objects)?;
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let unique = <Unique as serde::Deserialize>::deserialize(&mut reader).map_err(|error| {
         match error.to_string().strip_prefix(DUPLICATE) {
@@ -31,8 +42,8 @@ pub fn parse(bytes: &[u8], limit: usize) -> Result<serde_json::Value, JsonError>
     Ok(unique.0)
 }
 
-fn check_depth(bytes: &[u8], limit: usize) -> Result<(), JsonError> {
-    let (mut depth, mut quoted, mut escaped) = (0_usize, false, false);
+fn check_bounds(bytes: &[u8], limit: usize, objects: usize) -> Result<(), JsonError> {
+    let (mut depth, mut found, mut quoted, mut escaped) = (0_usize, 0_usize, false, false);
     for byte in bytes {
         match byte {
             _ if escaped => escaped = false,
@@ -43,6 +54,10 @@ fn check_depth(bytes: &[u8], limit: usize) -> Result<(), JsonError> {
                 depth = depth.saturating_add(1);
                 if depth > limit {
                     return Err(JsonError::Depth { limit });
+                }
+                found = found.saturating_add(usize::from(*byte == b'{'));
+                if found > objects {
+                    return Err(JsonError::Objects { limit: objects });
                 }
             }
             b']' | b'}' => depth = depth.saturating_sub(1),
@@ -126,5 +141,11 @@ mod tests {
         assert!(parse(br#"{"a": "[[[[", "b": [1, 2.5, null, true]}"#, 2).is_ok());
         assert_eq!(parse(br#"{"a": {"b": 1, "b": 2}}"#, 9), Err(JsonError::DuplicateKey("b".to_owned())));
         assert!(matches!(parse(b"{} {}", 9), Err(JsonError::Syntax(_))));
+    }
+
+    #[test]
+    fn objects_are_counted_before_they_are_made() {
+        assert!(parse_few(br#"[{}, {"{": "{{{"}]"#, 9, 2).is_ok());
+        assert_eq!(parse_few(br#"[{}, {"{": {}}]"#, 9, 2), Err(JsonError::Objects { limit: 2 }));
     }
 }

@@ -178,6 +178,11 @@ struct Document {
 impl Manifest {
     /// How deep the JSON may nest.
     pub const MAX_DEPTH: usize = 32;
+    /// How many objects a descriptor may be on average: itself, its annotations, its platform, and one that a later
+    /// version may know.
+    const OBJECTS_PER_LINK: usize = 4;
+    /// How many more objects there may be.
+    const OBJECTS_BESIDE: usize = 1024;
 
     /// Parses `bytes` as the manifest that `content_type` says it is (parameters after `;` are ignored; empty leaves it to
     /// `mediaType`), naming at most `max_links` descriptors.
@@ -186,7 +191,8 @@ impl Manifest {
         if !said.is_empty() && !media_type::is_manifest(said) {
             return Err(ManifestError::MediaType(said.to_owned()));
         }
-        let value = json::parse(bytes, Self::MAX_DEPTH)?;
+        let objects = max_links.saturating_mul(Self::OBJECTS_PER_LINK).saturating_add(Self::OBJECTS_BESIDE);
+        let value = json::parse_few(bytes, Self::MAX_DEPTH, objects)?;
         check_spelling(&value)?;
         // Clients should send a Content-Type; what they store may say it for them.
         let content_type = if said.is_empty() { value.get("mediaType").and_then(Value::as_str) } else { Some(said) };
@@ -269,6 +275,15 @@ mod tests {
         assert!(manifest.subject.is_some());
         assert_eq!(manifest.links().count(), 1);
         assert_eq!(manifest.effective_artifact_type(), Some(media_type::OCI_EMPTY));
+    }
+
+    /// Four mebibytes of them took four hundred.
+    #[test]
+    fn a_manifest_of_endless_objects_is_refused_before_they_are_made() {
+        let objects = |count: usize| image(&format!(r#", "x": [{}0]"#, "{},".repeat(count)));
+        let parse = |count| Manifest::parse(objects(count).as_bytes(), OCI_MANIFEST, 1);
+        assert!(parse(1000).is_ok());
+        assert_eq!(parse(1100), Err(ManifestError::Json(JsonError::Objects { limit: 1028 })));
     }
 
     #[test]

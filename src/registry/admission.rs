@@ -11,9 +11,9 @@ use crate::clock::Timestamp;
 use crate::gate::{Finding, RequirementName, Unmet, Verdict};
 use crate::metadata::{Kind, StoredManifest};
 use crate::oci::{Digest, Manifest, RepositoryName};
-use crate::requirements::Requirement;
+use crate::requirements::{CHILDREN_FOR_A_HINT, Requirement};
 use crate::store::{ObjectKey, StoreError};
-use crate::verify::Evidence;
+use crate::verify::{Evidence, LAYERS_TOGETHER};
 
 use super::current::Current;
 use super::resolve::earlier;
@@ -27,6 +27,18 @@ pub(super) struct VerdictKey {
     requirement: RequirementName,
     /// [`Current::of`]: while one revision follows another, each has its own.
     serial: u64,
+}
+
+/// Whose findings: a piece of evidence of a repository, with all else that they depend on beside the time.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct FindingsKey {
+    repository: RepositoryName,
+    evidence: Digest,
+    /// As which its subject is stored. What was judged without its subject may be judged otherwise once the subject is
+    /// here, and so may what was deleted and pushed again as something else.
+    subject: Option<String>,
+    /// [`Current::trust`].
+    trust: u64,
 }
 
 /// A verdict with all that it depends on.
@@ -50,12 +62,6 @@ impl Judged {
         self.until
     }
 }
-
-/// How many of the largest layers all layers of one piece of evidence may be together.
-const LAYERS_TOGETHER: u64 = 8;
-
-/// How far ancestors and children are followed.
-const CHILDREN_FOR_A_HINT: usize = 32;
 
 impl Registry {
     /// Judges `digest` under `requirement`. Many callers at once judge it once.
@@ -173,13 +179,7 @@ impl Registry {
                 signed = signed.saturating_add(1);
             }
         }
-        if signed == 0 {
-            return Ok(None);
-        }
-        let first = format!(
-            "sign the index: {signed} of its manifests meet {}, and signed manifests never admit the index that lists them",
-            requirement.name()
-        );
+        let Some(first) = requirement.hint_of_children(signed) else { return Ok(None) };
         unmet.hint = Some(match unmet.hint.take() {
             Some(hint) => format!("{first}; {hint}"),
             None => first.clone(),
@@ -209,34 +209,41 @@ impl Registry {
         subject: &Digest,
     ) -> Result<Vec<Finding>, Error> {
         let evidence = self.metadata.evidence(repository, subject, self.limits.evidence_considered).await?;
+        if evidence.is_empty() {
+            return Ok(Vec::new());
+        }
+        let at_hand = self.metadata.manifest(repository, subject).await?;
         let mut findings = Vec::with_capacity(evidence.len());
         for stored in &evidence {
-            findings.extend(self.findings_of(current, repository, subject, stored).await?.iter().cloned());
+            let found = self.findings_of(current, repository, subject, at_hand.as_ref(), stored).await?;
+            findings.extend(found.iter().cloned());
         }
         Ok(findings)
     }
 
-    /// What one piece of evidence shows, remembered while trust and time stand.
+    /// What one piece of evidence shows, remembered while trust, time and the subject stand.
     async fn findings_of(
         &self,
         current: &Current,
         repository: &RepositoryName,
         subject: &Digest,
+        at_hand: Option<&StoredManifest>,
         stored: &StoredManifest,
     ) -> Result<Arc<[Finding]>, Error> {
-        let key = (repository.clone(), stored.digest, current.trust);
+        let key = FindingsKey {
+            repository: repository.clone(),
+            evidence: stored.digest,
+            subject: at_hand.map(|found| found.media_type.clone()),
+            trust: current.trust,
+        };
         let now = self.clock.now();
         if let Some(findings) = self.findings.get(&key)
             && !findings.iter().any(|finding| may_have_changed(finding, now))
         {
             return Ok(findings);
         }
-        // What was judged without its subject may be judged otherwise once the subject is here.
-        let at_hand = self.metadata.manifest(repository, subject).await?;
-        let findings = self.verify_evidence(current, repository, subject, at_hand.as_ref(), stored).await?.into();
-        if at_hand.is_some() {
-            self.findings.insert(key, Arc::clone(&findings));
-        }
+        let findings = self.verify_evidence(current, repository, subject, at_hand, stored).await?.into();
+        self.findings.insert(key, Arc::clone(&findings));
         Ok(findings)
     }
 

@@ -41,7 +41,7 @@
 //! unknown; an open file stays readable. A layout that links it finds it absent, and reads its view again.
 //!
 //! **A crash** between two steps leaves: before the seal, an upload with its session, which goes on or expires; between
-//! seal and commit, a file that nothing names; between the sweep's transaction and its unlinks, or between those and
+//! seal and commit, a file that only its intent names, which is taken back at the start or by the next sweep; between the sweep's transaction and its unlinks, or between those and
 //! `forget_trash`, rows in the trash, which the next sweep takes along, and removing what is absent succeeds.
 //!
 //! `registry::tests::schedule` searches for a counter-example by interleaving all of this at every call, and finds what
@@ -50,8 +50,6 @@
 //!
 //! [`Metadata`]: crate::metadata::Metadata
 //! [`Registry::sweep`]: super::Registry::sweep
-
-use std::collections::HashSet;
 
 use crate::store::{ObjectKey, StoreError};
 
@@ -75,6 +73,7 @@ impl Registry {
         }
         let mut failed = Ok(());
         for upload in &swept.uploads {
+            self.trusted.forget(*upload);
             failed = failed.and(self.store.discard(*upload).await);
         }
         let mut removed = Vec::new();
@@ -87,17 +86,7 @@ impl Registry {
         if !removed.is_empty() {
             self.metadata.forget_trash(&removed).await?;
         }
-        Ok(failed?)
-    }
-
-    /// Discards uploads that the metadata does not know: what a crash left.
-    pub(super) async fn discard_unknown_uploads(&self) -> Result<(), Error> {
-        let found: HashSet<_> = self.store.uploads().await?.into_iter().collect();
-        for id in found {
-            if self.metadata.upload(id).await?.is_none() {
-                self.store.discard(id).await?;
-            }
-        }
-        Ok(())
+        failed?;
+        self.take_back_adrift().await
     }
 }

@@ -22,6 +22,7 @@ mod list;
 mod mount;
 mod pull;
 mod push;
+mod recovery;
 mod resolve;
 mod revision;
 mod tend;
@@ -44,7 +45,7 @@ use crate::clock::Clock;
 use crate::config::Limits;
 use crate::gate::Finding;
 use crate::metadata::{Metadata, StoredRevision};
-use crate::oci::{Digest, Reference, RepositoryName};
+use crate::oci::{Digest, Reference};
 use crate::store::Store;
 use crate::verify::Verifier;
 
@@ -94,10 +95,12 @@ pub struct Registry {
     swapping: Mutex<()>,
     epochs: Arc<epoch::Epochs>,
     verdicts: Cache<VerdictKey, Arc<Judged>>,
-    findings: Cache<(RepositoryName, Digest, u64), Arc<[Finding]>>,
+    findings: Cache<admission::FindingsKey, Arc<[Finding]>>,
     manifests: Cache<Question<Reference>, Arc<Answer<Admitted<ManifestContent>>>, ManifestWeight>,
     blobs: Cache<Question<Digest>, Arc<Answer<BlobTicket>>>,
     busy: upload::Busy,
+    adrift: recovery::Adrift,
+    trusted: recovery::Trusted,
     waiting: judge::Waiting,
     counters: Counters,
     changed: Arc<Notify>,
@@ -144,12 +147,14 @@ impl Registry {
             manifests: Cache::with_weighter(MANIFESTS, MANIFEST_BYTES, ManifestWeight),
             blobs: Cache::new(BLOBS),
             busy: upload::Busy::default(),
+            adrift: recovery::Adrift::default(),
+            trusted: recovery::Trusted::default(),
             waiting: judge::Waiting::default(),
             counters: Counters::default(),
             changed: Arc::new(Notify::new()),
             writing_view: Arc::default(),
         });
-        registry.discard_unknown_uploads().await?;
+        registry.recover().await?;
         Ok(registry)
     }
 

@@ -35,6 +35,7 @@ pub(super) struct Answer<T> {
 #[derive(Clone, Debug)]
 pub(super) struct BlobTicket {
     key: ObjectKey,
+    size: u64,
     lenience: Option<Lenience>,
 }
 
@@ -97,7 +98,7 @@ impl Registry {
         let Decision::Admitted { lenience, until } = self.decide_blob(allowed, digest).await? else {
             return Err(Error::BlobUnknown(*digest));
         };
-        let ticket = BlobTicket { key: ObjectKey(blob.key), lenience };
+        let ticket = BlobTicket { key: ObjectKey(blob.key), size: blob.size, lenience };
         let opened = self.open_blob(digest, &ticket).await?;
         if self.metadata.holders(allowed.repository(), digest, 1).await?.is_empty() {
             let now = self.clock.now();
@@ -111,8 +112,10 @@ impl Registry {
 
     async fn open_blob(&self, digest: &Digest, ticket: &BlobTicket) -> Result<Admitted<BlobContent>, Error> {
         match self.store.open(&ticket.key).await {
+            // Bytes that were lost in part are no content: a push of them heals it.
+            Ok(object) if object.size() != ticket.size => Err(Error::BlobUnknown(*digest)),
             Ok(object) => Ok(Admitted::new(BlobContent { digest: *digest, object }, ticket.lenience.clone())),
-            // It was collected since the metadata was read.
+            // It was collected since the metadata was read, or its file was lost.
             Err(StoreError::Absent(_)) => Err(Error::BlobUnknown(*digest)),
             Err(error) => Err(error.into()),
         }

@@ -41,9 +41,8 @@ impl Revision {
     pub async fn load(files: Files, hostnames: &[String]) -> Result<Self, Vec<Mistake>> {
         let mut mistakes = Vec::new();
         let policy = note(&mut mistakes, Policy::parse(&files));
-        let trust = note(&mut mistakes, Trust::parse(&files, hostnames));
-        let requirements = trust.as_ref().and_then(|trust| note(&mut mistakes, Requirements::parse(&files, trust)));
-        let (Some(policy), Some(trust), Some(requirements)) = (policy, trust, requirements) else {
+        let required = note(&mut mistakes, Requirements::with_trust(&files, hostnames));
+        let (Some(policy), Some((trust, requirements))) = (policy, required) else {
             return Err(mistakes);
         };
         let modes: BTreeMap<_, _> = requirements.iter().map(|r| (r.name().clone(), r.mode())).collect();

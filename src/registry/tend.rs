@@ -17,6 +17,7 @@ const REST_AT_MOST: Duration = Duration::from_mins(1);
 const FLUSH_AGAIN: Duration = Duration::from_secs(5);
 const JUDGE_EVERY: Duration = Duration::from_secs(1);
 const LOOK_AT_TAGS_EVERY: Duration = Duration::from_secs(15);
+/// How often what nobody wants is collected, unless something is to live shorter.
 const SWEEP_EVERY: Duration = Duration::from_secs(30);
 const FLUSH_AT_MOST: Duration = Duration::from_secs(20);
 
@@ -93,7 +94,9 @@ impl Registry {
     }
 
     async fn tend_garbage(&self, report: &(impl Fn(Notice<'_>) + Sync)) {
-        let mut ticks = interval(SWEEP_EVERY.min(self.limits.upload_expiry));
+        let limits = &self.limits;
+        let lives = [limits.upload_expiry, limits.blob_lease, limits.deleted_grace, limits.orphan_evidence];
+        let mut ticks = interval(lives.into_iter().fold(SWEEP_EVERY, Duration::min));
         loop {
             ticks.tick().await;
             if let Err(error) = self.sweep().await {

@@ -5,7 +5,8 @@ use std::time::Duration;
 use crate::clock::Timestamp;
 use crate::mistake::Mistake;
 use crate::trust::{
-    Certificate, Check, Handling, SignerKind, Statement, Trust, TrustPolicy, TrustedCertificate, VerifyTimestamp,
+    Certificate, Check, Handling, SignerKind, Statement, StoreKind, Trust, TrustPolicy, TrustedCertificate,
+    VerifyTimestamp,
 };
 
 /// How long before its end a certificate is told.
@@ -36,11 +37,25 @@ fn told_of(trust: &Trust, statement: &Statement) -> Vec<Mistake> {
     if statement.handling(Check::AuthenticTimestamp) == Handling::Enforce && statement.lists_tsa_store() {
         match statement.verify_timestamp() {
             VerifyTimestamp::Always => tell(format!(
-                "nothing counts under {name} yet: it lists a tsa store and verifies timestamps always, and timestamps are not judged yet"
+                "nothing counts under {name} yet: it lists a tsa store and verifies timestamps always, and timestamps are not judged yet; \
+                 \"verifyTimestamp\": \"afterCertExpiry\" asks for none before certificates expire"
             )),
             VerifyTimestamp::AfterCertExpiry => tell(format!(
                 "signatures under {name} count only while their certificates are valid: timestamps are not judged yet"
             )),
+        }
+    }
+    if statement.handling(Check::Revocation) == Handling::Enforce {
+        let stored =
+            [StoreKind::Ca, StoreKind::SigningAuthority].into_iter().flat_map(|kind| statement.certificates(kind));
+        // The root is never asked about.
+        let asks = |found: &&Certificate| !found.is_self_signed() && !found.revocation_end_points().is_empty();
+        for certificate in stored.filter(asks) {
+            tell(format!(
+                "no signature whose chain holds {} counts under {name} yet: revocation is enforced and not judged yet; \
+                 the override \"revocation\": \"skip\" or \"log\" leaves it out",
+                certificate.subject()
+            ));
         }
     }
     all
@@ -74,13 +89,21 @@ mod tests {
     use super::*;
     use crate::files::Files;
 
-    /// The warnings about one statement, `a` of the signer `s`, with the root in the stores `ca:a` and `tsa:a`.
+    /// The warnings about one statement, `a` of the signer `s`, with the root in the stores `ca:a` and `tsa:a`, and
+    /// one that it issued and that names a revocation list in `ca:issuing`.
     fn warnings(scope: &str, verification: &str, stores: &str, signers: &str, now: Timestamp) -> Vec<String> {
         let mut params = rcgen::CertificateParams::new([]).unwrap();
         params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
         params.not_before = rcgen::date_time_ymd(2026, 1, 1);
         params.not_after = rcgen::date_time_ymd(2027, 1, 1);
-        let der = params.self_signed(&rcgen::KeyPair::generate().unwrap()).unwrap().der().to_vec();
+        let key = rcgen::KeyPair::generate().unwrap();
+        let der = params.self_signed(&key).unwrap().der().to_vec();
+        let issuer = rcgen::Issuer::from_params(&params, &key);
+        let mut issuing = params.clone();
+        issuing.distinguished_name.push(rcgen::DnType::CommonName, "issuing");
+        issuing.crl_distribution_points =
+            vec![rcgen::CrlDistributionPoint { uris: vec!["http://crl.example/a".to_owned()] }];
+        let issuing = issuing.signed_by(&rcgen::KeyPair::generate().unwrap(), &issuer).unwrap().der().to_vec();
         let document = format!(
             r#"{{"version": "1.0", "trustPolicies": [{{"name": "a", "registryScopes": ["{scope}"],
             "signatureVerification": {verification}, "trustStores": [{stores}], "trustedIdentities": ["*"]}}]}}"#
@@ -88,6 +111,7 @@ mod tests {
         let mut files = Files::new();
         files.insert("trust/x509/tsa/a/root".to_owned(), der.clone());
         files.insert("trust/x509/ca/a/root".to_owned(), der);
+        files.insert("trust/x509/ca/issuing/issuing".to_owned(), issuing);
         files.insert(Trust::FILE.to_owned(), signers.as_bytes().to_vec());
         files.insert(TrustPolicy::FILE.to_owned(), document.into_bytes());
         let trust = Trust::parse(&files, &["ours.example".to_owned(), "alias.example".to_owned()]).unwrap();
@@ -125,10 +149,21 @@ mod tests {
     #[test]
     fn a_statement_that_waits_for_timestamps_is_told() {
         let told = |verification| warnings("*", verification, "\"ca:a\", \"tsa:a\"", SIGNER, NOW);
-        assert!(told(STRICT)[0].contains("nothing counts under a yet"));
+        assert!(told(STRICT)[0].contains("nothing counts under a yet") && told(STRICT)[0].contains("afterCertExpiry"));
         let after = told(r#"{"level": "strict", "verifyTimestamp": "afterCertExpiry"}"#);
         assert!(after[0].contains("count only while their certificates are valid"), "{after:?}");
         assert_eq!(told(r#"{"level": "strict", "override": {"authenticTimestamp": "log"}}"#), [""; 0]);
+    }
+
+    #[test]
+    fn a_store_whose_revocation_is_enforced_and_not_judged_yet_is_told() {
+        let told = |verification: &str| warnings("*", verification, "\"ca:issuing\"", SIGNER, NOW);
+        let strict = told(STRICT);
+        assert!(strict.len() == 1 && strict[0].contains("whose chain holds CN=issuing"), "{strict:?}");
+        for handling in ["log", "skip"] {
+            let left_out = format!(r#"{{"level": "strict", "override": {{"revocation": "{handling}"}}}}"#);
+            assert_eq!(told(&left_out), [""; 0]);
+        }
     }
 
     #[test]

@@ -44,6 +44,24 @@ impl Registry {
         allowed: &Allowed<Sign>,
         algorithm: Algorithm,
     ) -> Result<UploadWriter, Error> {
+        self.begin(allowed, algorithm, false).await
+    }
+
+    /// Begins an upload that nobody is told the name of: it becomes a blob now, or nothing is left of it.
+    pub async fn begin_whole_upload(
+        self: &Arc<Self>,
+        allowed: &Allowed<Sign>,
+        algorithm: Algorithm,
+    ) -> Result<UploadWriter, Error> {
+        self.begin(allowed, algorithm, true).await
+    }
+
+    async fn begin(
+        self: &Arc<Self>,
+        allowed: &Allowed<Sign>,
+        algorithm: Algorithm,
+        whole: bool,
+    ) -> Result<UploadWriter, Error> {
         let id = Uuid::new_v4();
         let hasher = Hasher::new(algorithm);
         let upload = Upload {
@@ -51,6 +69,7 @@ impl Registry {
             repository: allowed.repository().clone(),
             who: allowed.who().clone(),
             sign_only: allowed.grant().is_sign_only(),
+            whole,
             offset: 0,
             algorithm,
             hash: hasher.save(),
@@ -60,6 +79,7 @@ impl Registry {
         // Its client may go away before it has begun, and would leave bytes that no session names.
         let writer = self.writer(upload.clone(), hasher, None, exclusive).whole_or_nothing();
         match self.begin_session(upload).await {
+            Ok(()) if whole => Ok(writer),
             Ok(()) => Ok(writer.resumable()),
             Err(error) => {
                 writer.leave().await;
@@ -70,8 +90,13 @@ impl Registry {
 
     async fn begin_session(&self, upload: Upload) -> Result<(), Error> {
         self.store.begin(upload.id).await?;
-        let cap = upload.sign_only.then_some(self.limits.sign_uploads);
+        if upload.whole && !upload.sign_only {
+            // It is no session, and there is no cap to count it against.
+            return Ok(());
+        }
+        let (id, cap) = (upload.id, upload.sign_only.then_some(self.limits.sign_uploads));
         if self.metadata.begin_upload(upload, cap).await? {
+            self.trusted.trust(id);
             return Ok(());
         }
         Err(Error::Capped(format!("expected at most {} open uploads under `sign` alone", self.limits.sign_uploads)))
@@ -79,7 +104,9 @@ impl Registry {
 
     /// How far a session is, in bytes.
     pub async fn upload_status(&self, allowed: &Allowed<Sign>, id: Uuid) -> Result<u64, Error> {
-        Ok(self.session(allowed, id).await?.offset)
+        let upload = self.session(allowed, id).await?;
+        self.check_bytes(&upload).await?;
+        Ok(upload.offset)
     }
 
     /// Goes on with a session, at its end.
@@ -94,6 +121,7 @@ impl Registry {
         if range.is_some_and(|range| range.first != upload.offset) {
             return Err(Error::RangeInvalid { offset: upload.offset });
         }
+        self.check_bytes(&upload).await?;
         let hasher = Hasher::restore(upload.algorithm, &upload.hash)
             .ok_or_else(|| Error::Unavailable(format!("the hash state of upload {id} can't be read")))?;
         Ok(self.writer(upload, hasher, range.map(|range| range.length()), exclusive))
@@ -105,6 +133,7 @@ impl Registry {
         self.session(allowed, id).await?;
         let registry = Arc::clone(self);
         carried_through(async move {
+            registry.trusted.forget(id);
             registry.metadata.cancel_upload(id).await?;
             registry.store.discard(id).await?;
             drop(exclusive);
@@ -115,7 +144,7 @@ impl Registry {
 
     async fn session(&self, allowed: &Allowed<Sign>, id: Uuid) -> Result<Upload, Error> {
         let upload = self.metadata.upload(id).await?.ok_or(Error::UploadUnknown)?;
-        let own = upload.repository == *allowed.repository() && upload.who == *allowed.who();
+        let own = upload.repository == *allowed.repository() && upload.who == *allowed.who() && !upload.whole;
         if own { Ok(upload) } else { Err(Error::UploadUnknown) }
     }
 

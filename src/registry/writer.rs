@@ -28,7 +28,7 @@ enum Fate {
 }
 
 /// A session that one request writes to. Dropped without [`UploadWriter::pause`] or [`UploadWriter::finish`], what
-/// came so far is noted, so that the client may go on from there; see [`UploadWriter::whole_or_nothing`].
+/// came so far is noted, so that the client may go on from there, unless it was begun as whole or nothing.
 pub struct UploadWriter {
     registry: Arc<Registry>,
     upload: Upload,
@@ -78,8 +78,7 @@ impl UploadWriter {
     }
 
     /// The same for a session whose name nobody is told: if it does not become a blob now, it is forgotten.
-    #[must_use]
-    pub const fn whole_or_nothing(mut self) -> Self {
+    pub(super) const fn whole_or_nothing(mut self) -> Self {
         self.fate = Fate::Forget;
         self
     }
@@ -189,6 +188,7 @@ impl UploadWriter {
     async fn finish_now(mut self, digest: &Digest) -> Result<(), Error> {
         let finished = self.try_finish(digest).await;
         if finished.is_ok() {
+            self.registry.trusted.forget(self.upload.id);
             self.fate = Fate::Stay;
         }
         self.leave().await;
@@ -266,6 +266,7 @@ impl Leftover {
     }
 
     async fn forget(&self) -> Result<(), Error> {
+        self.registry.trusted.forget(self.id);
         // The bytes first: on a full disk the metadata has no room for the change until they are gone.
         self.registry.store.discard(self.id).await?;
         self.registry.metadata.cancel_upload(self.id).await?;

@@ -133,20 +133,25 @@ impl Clause {
             Self::Any(parts) if parts.is_empty() => "any of nothing, which is never met".to_owned(),
             Self::Any(parts) => joined(parts, " or "),
             Self::All(parts) => joined(parts, " and "),
-            Self::Threshold { count, of } => {
-                let names: Vec<_> = of.iter().map(Leaf::words).collect();
-                format!("{count} of: {}; each by a different identity", names.join(", "))
-            }
+            Self::Threshold { count, of } => threshold(&count.to_string(), of.iter()),
             Self::Leaf(leaf) => leaf.words(),
         }
     }
 
     /// The part that is not met, in words.
     pub(super) fn missing(&self, facts: &Facts<'_>) -> String {
-        let Self::All(parts) = self else { return self.words() };
-        let unmet: Vec<_> =
-            parts.iter().filter(|part| part.met_until(facts).is_none()).map(|part| part.missing(facts)).collect();
-        unmet.join(" and ")
+        match self {
+            Self::All(parts) => {
+                let unmet = parts.iter().filter(|part| part.met_until(facts).is_none());
+                unmet.map(|part| part.missing(facts)).collect::<Vec<_>>().join(" and ")
+            }
+            Self::Threshold { count, of } => {
+                let (missing, helping) = matching::wanted(*count, of, facts);
+                let more = if missing == *count { "" } else { " more" };
+                threshold(&format!("{missing}{more}"), helping.into_iter())
+            }
+            Self::Any(_) | Self::Leaf(_) => self.words(),
+        }
     }
 
     /// As a tree, each part with its answer.
@@ -171,6 +176,10 @@ impl Clause {
             Self::Leaf(leaf) => vec![leaf],
         }
     }
+}
+
+fn threshold<'l>(count: &str, of: impl Iterator<Item = &'l Leaf>) -> String {
+    format!("{count} of: {}; each by a different identity", of.map(Leaf::words).collect::<Vec<_>>().join(", "))
 }
 
 fn joined(parts: &[Clause], by: &str) -> String {

@@ -6,7 +6,6 @@
 use std::collections::BTreeMap;
 
 use super::condition::{Fact, Facts, Leaf, Until};
-use crate::gate::Identity;
 
 /// The latest end until which `count` of the leaves stay met.
 pub(super) fn met_until(count: usize, leaves: &[Leaf], facts: &Facts<'_>) -> Option<Until> {
@@ -39,18 +38,47 @@ fn largest<'a>(leaves: &[Leaf], facts: impl Iterator<Item = &'a Fact<'a>>) -> us
 
 /// The identities that can meet each leaf, by number, and how many there are.
 fn edges<'a>(leaves: &[Leaf], facts: impl Iterator<Item = &'a Fact<'a>>) -> (Vec<Vec<usize>>, usize) {
-    let mut identities: BTreeMap<&Identity, usize> = BTreeMap::new();
+    let facts: Vec<_> = facts.collect();
+    let identities = numbered(&facts);
     let mut edges = vec![Vec::new(); leaves.len()];
-    for fact in facts {
-        let next = identities.len();
-        let identity = *identities.entry(fact.identity).or_insert(next);
+    for (fact, identity) in facts.iter().zip(&identities) {
         for (leaf, reachable) in leaves.iter().zip(&mut edges) {
             if leaf.is_met_by(fact) {
-                reachable.push(identity);
+                reachable.push(*identity);
             }
         }
     }
-    (edges, identities.len())
+    (edges, facts.len())
+}
+
+/// Who made each fact: the number of the first fact by the same identity. Whoever shares a mark is the same, and so is
+/// whoever shares one with them.
+fn numbered(facts: &[&Fact<'_>]) -> Vec<usize> {
+    let mut same: Vec<usize> = (0..facts.len()).collect();
+    let mut marked: BTreeMap<&str, usize> = BTreeMap::new();
+    for (at, fact) in facts.iter().enumerate() {
+        for mark in fact.identity.marks() {
+            let (one, other) = (first(&same, *marked.entry(mark).or_insert(at)), first(&same, at));
+            if let Some(later) = same.get_mut(one.max(other)) {
+                *later = one.min(other);
+            }
+        }
+    }
+    for at in 0..same.len() {
+        let found = first(&same, at);
+        if let Some(same) = same.get_mut(at) {
+            *same = found;
+        }
+    }
+    same
+}
+
+/// Follows a fact to the first that is known to be by the same.
+fn first(same: &[usize], mut at: usize) -> usize {
+    while let Some(earlier) = same.get(at).filter(|earlier| **earlier < at) {
+        at = *earlier;
+    }
+    at
 }
 
 fn size(edges: Vec<Vec<usize>>, identities: usize) -> usize {

@@ -30,6 +30,9 @@ pub enum TagFallback {
     Deny,
 }
 
+/// How many children of an index are looked at for [`Requirement::hint_of_children`].
+pub const CHILDREN_FOR_A_HINT: usize = 32;
+
 /// The most findings that a refusal tells of: whoever may sign can add many.
 const FINDINGS_TOLD: usize = 256;
 
@@ -126,6 +129,16 @@ impl Requirement {
         }
     }
 
+    /// What to do where `signed` manifests of an index meet it and the index does not; nothing where none does.
+    pub fn hint_of_children(&self, signed: usize) -> Option<String> {
+        (signed > 0).then(|| {
+            format!(
+                "sign the index: {signed} of its manifests meet {}, and signed manifests never admit the index that lists them",
+                self.name
+            )
+        })
+    }
+
     fn unmet(&self, digest: &Digest, facts: &Facts<'_>, findings: &[Finding]) -> Unmet {
         let again_at = findings.iter().filter_map(|finding| again_at(&finding.outcome)).min();
         Unmet {
@@ -178,7 +191,18 @@ impl Requirements {
 
     /// Reads `policies/requirements.toml`, if it is there, against the signers of `trust`; every mistake is told at once.
     pub fn parse(files: &Files, trust: &Trust) -> Result<Self, Vec<Mistake>> {
-        parse::parse(files, trust).map(|all| Self { all })
+        parse::parse(files, Some(trust)).map(|all| Self { all })
+    }
+
+    /// Reads whom to trust and what to require; every mistake in either is told at once.
+    pub fn with_trust(files: &Files, hostnames: &[String]) -> Result<(Trust, Self), Vec<Mistake>> {
+        match Trust::parse(files, hostnames) {
+            Ok(trust) => Self::parse(files, &trust).map(|requirements| (trust, requirements)),
+            Err(mut mistakes) => {
+                mistakes.extend(parse::parse(files, None).err().unwrap_or_default());
+                Err(mistakes)
+            }
+        }
     }
 
     /// Every requirement, by name.

@@ -138,6 +138,24 @@ fn ghsa_9vcr_p3rj_q5q6_one_key_twice_is_one() {
     assert!(!is_met(TWO_OF_THREE, &[signed(&["a"], "k1", None), signed(&["a"], "k2", None)]));
 }
 
+/// A signature whose chain was exchanged, and a key that certificates of two names hold, make no second person.
+#[test]
+fn who_shares_a_key_or_a_name_is_one_identity() {
+    let both = |identities: &[&str]| {
+        let findings: Vec<_> = identities.iter().map(|identity| signed(&["a", "b"], identity, None)).collect();
+        is_met("threshold = 2\nof = [{ signed_by = \"a\" }, { signed_by = \"b\" }]", &findings)
+    };
+    assert!(both(&["k1 root CN=one", "k2 root CN=two"]));
+    assert!(both(&["k1 root CN=one", "k2 other CN=one"]));
+    assert!(both(&["k1", "k2 root CN=two"]));
+    assert!(!both(&["k1 root CN=one", "k1 other CN=one"]));
+    assert!(!both(&["k1 root CN=one", "k1 root CN=two"]));
+    assert!(!both(&["k1 root CN=one", "k2 root CN=one"]));
+    assert!(!both(&["k1", "k1 root CN=one"]));
+    assert!(!both(&["k1", "k2 root CN=one", "k1 root CN=one"]), "through a third");
+    assert!(!both(&["k2 root CN=one", "k1", "k1 root CN=one"]), "in any order");
+}
+
 #[test]
 fn each_identity_is_used_where_it_is_needed() {
     let findings = [signed(&["a", "b"], "k1", None), signed(&["a"], "k2", None)];
@@ -165,6 +183,14 @@ fn reasons_are_one_clause() {
         "found 2 pieces of evidence, none counts as signed by a"
     );
     assert_eq!(reason(A_AND_B, &by(&["a"])), "found 1 piece of evidence, none counts as signed by b");
+}
+
+#[test]
+fn a_reason_never_asks_a_threshold_for_what_was_found() {
+    let none = "2 of: signed by a, signed by b, signed by c; each by a different identity";
+    assert_eq!(reason(TWO_OF_THREE, &[nothing("1")]), format!("found 1 piece of evidence, none counts as {none}"));
+    let one_more = "1 more of: signed by a, signed by c; each by a different identity";
+    assert_eq!(reason(TWO_OF_THREE, &by(&["b"])), format!("found 1 piece of evidence, none counts as {one_more}"));
 }
 
 #[test]
@@ -209,6 +235,24 @@ fn every_mistake_is_told_with_its_line() {
         let told = mistake(text);
         assert!(told.starts_with(&format!("policies/requirements.toml:{line}: ")) && told.contains(message), "{told}");
     }
+}
+
+#[test]
+fn mistakes_in_trust_hide_none_in_requirements() {
+    let files = |signers: &str, requirements: &str| {
+        let written = [(Trust::FILE, signers), (Requirements::FILE, requirements)];
+        Files::from(written.map(|(name, text)| (name.to_owned(), text.as_bytes().to_vec())))
+    };
+    let told = |signers, requirements| {
+        let mistakes = Requirements::with_trust(&files(signers, requirements), &[]).unwrap_err();
+        mistakes.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let both = told("[a\n", "[r]\nall = []\n");
+    assert!(both.len() == 2, "{both:?}");
+    assert!(both[0].starts_with("trust/signers.toml:1: ") && both[1].starts_with("policies/requirements.toml:2: "));
+    // Who may be a signer can't be told then.
+    assert_eq!(told("[a\n", "[r]\nsigned_by = \"z\"\n").len(), 1);
+    assert!(told("", "[r]\nsigned_by = \"z\"\n")[0].contains("expected a signer"));
 }
 
 #[test]

@@ -29,6 +29,11 @@ macro_rules! contract {
             a_removed_object_is_absent
             removing_what_is_absent_succeeds
             an_open_object_survives_its_removal
+            what_is_sealed_has_the_key_that_was_told_before
+            the_size_of_an_object_is_told
+            the_size_of_what_is_removed_is_absent
+            an_object_that_is_unsealed_is_the_upload_that_it_was
+            unsealing_what_was_never_sealed_leaves_the_upload
             keys_that_were_never_made_are_absent
             reads_end_where_the_object_ends
             a_read_longer_than_a_piece_is_whole
@@ -208,6 +213,43 @@ pub(crate) async fn an_open_object_survives_its_removal(store: &dyn Store) {
     let object = store.open(&key).await.unwrap();
     store.remove(&key).await.unwrap();
     assert_eq!(read(&*object).await, "content");
+}
+
+pub(crate) async fn what_is_sealed_has_the_key_that_was_told_before(store: &dyn Store) {
+    let upload = uploaded(store, b"content").await;
+    let digest = Digest::sha256(b"content");
+    let told = store.key(upload, &digest, 3);
+    assert_eq!(store.seal(upload, 7, &digest, 3).await.unwrap(), told);
+}
+
+pub(crate) async fn the_size_of_an_object_is_told(store: &dyn Store) {
+    let key = stored(store, b"content", 1).await;
+    assert_eq!(store.size(&key).await.unwrap(), 7);
+}
+
+pub(crate) async fn the_size_of_what_is_removed_is_absent(store: &dyn Store) {
+    let key = stored(store, b"content", 1).await;
+    let _open = store.open(&key).await.unwrap();
+    store.remove(&key).await.unwrap();
+    assert!(is_absent(&store.size(&key).await));
+}
+
+pub(crate) async fn an_object_that_is_unsealed_is_the_upload_that_it_was(store: &dyn Store) {
+    let upload = uploaded(store, b"content").await;
+    let digest = Digest::sha256(b"content");
+    let key = store.seal(upload, 7, &digest, 1).await.unwrap();
+    store.unseal(&key, upload).await.unwrap();
+    assert!(is_absent(&store.size(&key).await));
+    assert_eq!(store.rehash(upload, 7, sha256()).await.unwrap().finish(), digest);
+    let key = store.seal(upload, 7, &digest, 2).await.unwrap();
+    assert_eq!(read(&*store.open(&key).await.unwrap()).await, "content");
+}
+
+pub(crate) async fn unsealing_what_was_never_sealed_leaves_the_upload(store: &dyn Store) {
+    let upload = uploaded(store, b"content").await;
+    let digest = Digest::sha256(b"content");
+    store.unseal(&store.key(upload, &digest, 1), upload).await.unwrap();
+    assert_eq!(store.rehash(upload, 7, sha256()).await.unwrap().finish(), digest);
 }
 
 pub(crate) async fn keys_that_were_never_made_are_absent(store: &dyn Store) {

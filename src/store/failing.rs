@@ -88,6 +88,20 @@ impl<S: Store> Store for Failing<S> {
         self.interruptions.around("seal", store.seal(upload, size, digest, generation)).await
     }
 
+    fn key(&self, upload: Uuid, digest: &Digest, generation: u64) -> ObjectKey {
+        self.store.key(upload, digest, generation)
+    }
+
+    async fn size(&self, key: &ObjectKey) -> Result<u64, StoreError> {
+        let store = self.working()?;
+        self.interruptions.around("size", store.size(key)).await
+    }
+
+    async fn unseal(&self, key: &ObjectKey, upload: Uuid) -> Result<(), StoreError> {
+        let store = self.working()?;
+        self.interruptions.around("unseal", store.unseal(key, upload)).await
+    }
+
     async fn discard(&self, upload: Uuid) -> Result<(), StoreError> {
         let store = self.working()?;
         self.interruptions.around("discard", store.discard(upload)).await

@@ -71,13 +71,23 @@ pub trait Store: Send + Sync + 'static {
     /// never acknowledged) are cut off. `generation` was never used before for this digest.
     async fn seal(&self, upload: Uuid, size: u64, digest: &Digest, generation: u64) -> Result<ObjectKey, StoreError>;
 
+    /// The key that [`Store::seal`] will return: known before, so that it can be noted what is about to be sealed.
+    fn key(&self, upload: Uuid, digest: &Digest, generation: u64) -> ObjectKey;
+
+    /// The size in bytes of an object, asked of the medium afresh: whether the bytes are there still.
+    async fn size(&self, key: &ObjectKey) -> Result<u64, StoreError>;
+
+    /// Makes an object that no metadata names the upload again that it was, so that its session can be gone on with; a
+    /// store that can't removes it. Succeeds if there is no such object: then the upload is as it was.
+    async fn unseal(&self, key: &ObjectKey, upload: Uuid) -> Result<(), StoreError>;
+
     /// Forgets an upload.
     async fn discard(&self, upload: Uuid) -> Result<(), StoreError>;
 
     /// Opens an object for reading; it stays readable while open, even if it is removed.
     async fn open(&self, key: &ObjectKey) -> Result<Box<dyn Object>, StoreError>;
 
-    /// Removes an object. Only keys that the metadata has put in its trash come here.
+    /// Removes an object. Only keys come here that the metadata has put in its trash, or that no commit has named.
     async fn remove(&self, key: &ObjectKey) -> Result<(), StoreError>;
 
     /// The uploads that are there, whatever the metadata says: start-up discards those it does not know.

@@ -6,9 +6,9 @@ use std::sync::{Arc, OnceLock};
 use openssl::nid::Nid;
 use openssl::pkey::{Id, PKey, Public};
 use openssl::x509::X509;
-use x509_cert::der::asn1::{ContextSpecific, ObjectIdentifier};
-use x509_cert::der::{Decode, Encode, Reader, TagNumber};
-use x509_cert::spki::{AlgorithmIdentifierOwned, AlgorithmIdentifierRef};
+use x509_cert::der::asn1::{ContextSpecific, ObjectIdentifier, UintRef};
+use x509_cert::der::{Decode, Encode, Reader, SliceReader, TagNumber};
+use x509_cert::spki::{AlgorithmIdentifierOwned, AlgorithmIdentifierRef, SubjectPublicKeyInfoOwned};
 use x509_cert::time::Time;
 
 use super::extensions::Extensions;
@@ -21,6 +21,8 @@ use crate::gate::Identity;
 const MAX_BYTES: usize = 64 << 10;
 /// The smallest RSA modulus under which a certificate's signature counts, in bits.
 const RSA_MIN_BITS: u32 = 2048;
+/// The largest public exponent of RSA: Go's library, and so notation, takes no larger one either.
+const RSA_EXPONENT_MAX: u32 = (1 << 31) - 1;
 
 /// A certificate, parsed and bounded; nothing is said of who issued it or when it counts.
 ///
@@ -125,8 +127,8 @@ impl Certificate {
         let unread = |_openssl| CertificateError::Structure("openssl does not read it".to_owned());
         let x509 = X509::from_der(der).map_err(unread)?;
         let key = x509.public_key().map_err(|_openssl| CertificateError::Key("one that does not parse".to_owned()))?;
-        let key_kind = key_kind(&key)?;
         let tbs = &parsed.tbs_certificate;
+        let key_kind = key_kind(&key, &tbs.subject_public_key_info)?;
         let weak_signature = tbs.signature != parsed.signature_algorithm || !is_sound(&parsed.signature_algorithm);
         Ok(Self(Arc::new(Inner {
             key,
@@ -243,27 +245,46 @@ fn moment(time: Time) -> Timestamp {
     Timestamp::from_micros(i64::try_from(time.to_unix_duration().as_micros()).unwrap_or(i64::MAX))
 }
 
-fn key_kind(key: &PKey<Public>) -> Result<KeyKind, CertificateError> {
-    let unusable = |_openssl| CertificateError::Key("one that is not valid".to_owned());
+/// Read from the encoding: openssl would first turn the key into one of its older form.
+fn key_kind(key: &PKey<Public>, written: &SubjectPublicKeyInfoOwned) -> Result<KeyKind, CertificateError> {
+    const P256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
+    const P384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
+    const P521: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.35");
     let name = |nid: Nid| nid.long_name().unwrap_or("another kind").to_owned();
     match key.id() {
-        Id::RSA => {
-            let rsa = key.rsa().map_err(unusable)?;
-            // With the exponent 1 a signature is its own message: anyone could make it.
-            if rsa.e().num_bits() < 2 || !rsa.e().is_bit_set(0) {
-                return Err(CertificateError::Key("an RSA key without an odd exponent from 3".to_owned()));
-            }
-            Ok(KeyKind::Rsa { bits: u32::try_from(rsa.n().num_bits()).unwrap_or_default() })
+        Id::RSA => rsa_kind(written),
+        Id::EC => {
+            let parameters = written.algorithm.parameters.as_ref();
+            Ok(match parameters.and_then(|curve| curve.decode_as::<ObjectIdentifier>().ok()) {
+                Some(P256) => KeyKind::Ec(Curve::P256),
+                Some(P384) => KeyKind::Ec(Curve::P384),
+                Some(P521) => KeyKind::Ec(Curve::P521),
+                Some(other) => KeyKind::Other(format!("the curve {other}")),
+                None => KeyKind::Other("a curve without a name".to_owned()),
+            })
         }
-        Id::EC => match key.ec_key().map_err(unusable)?.group().curve_name() {
-            Some(Nid::X9_62_PRIME256V1) => Ok(KeyKind::Ec(Curve::P256)),
-            Some(Nid::SECP384R1) => Ok(KeyKind::Ec(Curve::P384)),
-            Some(Nid::SECP521R1) => Ok(KeyKind::Ec(Curve::P521)),
-            Some(other) => Ok(KeyKind::Other(name(other))),
-            None => Ok(KeyKind::Other("a curve without a name".to_owned())),
-        },
         other => Ok(KeyKind::Other(name(Nid::from_raw(other.as_raw())))),
     }
+}
+
+fn rsa_kind(written: &SubjectPublicKeyInfoOwned) -> Result<KeyKind, CertificateError> {
+    let unusable = || CertificateError::Key("one that is not valid".to_owned());
+    let bytes = written.subject_public_key.as_bytes().ok_or_else(unusable)?;
+    let read = SliceReader::new(bytes)
+        .and_then(|mut reader| reader.sequence(|reader| Ok((UintRef::decode(reader)?, UintRef::decode(reader)?))));
+    let (modulus, exponent) = read.map_err(|_der| unusable())?;
+    // With the exponent 1 a signature is its own message: anyone could make it. One as long as the modulus would make
+    // each of ten checks cost what a signature costs, before any trust.
+    let value = exponent
+        .as_bytes()
+        .iter()
+        .try_fold(0_u32, |value, byte| value.checked_mul(256).and_then(|value| value.checked_add(u32::from(*byte))));
+    if value.is_none_or(|value| !(3..=RSA_EXPONENT_MAX).contains(&value) || value % 2 == 0) {
+        return Err(CertificateError::Key("an RSA key without an odd exponent from 3 to 2^31".to_owned()));
+    }
+    let (first, length) = (modulus.as_bytes().first().copied().unwrap_or_default(), modulus.as_bytes().len());
+    let bits = u32::try_from(length).unwrap_or_default().saturating_mul(8).saturating_sub(first.leading_zeros());
+    Ok(KeyKind::Rsa { bits })
 }
 
 /// RSA and ECDSA over SHA-2 and Ed25519.

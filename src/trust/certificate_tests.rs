@@ -173,6 +173,13 @@ fn what_is_special_in_a_name_is_escaped() {
     assert_eq!(certificate.subject().unmatchable(), Some("the attribute 1.2.3.4, which can't be compared"));
 }
 
+/// Anybody may push a chain of their own, and whoever is refused is told its names.
+#[test]
+fn a_name_steers_no_terminal() {
+    let name = self_signed(named("a\u{1b}[2J\u{9b}2J\u{202e}b")).certificate().subject().to_string();
+    assert_eq!(name, "CN=a\\1b[2J\\c2\\9b2J\\e2\\80\\aeb,O=Acme,ST=WA,C=US");
+}
+
 #[test]
 fn names_that_notation_can_not_compare_match_no_pattern() {
     for (text, why) in [
@@ -188,11 +195,32 @@ fn names_that_notation_can_not_compare_match_no_pattern() {
 
 #[test]
 fn a_subject_as_it_is_told_is_a_pattern_that_names_it() {
-    for name in ["release", " a ", "#1", "a,b;c+d=e", "back\\slash", "\"q\" <x>", "Zo\u{eb} \u{1f511}", "tab\there"] {
+    for name in
+        ["release", " a ", "#1", "a,b;c+d=e", "back\\slash", "\"q\" <x>", "Zo\u{eb} \u{1f511}", "tab\there", "\u{9b}2J"]
+    {
         let certificate = self_signed(named(name)).certificate();
         let subject = certificate.subject();
         let pattern = subject_pattern::SubjectPattern::parse(&subject.to_string()).unwrap();
         assert!(pattern.matches(subject), "{subject}");
         assert!(!pattern.matches(self_signed(named("other")).certificate().subject()), "{subject}");
     }
+}
+
+#[test]
+fn an_rsa_key_with_a_long_exponent_is_refused() {
+    let exponent = |bits: i32| {
+        let mut e = openssl::bn::BigNum::from_u32(3).unwrap();
+        e.set_bit(bits - 1).unwrap();
+        let key = PKey::from_rsa(Rsa::generate_with_e(2048, &e).unwrap()).unwrap();
+        let mut builder = X509::builder().unwrap();
+        let from = Asn1Time::from_unix(0).unwrap();
+        builder.set_not_before(&from).unwrap();
+        builder.set_not_after(&Asn1Time::from_unix(2_000_000_000).unwrap()).unwrap();
+        builder.set_pubkey(&key).unwrap();
+        builder.sign(&key, MessageDigest::sha256()).unwrap();
+        Certificate::from_der(&builder.build().to_der().unwrap()).map(drop)
+    };
+    assert_eq!(exponent(31), Ok(()));
+    let long = "an RSA key without an odd exponent from 3 to 2^31".to_owned();
+    assert_eq!(exponent(32), Err(CertificateError::Key(long)));
 }

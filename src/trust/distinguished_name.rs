@@ -8,6 +8,8 @@ use x509_cert::der::asn1::Any;
 use x509_cert::der::{Encode, Tag, Tagged};
 use x509_cert::name::Name;
 
+use crate::terminal;
+
 /// The attributes that notation writes by keyword; every other one is written by its object identifier.
 const KEYWORDS: [(&str, &str); 9] = [
     ("2.5.4.3", "CN"),
@@ -127,7 +129,10 @@ impl fmt::Display for Attribute {
                 '"' | '+' | ',' | ';' | '<' | '>' | '\\' => write!(f, "\\{c}")?,
                 ' ' if at == 0 || at == last => f.write_str("\\ ")?,
                 '#' if at == 0 => f.write_str("\\#")?,
-                c if c.is_ascii_control() => write!(f, "\\{:02x}", u32::from(c))?,
+                // Anybody writes certificates, and refusals tell their names to others.
+                c if terminal::steers(c) => {
+                    c.encode_utf8(&mut [0; 4]).bytes().try_for_each(|byte| write!(f, "\\{byte:02x}"))?;
+                }
                 c => write!(f, "{c}")?,
             }
         }

@@ -158,9 +158,23 @@ impl PublicKey {
 
 /// The identity of any key: of a kind that cosign signs with, what [`PublicKey::identity`] is.
 pub(super) fn identity(key: &PKey<Public>) -> Identity {
+    // What is in the one encoding already need not be rebuilt, which checks the key at length; RSA has but one.
+    if let Some(der) = key.public_key_to_der().ok().filter(|der| key.id() == Id::RSA || is_canonical(der)) {
+        return Identity(Digest::sha256(&der).hex());
+    }
     let canonical = canonical(key).map(|(key, _)| key);
     let der = canonical.as_ref().unwrap_or(key).public_key_to_der();
     Identity(Digest::sha256(&der.unwrap_or_default()).hex())
+}
+
+/// Whether `der` is an uncompressed point on a named curve, by how such an encoding begins and how long it is.
+fn is_canonical(der: &[u8]) -> bool {
+    const P256: &[u8] =
+        b"\x30\x59\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07\x03\x42\x00\x04";
+    const P384: &[u8] =
+        b"\x30\x76\x30\x10\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x05\x2b\x81\x04\x00\x22\x03\x62\x00\x04";
+    let of = |prefix: &[u8], length: usize| der.len() == length && der.starts_with(prefix);
+    of(P256, 91) || of(P384, 120)
 }
 
 /// The same key in its one encoding: named curve, uncompressed point. Two encodings would be two identities.

@@ -34,7 +34,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::files::Files;
-use crate::gate::{Identity, SignerName};
+use crate::gate::SignerName;
 use crate::mistake::Mistake;
 use crate::oci::RepositoryName;
 
@@ -64,9 +64,8 @@ impl Trust {
     }
 
     /// Each notation signer holds the whole policy, so that it differs when anything does that its verdicts hang on: the
-    /// statements, the stores, the names of the registry, and the keys that are signers of cosign's.
-    fn of(mut signers: BTreeMap<SignerName, Signer>, mut policy: TrustPolicy) -> Self {
-        policy.keys = signers.values().filter_map(Signer::cosign_key).map(|key| key.identity().clone()).collect();
+    /// statements, the stores and the names of the registry.
+    fn of(mut signers: BTreeMap<SignerName, Signer>, policy: TrustPolicy) -> Self {
         let notation = Arc::new(policy);
         for signer in signers.values_mut() {
             signer.judge_by(&notation);
@@ -107,10 +106,5 @@ impl Trust {
     ) -> impl Iterator<Item = &'t Signer> {
         let makes = |signer: &&Signer| matches!(signer.kind(), SignerKind::Notation { policy, .. } if policy == statement.name());
         self.signers().filter(makes).filter(|signer| signer.applies_to(repository))
-    }
-
-    /// Whether `identity` is the key of a signer of cosign's: a notation signature by that key is the same signer.
-    pub fn is_cosign_key(&self, identity: &Identity) -> bool {
-        self.notation.keys.contains(identity)
     }
 }

@@ -20,6 +20,9 @@ use crate::oci::json;
 /// How deep the document may nest; it needs five.
 const MAX_DEPTH: usize = 8;
 
+/// What newer versions of notation call the same document.
+const OTHER_FILE: &str = "trust/trustpolicy.oci.json";
+
 /// The document under reading, and the mistakes found so far.
 pub(super) struct Reading {
     lines: JsonLines,
@@ -35,6 +38,11 @@ pub(super) fn parse(files: &Files, hostnames: &[String]) -> Result<TrustPolicy, 
             Ok(statements) => policy.statements = statements,
             Err(found) => mistakes.extend(found),
         }
+    }
+    if files.contains_key(OTHER_FILE) {
+        // notation prefers it: with two of them, here and there another one would speak.
+        let message = format!("expected notation's trust policy in {}, found this one: rename it", TrustPolicy::FILE);
+        mistakes.push(Mistake::new(OTHER_FILE, 0, message));
     }
     mistakes.extend(policy.select());
     policy.stored = stores.into_values().flatten().collect();

@@ -58,6 +58,17 @@ fn root() -> Made {
     self_signed(authority("root"))
 }
 
+#[test]
+fn the_name_that_newer_versions_of_notation_give_it_is_told() {
+    let root = root();
+    let mut files = files(&good().to_string(), &[("ca/acme/root", &root.der)]);
+    assert!(Trust::parse(&files, &hostnames()).is_ok());
+    files.insert("trust/trustpolicy.oci.json".to_owned(), good().to_string().into_bytes());
+    let told = Trust::parse(&files, &hostnames()).unwrap_err();
+    assert_eq!((told.len(), told[0].file.as_str()), (1, "trust/trustpolicy.oci.json"));
+    assert!(told[0].message.contains("rename it"), "{told:?}");
+}
+
 fn load(document: &Value) -> Result<Trust, Vec<Mistake>> {
     let text = serde_json::to_string_pretty(document).unwrap();
     Trust::parse(&files(&text, &[("ca/acme/root.pem", root().pem().as_bytes())]), &hostnames())
@@ -409,33 +420,19 @@ fn the_signers_of_a_statement_are_those_that_name_it_and_apply() {
 fn a_signer_differs_when_anything_does_that_decides_about_it() {
     let store = root();
     let other = root();
-    let key = std::fs::read(format!("{}/fixtures/cosign/release.pub", env!("CARGO_MANIFEST_DIR"))).unwrap();
     let signers = |more: &str| format!("[acme]\nnotation_policy = \"acme\"\n{more}");
     let load = |document: &Value, root: &Made, hostnames: &[String], more: &str| {
         let mut files = files(&document.to_string(), &[("ca/acme/a", &root.der)]);
         files.insert(Trust::FILE.to_owned(), signers(more).into_bytes());
-        files.insert("trust/k.pub".to_owned(), key.clone());
         Trust::parse(&files, hostnames).unwrap().signer(&"acme".parse().unwrap()).unwrap().clone()
     };
     let now = load(&good(), &store, &hostnames(), "");
     assert_eq!(now, load(&good(), &store, &hostnames(), "# nothing else\n"));
     assert_ne!(now, load(&good(), &other, &hostnames(), ""), "a certificate");
     assert_ne!(now, load(&good(), &store, &hostnames()[..1], ""), "a name of the registry");
-    assert_ne!(now, load(&good(), &store, &hostnames(), "[k]\ncosign_key = \"k.pub\"\n"), "a key that may be the same");
     assert_ne!(now, load(&with(second("more", &["*"])), &store, &hostnames(), ""), "another statement");
     let level = changed("/signatureVerification/level", json!("audit"));
     assert_ne!(now, load(&level, &store, &hostnames(), ""), "the level");
     let identities = changed("/trustedIdentities", json!(["*"]));
     assert_ne!(now, load(&identities, &store, &hostnames(), ""), "the identities");
-}
-
-#[test]
-fn the_key_of_a_cosign_signer_is_known_as_one() {
-    let mut files = files(&good().to_string(), &[("ca/acme/a", &root().der)]);
-    let (known, other) = (self_signed(named("known")), self_signed(named("other")));
-    files.insert(Trust::FILE.to_owned(), b"[k]\ncosign_key = \"k.pub\"\n".to_vec());
-    files.insert("trust/k.pub".to_owned(), known.key.public_key_pem().into_bytes());
-    let trust = Trust::parse(&files, &hostnames()).unwrap();
-    assert!(trust.is_cosign_key(known.certificate().key_identity()));
-    assert!(!trust.is_cosign_key(other.certificate().key_identity()));
 }

@@ -1,12 +1,11 @@
 //! notation's trust policy: which statement speaks for a repository, and what it asks.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 
 use super::subject_pattern::SubjectPattern;
 use super::trust_store::TrustedCertificate;
 use super::{Certificate, DistinguishedName};
-use crate::gate::Identity;
 use crate::oci::RepositoryName;
 
 /// The scope of every repository, and the identity of every signer.
@@ -236,8 +235,6 @@ pub struct TrustPolicy {
     pub(super) global: Option<usize>,
     /// The certificates of every store, listed or not.
     pub(super) stored: Vec<TrustedCertificate>,
-    /// The keys of cosign's signers, which a notation signature by the same key counts as.
-    pub(super) keys: BTreeSet<Identity>,
 }
 
 impl TrustPolicy {

@@ -1,22 +1,11 @@
-//! Other projects' vectors of policies, stores and certificates: `HALLMARK_VECTORS`, or `../shared/vectors` beside this
-//! repository; skipped when absent. A vector of one of these kinds that no table names fails.
+//! Other projects' vectors of policies, stores and certificates. A vector of one of these kinds that no table names
+//! fails.
 
 use std::collections::BTreeSet;
-use std::io::Write as _;
-use std::path::PathBuf;
 
 use super::authority::{authority, self_signed};
 use super::*;
-
-fn folder() -> Option<PathBuf> {
-    let beside = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/vectors");
-    let folder = std::env::var_os("HALLMARK_VECTORS").map_or(beside, PathBuf::from);
-    if folder.join("MANIFEST.tsv").is_file() {
-        return Some(folder);
-    }
-    writeln!(std::io::stderr(), "skipped: no vectors in {}", folder.display()).unwrap();
-    None
-}
+use crate::verify::vectors::vectors;
 
 /// The vectors of `kind`, each with what the manifest expects, without `prefix` before the path.
 fn listed(folder: &std::path::Path, kind: &str, prefix: &str) -> Vec<(String, String)> {
@@ -68,7 +57,7 @@ const POLICIES: [(&str, Option<&str>); 25] = [
 
 #[test]
 fn notation_policy_vectors() {
-    let Some(folder) = folder() else { return };
+    let Some(folder) = vectors() else { return };
     let prefix = "notation/config/trustpolicies/";
     let listed = listed(&folder, "notation-policy", prefix);
     complete(POLICIES.iter().map(|(name, _)| *name), &listed);
@@ -135,7 +124,7 @@ const STORED: [(&str, &str, Option<&str>); 23] = [
 
 #[test]
 fn notation_truststore_vectors() {
-    let Some(folder) = folder() else { return };
+    let Some(folder) = vectors() else { return };
     let listed = listed(&folder, "notation-truststore", "notation-go/");
     complete(STORED.iter().map(|(name, ..)| *name), &listed);
     let mut wrong = Vec::new();
@@ -173,7 +162,7 @@ const PARSED: [(&str, usize); 5] = [
 
 #[test]
 fn x509_parse_vectors() {
-    let Some(folder) = folder() else { return };
+    let Some(folder) = vectors() else { return };
     let listed = listed(&folder, "x509-parse", "notation-core-go/x509/");
     complete(PARSED.iter().map(|(name, _)| *name), &listed);
     for (name, count) in PARSED {
@@ -199,7 +188,7 @@ const PROFILES: [(&str, [bool; 3]); 6] = [
 
 #[test]
 fn x509_profile_vectors_are_read() {
-    let Some(folder) = folder() else { return };
+    let Some(folder) = vectors() else { return };
     let listed = listed(&folder, "x509-profile", "sigstore-python/x509/");
     complete(PROFILES.iter().map(|(name, _)| *name), &listed);
     let mut wrong = Vec::new();

@@ -21,10 +21,10 @@ pub(crate) mod fixtures;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
-mod vectors;
+pub(crate) mod vectors;
 
 pub use candidate::{Candidate, candidate};
 pub use data::check_data;
 pub use falsehood::Falsehood;
 pub use judge::{Evidence, SignatureVerifier, Verifier};
-pub use payload::{MAX_SIGNATURES, check_evidence};
+pub use payload::{LAYERS_TOGETHER, MAX_SIGNATURES, check_evidence};

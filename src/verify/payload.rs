@@ -11,6 +11,8 @@ use crate::oci::{Algorithm, Digest, EvidenceTag, Manifest, media_type};
 
 /// How many signatures one manifest may carry: endless ones would cost endless checks (CVE-2023-46737).
 pub const MAX_SIGNATURES: usize = 128;
+/// How many of the largest layers all layers of one piece of evidence may be together.
+pub const LAYERS_TOGETHER: u64 = 8;
 
 /// Parses every layer as the payload of `shape`: the digest that it is about, or what is false.
 ///

@@ -1,4 +1,5 @@
-//! Other projects' vectors: `HALLMARK_VECTORS`, or `../shared/vectors` beside this repository; skipped when absent.
+//! Other projects' vectors: `HALLMARK_VECTORS`, which must hold them, or `../shared/vectors` beside this repository;
+//! skipped when absent.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
@@ -12,12 +13,15 @@ use crate::gate::Shape;
 use crate::oci::{Digest, Manifest, media_type};
 use crate::trust::PublicKey;
 
-pub(super) fn vectors() -> Option<PathBuf> {
-    let beside = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/vectors");
-    let folder = std::env::var_os("HALLMARK_VECTORS").map_or(beside, PathBuf::from);
+/// The folder that holds them.
+pub(crate) fn vectors() -> Option<PathBuf> {
+    let named = std::env::var_os("HALLMARK_VECTORS").map(PathBuf::from);
+    let beside = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/vectors");
+    let folder = named.clone().unwrap_or_else(beside);
     if folder.join("MANIFEST.tsv").is_file() {
         return Some(folder);
     }
+    assert_eq!(named, None, "expected vectors in the folder that HALLMARK_VECTORS names, found none");
     writeln!(std::io::stderr(), "skipped: no vectors in {}", folder.display()).unwrap();
     None
 }

@@ -12,6 +12,7 @@ mod release;
 mod agreement;
 mod clients;
 mod conformance;
+mod elsewhere;
 mod forgeries;
 mod index;
 mod layout;

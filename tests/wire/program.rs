@@ -59,11 +59,42 @@ impl Program {
 
     /// Starts where files may be already.
     pub(crate) fn start_in(folder: TempDir, flags: &[&str]) -> Self {
-        put(folder.path(), "policies/policy.csv", POLICY);
-        put(folder.path(), "policies/requirements.toml", "");
-        put(folder.path(), "trust/signers.toml", "");
+        furnish(folder.path());
         let (child, address) = spawn(folder.path(), flags);
         Self { child, address, folder }
+    }
+
+    /// Starts with `data` on a disk of its own, of so many mebibytes. Nothing if this machine lets nobody mount.
+    pub(crate) fn start_on_a_disk_of(mebibytes: u32) -> Option<Self> {
+        let apart = apart("unshare");
+        let tries = Command::new(&apart[0]).args(&apart[1..]).args(["sh", "-c", "mount -t tmpfs tmpfs /tmp"]).status();
+        if !tries.is_ok_and(|status| status.success()) {
+            return None;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        furnish(folder.path());
+        std::fs::create_dir(folder.path().join("data")).unwrap();
+        let mount = format!("mount -t tmpfs -o size={mebibytes}m tmpfs data &&");
+        let (child, address) = spawn_after(&apart, &mount, folder.path(), &[]);
+        Some(Self { child, address, folder })
+    }
+
+    /// Changes the disk under the program that [`Program::start_on_a_disk_of`] started.
+    pub(crate) fn at_its_disk(&self, command: &str) {
+        let id = self.child.id().to_string();
+        let mut inside = apart("nsenter");
+        inside.splice(1..1, ["-t".to_owned(), id]);
+        let at = self.folder.path().join("data");
+        let command = format!("cd '{}' && {command}", at.display());
+        let done = Command::new(&inside[0]).args(&inside[1..]).args(["sh", "-c", &command]).status().unwrap();
+        assert!(done.success(), "{command}: {done}");
+    }
+
+    /// Kills it as a crash would, and starts it again on the same folder.
+    pub(crate) fn crash_and_restart(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        (self.child, self.address) = spawn(self.folder.path(), &[]);
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -147,6 +178,14 @@ impl Program {
         std::fs::read_to_string(self.folder().join("log")).unwrap()
     }
 
+    /// Whether it says `text` before long.
+    pub(crate) fn comes_to_log(&self, text: &str) -> bool {
+        (0..100).any(|_| {
+            std::thread::sleep(Duration::from_millis(50));
+            self.log().contains(text)
+        })
+    }
+
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
@@ -165,10 +204,34 @@ pub(crate) fn put(folder: &Path, name: &str, text: &str) {
     std::fs::File::create(path).unwrap().write_all(text.as_bytes()).unwrap();
 }
 
+fn furnish(folder: &Path) {
+    put(folder, "policies/policy.csv", POLICY);
+    put(folder, "policies/requirements.toml", "");
+    put(folder, "trust/signers.toml", "");
+}
+
+/// What enters a mount namespace: one that nobody else sees, and that goes with the program.
+fn apart(command: &str) -> Vec<String> {
+    let root = rustix::process::getuid().is_root();
+    let arguments: &[&str] = match (command, root) {
+        (_, true) => &["-m"],
+        ("unshare", false) => &["-Urm"],
+        (_, false) => &["-U", "-m", "--preserve-credentials"],
+    };
+    std::iter::once(command).chain(arguments.iter().copied()).map(str::to_owned).collect()
+}
+
 fn spawn(folder: &Path, flags: &[&str]) -> (Child, String) {
+    spawn_after(&["env".to_owned()], "", folder, flags)
+}
+
+/// Starts the program by `wrapper`, after the shell did what `first` says.
+fn spawn_after(wrapper: &[String], first: &str, folder: &Path, flags: &[&str]) -> (Child, String) {
     // Few descriptors, as most systems grant them until more are asked for.
-    let mut child = Command::new("sh")
-        .args(["-c", "ulimit -Sn 256; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_hallmark")])
+    let script = format!("{first} ulimit -Sn 256; exec \"$0\" \"$@\"");
+    let mut child = Command::new(&wrapper[0])
+        .args(&wrapper[1..])
+        .args(["sh", "-c", &script, env!("CARGO_BIN_EXE_hallmark")])
         .args(["serve", "--listen", "127.0.0.1:0"])
         .args(flags)
         .current_dir(folder)

@@ -31,10 +31,14 @@ struct House {
     verifier: Verifier,
 }
 
+fn new_key() -> PKey<Private> {
+    let key = EcKey::generate(&EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).unwrap()).unwrap();
+    PKey::from_ec_key(key).unwrap()
+}
+
 impl House {
     fn start() -> Self {
-        let key = EcKey::generate(&EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).unwrap()).unwrap();
-        let key = PKey::from_ec_key(key).unwrap();
+        let key = new_key();
         let public = String::from_utf8(key.public_key_to_pem().unwrap()).unwrap();
         let folder = tempfile::tempdir().unwrap();
         put(folder.path(), "own/policies/policy.csv", POLICY);
@@ -90,6 +94,10 @@ impl House {
 
     /// Signs as cosign does, under the tag `.sig`.
     fn sign(&self, subject: &Digest) {
+        self.sign_with(&self.key, subject);
+    }
+
+    fn sign_with(&self, key: &PKey<Private>, subject: &Digest) {
         let payload = json!({
             "critical": {
                 "identity": {"docker-reference": ""},
@@ -99,7 +107,7 @@ impl House {
             "optional": null,
         });
         let payload = payload.to_string().into_bytes();
-        let mut signer = Signer::new(MessageDigest::sha256(), &self.key).unwrap();
+        let mut signer = Signer::new(MessageDigest::sha256(), key).unwrap();
         let signature = STANDARD.encode(signer.sign_oneshot_to_vec(&payload).unwrap());
         let mut layer = self.push_blob(SIMPLE_SIGNING, &payload);
         layer["annotations"] = json!({"dev.cosignproject.cosign/signature": signature});
@@ -145,6 +153,17 @@ fn an_image_is_met_when_it_is_signed() {
     assert!(!house.is_met(image));
     house.sign(&image);
     assert!(house.is_met(image));
+}
+
+#[test]
+fn a_copy_without_its_signatures_says_how_to_take_them_along() {
+    let house = House::start();
+    let image = house.push_image(b"a release").0;
+    let stored = house.verify_on_disk(image);
+    assert!(stored.exit == 1 && stored.output.contains("oras copy -r"), "{stored:?}");
+    house.sign_with(&new_key(), &image);
+    let stored = house.verify_on_disk(image);
+    assert!(stored.exit == 1 && !stored.output.contains("oras copy -r"), "{stored:?}");
 }
 
 #[test]

@@ -187,6 +187,36 @@ fn a_signature_by_a_stranger_counts_for_nothing() {
     assert!(verified.output.contains("counts for nothing"), "{verified:?}");
 }
 
+/// A thousand manifests of four mebibytes are more than there may be memory.
+#[test]
+fn what_is_listed_is_read_one_by_one_and_never_all_at_once() {
+    let pieces = ["bundle-release", "bundle-stranger"].map(|name| {
+        let manifest = fixture(&format!("{name}/manifest.json"));
+        (Digest::sha256(&manifest), manifest, fixture(&format!("{name}/layer-0")))
+    });
+    let digests = pieces.each_ref().map(|(digest, ..)| *digest);
+    let layers = pieces.each_ref().map(|(_, _, layer)| format!("/blobs/{}", Digest::sha256(layer)));
+    let registry = Tiny::start(move |ask, _| {
+        if is_referrers(ask) {
+            return Reply::of(INDEX, index(&digests));
+        }
+        for (digest, manifest, layer) in &pieces {
+            if ask.path.ends_with(&digest.to_string()) {
+                return Reply::of(MANIFEST, manifest.clone());
+            }
+            if ask.path.ends_with(&format!("/blobs/{}", Digest::sha256(layer))) {
+                return Reply::of("text/plain", layer.clone());
+            }
+        }
+        honest(ask)
+    });
+    let verified = verify(&registry);
+    assert_eq!(verified.exit, 0, "{verified:?}");
+    let asked = registry.asked();
+    let place = |end: &str| asked.iter().position(|ask| ask.path.ends_with(end)).unwrap();
+    assert!(place(&layers[0]) < place(&digests[1].to_string()), "{asked:?}");
+}
+
 #[test]
 fn listed_evidence_that_is_not_there_counts_for_nothing() {
     let absent = Digest::sha256(b"absent");

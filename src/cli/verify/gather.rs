@@ -6,17 +6,17 @@ use bytes::Bytes;
 
 use super::Trouble;
 use super::layout::parse;
-use super::source::{Found, Piece, Source};
+use super::source::{Found, Source};
 use crate::client::Fetched;
 use crate::clock::Timestamp;
 use crate::config::Limits;
 use crate::gate::{Finding, Outcome, Shape};
 use crate::oci::{Digest, EvidenceTag, Manifest, Reference, RepositoryName};
 use crate::trust::Trust;
-use crate::verify::{Candidate, Evidence, MAX_SIGNATURES, SignatureVerifier, Verifier as _, candidate, check_evidence};
+use crate::verify::{
+    Candidate, Evidence, LAYERS_TOGETHER, MAX_SIGNATURES, SignatureVerifier, Verifier as _, candidate, check_evidence,
+};
 
-/// How many of the largest layers all layers of one piece of evidence may be together, as in the gate.
-const LAYERS_TOGETHER: u64 = 8;
 /// How many manifests are looked at for each piece of evidence that is considered: referrers may be anything.
 const LOOKED_AT: usize = 4;
 
@@ -60,7 +60,11 @@ impl Gather<'_> {
         let mut findings = Vec::new();
         let mut count = 0_usize;
         for piece in pieces {
-            let read = self.read(subject, &piece).await?;
+            let fetched = match piece.manifest {
+                Some(fetched) => Some(fetched),
+                None => self.source.manifest(self.repository, &Reference::Digest(piece.digest)).await?,
+            };
+            let read = self.read(subject, piece.tag.as_ref(), fetched.as_ref()).await?;
             if matches!(read, Read::Other) {
                 continue;
             }
@@ -93,27 +97,33 @@ impl Gather<'_> {
         SignatureVerifier.verify(&evidence, self.trust, self.at)
     }
 
-    async fn read(&self, subject: &Digest, piece: &Piece) -> Result<Read, Trouble> {
-        let shape = match piece.tag {
+    /// What was found under `tag`, or is listed; none is that it is not there.
+    async fn read(
+        &self,
+        subject: &Digest,
+        tag: Option<&EvidenceTag>,
+        fetched: Option<&Fetched>,
+    ) -> Result<Read, Trouble> {
+        let shape = match tag {
             Some(EvidenceTag::Attestation(_)) => Shape::CosignAttestation,
             Some(_) => Shape::CosignSignature,
             None => Shape::ReferrersList,
         };
-        let Some(fetched) = &piece.manifest else {
+        let Some(fetched) = fetched else {
             return Ok(nothing(shape, "a manifest that is listed to be there", "none"));
         };
         let manifest = match parse(&fetched.bytes, &fetched.media_type) {
             Ok(manifest) => manifest,
             Err(error) => return Ok(nothing(shape, "a manifest", error.to_string())),
         };
-        let Candidate::Evidence(shape) = candidate(&manifest, piece.tag.as_ref(), self.data_types) else {
+        let Candidate::Evidence(shape) = candidate(&manifest, tag, self.data_types) else {
             return Ok(Read::Other);
         };
         let layers = match self.layers(&manifest).await? {
             Ok(layers) => layers,
             Err((expected, found)) => return Ok(nothing(shape, expected, found)),
         };
-        Ok(match check_evidence(shape, &manifest, &layers, piece.tag.as_ref()) {
+        Ok(match check_evidence(shape, &manifest, &layers, tag) {
             Ok(about) if about == *subject => Read::Evidence(shape, Box::new(manifest), layers),
             Ok(about) => nothing(shape, format!("evidence about {subject}"), format!("evidence about {about}")),
             Err(falsehood) => nothing(shape, falsehood.expected, falsehood.found),

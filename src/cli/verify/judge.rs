@@ -9,10 +9,7 @@ use super::source::Source;
 use crate::client::Fetched;
 use crate::gate::Explanation;
 use crate::oci::{Digest, ManifestKind, Reference};
-use crate::requirements::Requirement;
-
-/// How many children of an index are looked at for a hint, as in the gate.
-const CHILDREN_FOR_A_HINT: usize = 32;
+use crate::requirements::{CHILDREN_FOR_A_HINT, Requirement};
 
 /// One requirement, and what its evidence is gathered with.
 #[derive(Debug)]
@@ -96,7 +93,7 @@ impl Judge<'_> {
         Ok(false)
     }
 
-    /// Says "sign the index" where someone signed its children instead, and `--through` where that may be why.
+    /// Says "sign the index" where someone signed its children instead, and what else may be why.
     async fn hinted(&self, fetched: &Fetched, mut explanation: Explanation) -> Result<Explanation, Trouble> {
         let manifest = parse(&fetched.bytes, &fetched.media_type);
         let children = manifest.map(|manifest| manifest.manifests).unwrap_or_default();
@@ -107,22 +104,19 @@ impl Judge<'_> {
                 signed = signed.saturating_add(1);
             }
         }
-        if signed > 0 {
-            let first = format!(
-                "sign the index: {signed} of its manifests meet {}, and signed manifests never admit the index that lists them",
-                self.requirement.name()
-            );
-            explanation.hint = Some(match explanation.hint {
-                Some(hint) => format!("{first}; {hint}"),
-                None => first,
-            });
-        } else if self.by_digest && self.through.is_none() && matches!(self.gather.source, Source::Registry(_)) {
-            let hint = "where it came by an index that is signed, name the index with --through";
-            explanation.hint = Some(match explanation.hint {
-                Some(words) => format!("{words}; {hint}"),
-                None => hint.to_owned(),
-            });
-        }
+        let index = self.requirement.hint_of_children(signed);
+        let elsewhere = match self.gather.source {
+            Source::Registry(_) if self.by_digest && self.through.is_none() => {
+                Some("where it came by an index that is signed, name the index with --through")
+            }
+            Source::Layout(_) if explanation.evidence.is_empty() => {
+                Some("where it was signed before it was copied, copy the signatures too, as oras copy -r does")
+            }
+            Source::Registry(_) | Source::Layout(_) => None,
+        };
+        let elsewhere = elsewhere.filter(|_| signed == 0).map(str::to_owned);
+        let hints: Vec<String> = [index, explanation.hint, elsewhere].into_iter().flatten().collect();
+        explanation.hint = Some(hints.join("; ")).filter(|hint| !hint.is_empty());
         Ok(explanation)
     }
 }

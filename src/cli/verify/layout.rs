@@ -18,7 +18,7 @@ use crate::verify::{Candidate, candidate, check_evidence};
 /// The annotation that is a tag.
 const REF_NAME: &str = "org.opencontainers.image.ref.name";
 /// The largest `index.json`, in bytes.
-const MAX_INDEX_BYTES: u64 = 128 << 20;
+const MAX_INDEX_BYTES: u64 = 64 << 20;
 /// The largest payload that is looked at to tell what it is about, in bytes.
 const MAX_PAYLOAD_BYTES: u64 = 1 << 20;
 /// The most manifests that are looked at.

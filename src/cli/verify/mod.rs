@@ -11,6 +11,7 @@ mod tests;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -23,7 +24,6 @@ use crate::gate::{Explanation, RequirementName};
 use crate::mistake::Mistake;
 use crate::oci::Reference;
 use crate::requirements::Requirements;
-use crate::trust::Trust;
 use gather::Gather;
 use judge::Judge;
 use layout::Layout;
@@ -70,6 +70,12 @@ pub struct Args {
     pub danger_plain_http: bool,
 }
 
+/// How long it may take until all is asked.
+const LONGEST: Duration = Duration::from_mins(15);
+
+/// The answer, or why there is none.
+type Judged = Result<Explanation, Trouble>;
+
 /// Why it can't be told whether a requirement is met.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Trouble(Vec<String>);
@@ -110,7 +116,7 @@ struct Report {
 /// Judges, and writes the answer to `out`: 0 met, 1 unmet, 2 could not tell.
 pub async fn run(args: &Args, clock: &dyn Clock, out: &mut dyn Write) -> Exit {
     let at = args.at.unwrap_or_else(|| clock.now());
-    let judged = Box::pin(judge(args, at)).await;
+    let judged = within(LONGEST, Box::pin(judge(args, at))).await;
     let (exit, answer) = match &judged {
         Ok(explanation) if explanation.met => (Exit::Yes, "met"),
         Ok(_) => (Exit::No, "unmet"),
@@ -126,11 +132,18 @@ pub async fn run(args: &Args, clock: &dyn Clock, out: &mut dyn Write) -> Exit {
     told(written.map(|()| exit))
 }
 
-async fn judge(args: &Args, at: Timestamp) -> Result<Explanation, Trouble> {
+/// What `judged` comes to, if it does in time: one question is bounded, and a registry can raise a thousand.
+async fn within(longest: Duration, judged: impl Future<Output = Judged>) -> Judged {
+    let late =
+        || Trouble::one(format!("expected all that is asked to be answered within {longest:?}, found more to ask"));
+    tokio::time::timeout(longest, judged).await.unwrap_or_else(|_elapsed| Err(late()))
+}
+
+async fn judge(args: &Args, at: Timestamp) -> Judged {
     let config = configuration(args)?;
     let files = files::read(&config.policies, &config.trust)?;
-    let trust = Trust::parse(&files, &hostnames(&config, &args.reference.registry))?;
-    let requirements = Requirements::parse(&files, &trust)?;
+    let hostnames = hostnames(&config, &args.reference.registry);
+    let (trust, requirements) = Requirements::with_trust(&files, &hostnames)?;
     let requirement = requirements.by_name(&args.requirement).ok_or_else(|| unknown(args, &requirements))?;
     let source = open(args, &config)?;
     let fetched = fetch(&source, &args.reference).await?;

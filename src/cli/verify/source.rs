@@ -22,7 +22,7 @@ pub(super) struct Piece {
     pub(super) digest: Digest,
     /// The tag that it was found under alone.
     pub(super) tag: Option<EvidenceTag>,
-    /// None: it is listed, and is not there.
+    /// None: it is listed, and is read when it is its turn. All at once could be more than there is memory.
     pub(super) manifest: Option<Fetched>,
 }
 
@@ -97,8 +97,7 @@ impl Source {
                 more = true;
                 break;
             }
-            let manifest = self.manifest(repository, &Reference::Digest(found)).await?;
-            pieces.push(Piece { digest: found, tag: None, manifest });
+            pieces.push(Piece { digest: found, tag: None, manifest: None });
         }
         Ok((pieces, more))
     }

@@ -229,3 +229,9 @@ fn another_registry_has_its_own_name_alone() {
         assert_eq!(hostnames(&config, registry), [registry]);
     }
 }
+
+#[tokio::test]
+async fn what_takes_for_ever_can_not_be_told() {
+    let Err(Trouble(why)) = within(Duration::from_millis(1), std::future::pending()).await else { panic!() };
+    assert!(why[0].contains("within 1ms"), "{why:?}");
+}

@@ -3,6 +3,7 @@
 mod blobs;
 mod durability;
 mod generations;
+mod intents;
 mod judgements;
 mod manifests;
 mod sweep;
@@ -62,6 +63,7 @@ fn blob(name: &str) -> CommitBlob {
         digest: digest(name),
         size: 10,
         key: format!("key/{name}"),
+        lost: None,
         who: who("ci"),
         upload: None,
         lease: at(LEASE),

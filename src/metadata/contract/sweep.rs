@@ -102,6 +102,7 @@ async fn sessions_that_nobody_went_on_with_end() {
                 repository: repo("r"),
                 who: who("ci"),
                 sign_only: false,
+                whole: false,
                 offset: 0,
                 algorithm: Algorithm::Sha256,
                 hash: Hasher::new(Algorithm::Sha256).save(),

@@ -12,6 +12,7 @@ fn upload(number: u128, name: &str, sign_only: bool) -> Upload {
         repository: repo("r"),
         who: who(name),
         sign_only,
+        whole: false,
         offset: 0,
         algorithm: Algorithm::Sha512,
         hash: Hasher::new(Algorithm::Sha512).save(),

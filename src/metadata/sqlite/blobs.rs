@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::repositories::{self, RepositoryId};
 use super::values::{self, Count};
-use super::{links, uploads, view};
+use super::{intents, links, uploads, view};
 use crate::clock::Timestamp;
 use crate::gate::Who;
 use crate::metadata::{Blob, BlobDeleted, CommitBlob, Committed};
@@ -53,6 +53,8 @@ enum Given {
     Fresh,
     /// It is the live key of the content.
     Live,
+    /// It takes the place of the live key, whose bytes are lost.
+    Instead(String),
     /// Another key is.
     Surplus,
     /// It was live once.
@@ -61,7 +63,11 @@ enum Given {
 
 fn given(connection: &Connection, blob: &CommitBlob) -> rusqlite::Result<Given> {
     if let Some(live) = live_key(connection, &blob.digest)? {
-        return Ok(if live == blob.key { Given::Live } else { Given::Surplus });
+        return Ok(match &blob.lost {
+            _ if live == blob.key => Given::Live,
+            Some(lost) if *lost == live => Given::Instead(live),
+            _ => Given::Surplus,
+        });
     }
     let trashed = connection.prepare_cached("SELECT 1 FROM trash WHERE key = ?1")?.exists([&blob.key])?;
     Ok(if trashed { Given::Trashed } else { Given::Fresh })
@@ -75,11 +81,12 @@ pub(super) fn commit(connection: &Connection, blob: &CommitBlob) -> rusqlite::Re
     if is_capped(connection, blob)? {
         return Ok(Committed::Capped);
     }
-    match given {
-        Given::Fresh => {
-            let mut statement =
-                connection.prepare_cached("INSERT INTO contents (digest, key, size) VALUES (?1, ?2, ?3)")?;
-            statement.execute(params![blob.digest, blob.key, values::integer(blob.size)])?;
+    match &given {
+        Given::Fresh => name(connection, blob)?,
+        Given::Instead(lost) => {
+            unname(connection, &blob.digest, lost)?;
+            name(connection, blob)?;
+            view::mark_everywhere(connection, &blob.digest)?;
         }
         // The caller removes the bytes; should it die before, the sweep does.
         Given::Surplus => trash(connection, &blob.key)?,
@@ -90,10 +97,23 @@ pub(super) fn commit(connection: &Connection, blob: &CommitBlob) -> rusqlite::Re
     connection
         .prepare_cached("INSERT OR IGNORE INTO uploaders (repository, digest, who) VALUES (?1, ?2, ?3)")?
         .execute(params![repository, blob.digest, blob.who])?;
+    intents::forget(connection, &blob.key)?;
     if let Some(upload) = blob.upload {
         uploads::end(connection, upload)?;
     }
     Ok(if matches!(given, Given::Surplus) { Committed::Surplus } else { Committed::Stored })
+}
+
+/// Makes the key that was given the live one of its content.
+fn name(connection: &Connection, blob: &CommitBlob) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare_cached("INSERT INTO contents (digest, key, size) VALUES (?1, ?2, ?3)")?;
+    statement.execute(params![blob.digest, blob.key, values::integer(blob.size)]).map(drop)
+}
+
+/// Takes the live key of a content to the trash.
+fn unname(connection: &Connection, digest: &Digest, key: &str) -> rusqlite::Result<()> {
+    connection.prepare_cached("DELETE FROM contents WHERE digest = ?1")?.execute([digest])?;
+    trash(connection, key)
 }
 
 /// Whether one more blob that nothing holds is too many for this person here.
@@ -181,11 +201,10 @@ pub(super) fn remove(connection: &Connection, repository: RepositoryId, digest: 
     if connection.prepare_cached("SELECT 1 FROM blobs WHERE digest = ?1")?.exists([digest])? {
         return Ok(());
     }
-    if let Some(key) = live_key(connection, digest)? {
-        connection.prepare_cached("DELETE FROM contents WHERE digest = ?1")?.execute([digest])?;
-        trash(connection, &key)?;
+    match live_key(connection, digest)? {
+        Some(key) => unname(connection, digest, &key),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 fn trash(connection: &Connection, key: &str) -> rusqlite::Result<()> {

@@ -7,6 +7,7 @@ mod blobs;
 mod counters;
 #[cfg(test)]
 mod integrity;
+mod intents;
 mod judgements;
 mod links;
 mod manifests;
@@ -41,6 +42,10 @@ const BUSY: Duration = Duration::from_secs(5);
 /// Generations that one opening of the file has for itself, so that none needs a transaction.
 const GENERATIONS: u64 = 1 << 32;
 
+/// How long blobs stay, unless it is said, after the last manifest that held them went: a push under way may count on
+/// them.
+const GRACE: Duration = Duration::from_hours(1);
+
 /// Metadata in one `SQLite` file. It belongs to one process: the store's lock sees to that.
 #[derive(Debug)]
 pub struct Sqlite {
@@ -48,6 +53,7 @@ pub struct Sqlite {
     writer: Writer,
     /// The next generation that no content was ever stored under.
     generation: AtomicU64,
+    grace: Duration,
 }
 
 impl Sqlite {
@@ -66,7 +72,14 @@ impl Sqlite {
             readers: Readers::new(path),
             writer: Writer::start(connection)?,
             generation: AtomicU64::new(epoch.saturating_mul(GENERATIONS)),
+            grace: GRACE,
         })
+    }
+
+    /// The same, with another time that blobs stay after the last manifest that held them went.
+    #[must_use]
+    pub fn with_grace(self, grace: Duration) -> Self {
+        Self { grace, ..self }
     }
 
     fn read<T>(&self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, Unavailable> {
@@ -114,5 +127,37 @@ impl From<rusqlite::Error> for Unavailable {
             Some(rusqlite::ErrorCode::DiskFull) => Self::Full,
             _ => Self::Broken(error.to_string()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+    use crate::metadata::Metadata as _;
+    use crate::oci::Digest;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn reads_go_on_while_a_commit_waits_for_the_medium() {
+        let folder = tempfile::tempdir().unwrap();
+        let metadata = std::sync::Arc::new(Sqlite::open(&folder.path().join("metadata")).unwrap());
+        let (go_on, may_go_on) = mpsc::channel::<()>();
+        let (started, has_started) = tokio::sync::oneshot::channel();
+        let slow = std::sync::Arc::clone(&metadata);
+        let waits = tokio::spawn(async move {
+            slow.write(move |_| {
+                started.send(()).unwrap();
+                may_go_on.recv().unwrap();
+                Ok(())
+            })
+            .await
+        });
+        has_started.await.unwrap();
+        let repository = "r".parse().unwrap();
+        assert_eq!(metadata.blob(&repository, &Digest::sha256(b"")).await.unwrap(), None);
+        assert!(!waits.is_finished());
+        go_on.send(()).unwrap();
+        waits.await.unwrap().unwrap();
     }
 }

@@ -4,13 +4,13 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 use super::{
-    Sqlite, blobs, counters, judgements, links, manifests, push, removal, repositories, revisions, sweep, tags,
-    uploads, view,
+    Sqlite, blobs, counters, intents, judgements, links, manifests, push, removal, repositories, revisions, sweep,
+    tags, uploads, view,
 };
 use crate::clock::Timestamp;
 use crate::gate::{RequirementName, Who};
 use crate::metadata::{
-    Blob, BlobDeleted, CommitBlob, Committed, DirtyView, Holder, Metadata, Push, Put, PutManifest, Reserved,
+    Blob, BlobDeleted, CommitBlob, Committed, DirtyView, Holder, Intent, Metadata, Push, Put, PutManifest, Reserved,
     StoredManifest, StoredRevision, Swept, Totals, Unavailable, Upload,
 };
 use crate::oci::{Digest, RepositoryName, Tag};
@@ -97,7 +97,8 @@ impl Metadata for Sqlite {
         at: Timestamp,
     ) -> Result<bool, Unavailable> {
         let (repository, digest) = (repository.clone(), *digest);
-        self.write(move |c| removal::delete(c, &repository, &digest, at)).await
+        let blobs_until = at.plus(self.grace);
+        self.write(move |c| removal::delete(c, &repository, &digest, blobs_until)).await
     }
 
     async fn delete_tag(&self, repository: &RepositoryName, tag: &Tag) -> Result<bool, Unavailable> {
@@ -240,7 +241,8 @@ impl Metadata for Sqlite {
 
     async fn sweep(&self, at: Timestamp, uploads_before: Timestamp, limit: usize) -> Result<Swept, Unavailable> {
         // Durable before the caller removes bytes: rows that return after a power cut would name what is gone.
-        self.write(move |c| sweep::sweep(c, at, uploads_before, limit)).await
+        let blobs_until = at.plus(self.grace);
+        self.write(move |c| sweep::sweep(c, at, uploads_before, blobs_until, limit)).await
     }
 
     async fn forget_trash(&self, keys: &[String]) -> Result<(), Unavailable> {
@@ -263,6 +265,28 @@ impl Metadata for Sqlite {
 
     async fn accepted_revision(&self) -> Result<Option<StoredRevision>, Unavailable> {
         self.readers.snapshot(revisions::accepted)
+    }
+
+    async fn intend(&self, key: String, upload: Uuid) -> Result<(), Unavailable> {
+        // Lost in a power cut, the bytes lie there uncounted: a walk over the store finds them.
+        self.note(move |c| intents::intend(c, &key, upload)).await
+    }
+
+    async fn intents(&self, limit: usize) -> Result<Vec<Intent>, Unavailable> {
+        self.read(|c| intents::waiting(c, limit))
+    }
+
+    async fn forget_intents(&self, keys: &[String]) -> Result<(), Unavailable> {
+        let keys = keys.to_vec();
+        self.note(move |c| keys.iter().try_for_each(|key| intents::forget(c, key))).await
+    }
+
+    async fn fresh_generation(&self) -> Result<u64, Unavailable> {
+        Ok(self.next_generation())
+    }
+
+    async fn end_whole_uploads(&self) -> Result<(), Unavailable> {
+        self.note(uploads::end_whole).await
     }
 
     async fn totals(&self) -> Result<Totals, Unavailable> {

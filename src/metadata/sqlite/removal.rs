@@ -1,7 +1,5 @@
 //! How a manifest is deleted, and what it takes with it.
 
-use std::time::Duration;
-
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::repositories::{self, RepositoryId};
@@ -9,26 +7,24 @@ use super::{counters, judgements, links, tags, view};
 use crate::clock::Timestamp;
 use crate::oci::{Digest, RepositoryName};
 
-/// How long blobs stay after the last manifest that held them went: a push under way may count on them.
-const GRACE: Duration = Duration::from_hours(1);
-
 pub(super) fn delete(
     connection: &Connection,
     repository: &RepositoryName,
     digest: &Digest,
-    at: Timestamp,
+    blobs_until: Timestamp,
 ) -> rusqlite::Result<bool> {
     match repositories::find(connection, repository)? {
-        Some(repository) => remove(connection, repository, digest, at),
+        Some(repository) => remove(connection, repository, digest, blobs_until),
         None => Ok(false),
     }
 }
 
+/// Blobs that nothing holds then stay until `blobs_until`.
 pub(super) fn remove(
     connection: &Connection,
     repository: RepositoryId,
     digest: &Digest,
-    at: Timestamp,
+    blobs_until: Timestamp,
 ) -> rusqlite::Result<bool> {
     let mut find =
         connection.prepare_cached("SELECT id, subject FROM manifests WHERE repository = ?1 AND digest = ?2")?;
@@ -38,7 +34,7 @@ pub(super) fn remove(
 
     tags::forget(connection, repository, digest)?;
     judgements::forget(connection, repository, digest)?;
-    let held = links::remove(connection, repository, row, at.plus(GRACE))?;
+    let held = links::remove(connection, repository, row, blobs_until)?;
     connection.prepare_cached("DELETE FROM manifests WHERE id = ?1")?.execute([row])?;
 
     let change = counters::change(connection)?;

@@ -14,6 +14,7 @@ CREATE TABLE uploads (
   repository TEXT NOT NULL,                 -- a name: a session alone makes no repository
   who TEXT NOT NULL,
   sign_only INTEGER NOT NULL,
+  whole INTEGER NOT NULL,                   -- whole or nothing: ends with the process
   offset INTEGER NOT NULL,
   algorithm TEXT NOT NULL,
   hash BLOB NOT NULL,
@@ -21,6 +22,10 @@ CREATE TABLE uploads (
 ) WITHOUT ROWID;
 CREATE INDEX uploads_at ON uploads (at);
 CREATE INDEX uploads_sign_only ON uploads (who) WHERE sign_only = 1;
+CREATE INDEX uploads_whole ON uploads (id) WHERE whole = 1;
+
+-- Keys that bytes are about to be sealed under. The commit that names a key deletes its row.
+CREATE TABLE intents (key TEXT PRIMARY KEY, upload BLOB NOT NULL) WITHOUT ROWID;
 
 -- The one live key of each content, whichever repositories have it.
 CREATE TABLE contents (digest BLOB PRIMARY KEY, key TEXT NOT NULL UNIQUE, size INTEGER NOT NULL) WITHOUT ROWID;

@@ -18,6 +18,7 @@ pub(super) fn sweep(
     connection: &Connection,
     at: Timestamp,
     uploads_before: Timestamp,
+    blobs_until: Timestamp,
     limit: usize,
 ) -> rusqlite::Result<Swept> {
     let mut swept = Swept { uploads: uploads::expire(connection, uploads_before, limit)?, ..Swept::default() };
@@ -26,7 +27,7 @@ pub(super) fn sweep(
     let orphans = "SELECT repository, digest FROM manifests
                    WHERE orphan_lease IS NOT NULL AND orphan_lease <= ?1 ORDER BY orphan_lease LIMIT ?2";
     for (repository, digest) in expired(connection, orphans, at, limit)? {
-        removal::remove(connection, repository, &digest, at)?;
+        removal::remove(connection, repository, &digest, blobs_until)?;
         swept.orphans.push((repositories::name(connection, repository)?, digest));
         changed.insert(repository);
     }

@@ -18,14 +18,15 @@ pub(super) fn begin(connection: &Connection, upload: &Upload, cap: Option<u64>) 
         }
     }
     let mut statement = connection.prepare_cached(
-        "INSERT INTO uploads (id, repository, who, sign_only, offset, algorithm, hash, at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        "INSERT INTO uploads (id, repository, who, sign_only, whole, offset, algorithm, hash, at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     )?;
     statement.execute(params![
         upload.id.as_bytes(),
         upload.repository,
         upload.who,
         upload.sign_only,
+        upload.whole,
         values::integer(upload.offset),
         upload.algorithm.as_str(),
         upload.hash,
@@ -35,23 +36,25 @@ pub(super) fn begin(connection: &Connection, upload: &Upload, cap: Option<u64>) 
 }
 
 pub(super) fn find(connection: &Connection, id: Uuid) -> rusqlite::Result<Option<Upload>> {
-    let mut statement = connection
-        .prepare_cached("SELECT repository, who, sign_only, offset, algorithm, hash, at FROM uploads WHERE id = ?1")?;
+    let mut statement = connection.prepare_cached(
+        "SELECT repository, who, sign_only, whole, offset, algorithm, hash, at FROM uploads WHERE id = ?1",
+    )?;
     statement.query_row([id.as_bytes()], |row| read(id, row)).optional()
 }
 
 fn read(id: Uuid, row: &Row<'_>) -> rusqlite::Result<Upload> {
-    let algorithm = row.get_ref(4)?.as_str()?;
+    let algorithm = row.get_ref(5)?.as_str()?;
     let unreadable = || -> FromSqlError { values::unreadable("an algorithm", algorithm) };
     Ok(Upload {
         id,
         repository: row.get(0)?,
         who: row.get(1)?,
         sign_only: row.get(2)?,
-        offset: row.get::<_, Count>(3)?.0,
+        whole: row.get(3)?,
+        offset: row.get::<_, Count>(4)?.0,
         algorithm: algorithm.parse().map_err(|_unknown| unreadable())?,
-        hash: row.get(5)?,
-        at: row.get(6)?,
+        hash: row.get(6)?,
+        at: row.get(7)?,
     })
 }
 
@@ -71,13 +74,20 @@ pub(super) fn end(connection: &Connection, id: Uuid) -> rusqlite::Result<bool> {
     Ok(connection.prepare_cached("DELETE FROM uploads WHERE id = ?1")?.execute([id.as_bytes()])? > 0)
 }
 
+pub(super) fn end_whole(connection: &Connection) -> rusqlite::Result<()> {
+    connection.prepare_cached("DELETE FROM uploads WHERE whole = 1")?.execute([]).map(drop)
+}
+
+/// The identifier of an upload.
+pub(super) fn identifier(row: &Row<'_>, column: usize) -> rusqlite::Result<Uuid> {
+    let id = row.get_ref(column)?.as_blob()?;
+    Ok(Uuid::from_slice(id).map_err(|_length| values::unreadable("16 bytes of an upload", id.len()))?)
+}
+
 /// Ends sessions that were last written before `before`, the oldest first.
 pub(super) fn expire(connection: &Connection, before: Timestamp, limit: usize) -> rusqlite::Result<Vec<Uuid>> {
     let mut statement = connection.prepare_cached("SELECT id FROM uploads WHERE at < ?1 ORDER BY at LIMIT ?2")?;
-    let rows = statement.query_map(params![before, values::limit(limit)], |row| {
-        let id = row.get_ref(0)?.as_blob()?;
-        Ok(Uuid::from_slice(id).map_err(|_length| values::unreadable("16 bytes of an upload", id.len()))?)
-    })?;
+    let rows = statement.query_map(params![before, values::limit(limit)], |row| identifier(row, 0))?;
     let expired = rows.collect::<rusqlite::Result<Vec<_>>>()?;
     for id in &expired {
         end(connection, *id)?;

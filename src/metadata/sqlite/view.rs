@@ -17,6 +17,18 @@ pub(super) fn mark(connection: &Connection, repository: RepositoryId, digest: &D
     mark_row(connection, repository, digest.as_bytes())
 }
 
+/// Notes that the bytes of a digest moved, in every repository that has it.
+pub(super) fn mark_everywhere(connection: &Connection, digest: &Digest) -> rusqlite::Result<()> {
+    let sequence = counters::change(connection)?;
+    connection
+        .prepare_cached(
+            "INSERT INTO pending (repository, digest, sequence) SELECT repository, digest, ?2 FROM blobs WHERE digest = ?1
+             ON CONFLICT DO UPDATE SET sequence = excluded.sequence",
+        )?
+        .execute(params![digest, sequence])
+        .map(drop)
+}
+
 /// Notes that a tag moved or went.
 pub(super) fn mark_index(connection: &Connection, repository: RepositoryId) -> rusqlite::Result<()> {
     mark_row(connection, repository, INDEX)

@@ -246,6 +246,44 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn more_work_than_a_stalled_medium_may_pile_up_is_refused_at_once() {
+        let writer = writer();
+        let (go_on, may_go_on) = std::sync::mpsc::channel::<()>();
+        let (started, has_started) = std::sync::mpsc::channel();
+        let mut waiting = Vec::new();
+        let mut stall = Box::pin(writer.run(Durability::Power, move |_| {
+            started.send(()).unwrap();
+            may_go_on.recv().unwrap();
+            Ok(())
+        }));
+        assert!(asked_once(&mut stall).is_none());
+        has_started.recv().unwrap();
+        let refused = loop {
+            let mut next = Box::pin(writer.run(Durability::Power, |c| note(c, "waits")));
+            match asked_once(&mut next) {
+                None => waiting.push(next),
+                Some(answer) => break answer,
+            }
+        };
+        assert!(matches!(refused, Err(Unavailable::Broken(_))), "{refused:?}");
+        assert_eq!(waiting.len(), QUEUE);
+        go_on.send(()).unwrap();
+        stall.await.unwrap();
+        for work in waiting {
+            work.await.unwrap();
+        }
+    }
+
+    /// What a future that is asked once answers.
+    fn asked_once<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        match std::pin::Pin::new(future).poll(&mut context) {
+            std::task::Poll::Ready(answer) => Some(answer),
+            std::task::Poll::Pending => None,
+        }
+    }
+
+    #[tokio::test]
     async fn a_transaction_that_is_lost_is_told_to_everyone_in_it() {
         let writer = writer();
         let rolls_back = writer.run(Durability::Power, |c| note(c, "lost").and_then(|()| c.execute_batch("ROLLBACK")));

@@ -100,6 +100,8 @@ async fn hold(verb: Verb) {
             assert!((verb.is_done)(&house, number).await, "{case}");
             assert_eq!(house.lies().await, Vec::<String>::new(), "{case}");
         }
+        house.clear().await;
+        assert_eq!(house.unnamed(), Vec::<String>::new(), "{fault:?}");
         house.registry.flush_views().await.unwrap();
         assert_eq!(house.broken_layouts().await, Vec::<String>::new());
     }

@@ -5,6 +5,8 @@ mod explain;
 mod faults;
 mod faults_in_turn;
 mod invariants;
+mod notation;
+mod recovery;
 mod schedule;
 mod signing;
 mod tags;
@@ -124,6 +126,23 @@ impl House {
 
     async fn within(folder: TempDir, policy: &str, requirements: &str, limits: Limits) -> Self {
         let keys = Keys { release: key(), second: key(), stranger: key() };
+        Self::open(folder, keys, policy, requirements, limits).await
+    }
+
+    /// Another process over the same folder.
+    pub(super) async fn reopened(self) -> Self {
+        let Self { registry, metadata, store, keys, clock: _, folder } = self;
+        // Whatever still runs in the background ends by itself and holds on to the folder until then.
+        let weak = Arc::downgrade(&registry);
+        drop(registry);
+        while weak.strong_count() > 0 {
+            tokio::task::yield_now().await;
+        }
+        drop((metadata, store));
+        Self::open(folder, keys, POLICY, REQUIREMENTS, Limits::default()).await
+    }
+
+    async fn open(folder: TempDir, keys: Keys, policy: &str, requirements: &str, limits: Limits) -> Self {
         let revision = load(files(&keys, &["release", "second"], policy, requirements)).await;
         let metadata = Arc::new(Failing::new(Sqlite::open(&folder.path().join("_metadata.sqlite")).unwrap()));
         let facts: Arc<dyn Metadata> = Arc::<Failing<Sqlite>>::clone(&metadata);

@@ -17,6 +17,11 @@ async fn begun(house: &House) -> UploadWriter {
     house.registry.begin_upload(&allowed, Algorithm::Sha256).await.unwrap()
 }
 
+async fn begun_whole(house: &House) -> UploadWriter {
+    let allowed = house.registry.allow_sign(&who("ci"), &repository()).unwrap();
+    house.registry.begin_whole_upload(&allowed, Algorithm::Sha256).await.unwrap()
+}
+
 async fn left(house: &House) -> (u64, usize) {
     (house.registry.totals().await.unwrap().uploads, house.store.uploads().await.unwrap().len())
 }
@@ -26,12 +31,11 @@ async fn a_full_disk_refuses_the_upload_gives_its_bytes_back_and_serves_on() {
     let house = House::new().await;
     let image = house.push_image("ci", "one", Some("v1")).await.unwrap();
     for named in [true, false] {
-        let mut upload = begun(&house).await;
+        let mut upload = if named { begun(&house).await } else { begun_whole(&house).await };
         upload.write(large()).await.unwrap();
         house.store.fill(true);
         let refused = upload.write(large()).await;
         assert!(matches!(refused, Err(Error::Full)), "{refused:?}");
-        let upload = if named { upload } else { upload.whole_or_nothing() };
         upload.leave().await;
         assert_eq!(left(&house).await, (0, 0));
         assert_eq!(house.pull("ci", &tag("v1")).await.unwrap(), image);
@@ -76,10 +80,10 @@ async fn what_a_client_that_left_had_sent_is_where_it_may_go_on() {
 #[tokio::test]
 async fn the_bytes_of_a_forgotten_upload_go_even_while_the_metadata_can_not_change() {
     let house = House::new().await;
-    let mut upload = begun(&house).await;
+    let mut upload = begun_whole(&house).await;
     upload.write(large()).await.unwrap();
     house.metadata.fail(true);
-    upload.whole_or_nothing().leave().await;
+    upload.leave().await;
     assert!(house.store.uploads().await.unwrap().is_empty());
 }
 

@@ -8,10 +8,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::fs::OFlags;
 
+use super::absent;
+use super::durable::{self, Found};
 use super::index;
+use super::journal::{self, Step};
 use super::object::open_file;
 use super::path::{ALGORITHMS, BLOBS, INDEX, OCI_LAYOUT, Root, WRITING};
-use super::{absent, durable};
 use crate::oci::{Algorithm, Digest, RepositoryName};
 use crate::store::{LayoutChange, LayoutEntry, ObjectKey, StoreError};
 
@@ -74,10 +76,12 @@ struct View<'layout> {
 
 impl View<'_> {
     fn make_folders(&self, changes: &[LayoutChange]) -> io::Result<()> {
-        let blobs = self.below.join(BLOBS);
-        durable::make_folders(self.root.folder(), &blobs.join(Algorithm::default().as_str()))?;
-        for algorithm in algorithms(changes) {
-            durable::make_folders(&self.folder.join(BLOBS), Path::new(algorithm.as_str()))?;
+        let default = Algorithm::default();
+        // An index is written once the way to it was synced.
+        let found = if fs::exists(self.folder.join(INDEX))? { Found::Synced } else { Found::Perhaps };
+        durable::make_folders(self.root.folder(), &self.below.join(BLOBS).join(default.as_str()), found)?;
+        for algorithm in algorithms(changes).filter(|algorithm| *algorithm != default) {
+            durable::make_folders(&self.folder.join(BLOBS), Path::new(algorithm.as_str()), Found::Perhaps)?;
         }
         Ok(())
     }
@@ -119,6 +123,7 @@ impl View<'_> {
             Err(error) if error.kind() == io::ErrorKind::TooManyLinks => self.copy(&object, &blob),
             linked => linked,
         };
+        journal::note(&blob, Step::Named);
         match linked {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Err(absent(key)),
             linked => Ok(linked?),
@@ -134,6 +139,8 @@ impl View<'_> {
         let draft = self.draft();
         durable::remove(&draft)?;
         (self.link)(object, &draft)?;
+        // Sealed, and so synced.
+        journal::note(&draft, Step::BytesSynced);
         durable::rename(&draft, blob)
     }
 

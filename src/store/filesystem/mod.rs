@@ -10,6 +10,7 @@
 mod buffer;
 mod durable;
 mod index;
+mod journal;
 mod layout;
 mod lock;
 mod object;
@@ -31,6 +32,7 @@ use bytes::Bytes;
 use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
+use self::durable::Found;
 use self::layout::{Layout, LinkFn};
 use self::lock::Lock;
 use self::object::Objects;
@@ -58,10 +60,14 @@ impl Filesystem {
     }
 
     fn open_with(root: &Path, link: LinkFn) -> Result<Self, StoreError> {
-        fs::create_dir_all(root)?;
+        durable::make_root(root)?;
         let root = Arc::new(Root::new(root.canonicalize()?));
         let lock = Lock::take(&root)?;
-        durable::make_folders(root.folder(), Path::new("_uploads"))?;
+        if let Some(above) = root.folder().parent().filter(|_| !root.cas().exists()) {
+            // Whoever made the root may have died before syncing its name.
+            durable::sync_folder(above)?;
+        }
+        durable::make_folders(root.folder(), Path::new("_uploads"), Found::Perhaps)?;
         let shards = Shards::open(&root)?;
         Ok(Self {
             objects: Arc::new(Objects::new(Arc::clone(&root))),
@@ -88,9 +94,22 @@ impl Store for Filesystem {
     }
 
     async fn seal(&self, upload: Uuid, size: u64, digest: &Digest, generation: u64) -> Result<ObjectKey, StoreError> {
-        let key = path::object_key(digest, generation);
+        let key = self.key(upload, digest, generation);
         self.uploads.seal(upload, size, self.root.cas().join(&key.0)).await?;
         Ok(key)
+    }
+
+    fn key(&self, _upload: Uuid, digest: &Digest, generation: u64) -> ObjectKey {
+        path::object_key(digest, generation)
+    }
+
+    async fn size(&self, key: &ObjectKey) -> Result<u64, StoreError> {
+        self.objects.size(key)
+    }
+
+    async fn unseal(&self, key: &ObjectKey, upload: Uuid) -> Result<(), StoreError> {
+        let path = self.root.object(key).ok_or_else(|| absent(key))?;
+        self.uploads.unseal(path, upload).await
     }
 
     async fn discard(&self, upload: Uuid) -> Result<(), StoreError> {

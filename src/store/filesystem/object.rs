@@ -64,6 +64,13 @@ impl Objects {
         Ok(file)
     }
 
+    /// The size of the file that is there now, whatever is open.
+    pub(super) fn size(&self, key: &ObjectKey) -> Result<u64, StoreError> {
+        let path = self.root.object(key).ok_or_else(|| absent(key))?;
+        let found = fs::symlink_metadata(&path).map_err(|error| or_absent(error, key))?;
+        if found.is_file() { Ok(found.len()) } else { Err(absent(key)) }
+    }
+
     /// Removes an object; who has it open reads on.
     pub(super) fn remove(&self, key: &ObjectKey) -> Result<(), StoreError> {
         let path = self.root.object(key).ok_or_else(|| absent(key))?;

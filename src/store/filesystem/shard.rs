@@ -6,7 +6,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use super::durable;
+use super::durable::{self, Found};
+use super::journal::{self, Step};
 use super::path::{ALGORITHMS, Root};
 
 /// The shards whose own names are known to survive a power cut: most seals have only their object's name to sync.
@@ -19,15 +20,13 @@ impl Shards {
         let mut synced = HashSet::new();
         for algorithm in ALGORITHMS {
             let folder = root.cas().join(algorithm.as_str());
-            durable::make_folders(root.folder(), &Path::new("_cas").join(algorithm.as_str()))?;
-            // Whoever made them may have died before syncing their names.
+            durable::make_folders(root.folder(), &Path::new("_cas").join(algorithm.as_str()), Found::Perhaps)?;
+            // Whoever made the shards may have died before syncing their names.
             durable::sync_folder(&folder)?;
             for shard in fs::read_dir(&folder)? {
                 synced.insert(shard?.path());
             }
         }
-        durable::sync_folder(&root.cas())?;
-        durable::sync_folder(root.folder())?;
         Ok(Self(Mutex::new(synced)))
     }
 
@@ -42,7 +41,10 @@ impl Shards {
         // Another seal may be making it just now and not have synced it: both sync.
         match fs::create_dir(shard) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => durable::expect_folder(shard)?,
-            made => made?,
+            made => {
+                made?;
+                journal::note(shard, Step::Made);
+            }
         }
         durable::sync_folder(above)?;
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(shard.to_path_buf());

@@ -115,6 +115,18 @@ impl Uploads {
         .await
     }
 
+    /// Makes the file `from` the upload again that it was. One that is absent was not sealed yet, or never.
+    pub(super) async fn unseal(self: &Arc<Self>, from: PathBuf, upload: Uuid) -> Result<(), StoreError> {
+        self.in_turn(upload, move |uploads, state| {
+            *state = State::Unopened;
+            match durable::rename(&from, &uploads.root.upload(upload)) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+                renamed => Ok(renamed?),
+            }
+        })
+        .await
+    }
+
     pub(super) async fn discard(self: &Arc<Self>, upload: Uuid) -> Result<(), StoreError> {
         self.in_turn(upload, move |uploads, state| {
             durable::remove(&uploads.root.upload(upload))?;

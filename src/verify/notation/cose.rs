@@ -16,6 +16,8 @@ const CONTENT_TYPE: i128 = 3;
 const X5CHAIN: i128 = 33;
 /// The tag of a time in seconds since the epoch.
 const EPOCH_TIME: u64 = 1;
+/// The most headers of one bucket: each is compared with every other, and an honest signer writes ten.
+const MAX_HEADERS: usize = 64;
 
 pub(super) fn parse(bytes: &[u8]) -> Result<Envelope, Falsehood> {
     let Value::Tag(CoseSign1::TAG, message) = read(bytes)? else {
@@ -68,6 +70,9 @@ struct Fields(Vec<(Value, Value)>);
 
 impl Fields {
     fn of(fields: Vec<(Value, Value)>) -> Result<Self, Falsehood> {
+        if fields.len() > MAX_HEADERS {
+            return Err(Falsehood::new(format!("at most {MAX_HEADERS} headers"), fields.len().to_string()));
+        }
         for (index, (label, _)) in fields.iter().enumerate() {
             if fields.iter().take(index).any(|(earlier, _)| earlier == label) {
                 return Err(Falsehood::new("each header once", format!("a second {}", words(label))));
@@ -121,10 +126,10 @@ impl Fields {
             _ => None,
         };
         let micros = seconds.and_then(|seconds| seconds.checked_mul(1_000_000));
+        // A moment that RFC 3339 can't write could be told to nobody, as the end of what counts until then.
+        let moment = micros.map(Timestamp::from_micros).filter(|moment| moment.to_string().parse() == Ok(*moment));
         let expected = || format!("the header {name} as a time with the tag 1, in whole seconds");
-        micros
-            .map(|micros| Some(Timestamp::from_micros(micros)))
-            .ok_or_else(|| Falsehood::new(expected(), "something else"))
+        moment.map(Some).ok_or_else(|| Falsehood::new(expected(), "something else"))
     }
 }
 

@@ -126,7 +126,7 @@ impl Judgement<'_> {
     fn outcome(&self) -> Result<Outcome, Refusal> {
         let signers = self.signers()?;
         if let Some(not_enforced) = self.statement.not_enforced() {
-            return Err(self.refused(format!("a statement that can't back a requirement: {not_enforced}")));
+            return Err(self.refused(format!("a statement that can't back a requirement: it {not_enforced}")));
         }
         self.check_authenticity()?;
         let expires = self.check_expiry()?;
@@ -179,7 +179,11 @@ impl Judgement<'_> {
                 format!("a certificate chain that ends in {end}, and no trust store of the kind {kind} for it")
             } else {
                 let stores = stores.join(", ");
-                format!("a certificate chain that ends in {end}, which is in none of its trust stores ({stores})")
+                let same_name = self.statement.certificates(kind).any(|stored| stored.subject() == end);
+                let other = if same_name { ", though another certificate of that name is" } else { "" };
+                format!(
+                    "a certificate chain that ends in {end}, which is in none of its trust stores ({stores}){other}"
+                )
             }));
         }
         if self.statement.trusts(leaf.subject()) {
@@ -218,7 +222,11 @@ impl Judgement<'_> {
         let (from, to) = chain.validity();
         let always = self.statement.verify_timestamp() == VerifyTimestamp::Always;
         if self.statement.lists_tsa_store() && (always || self.at > to) {
-            return Err(self.refused("a signature that needs a timestamp: timestamps are not judged yet"));
+            let mut found = "a signature that needs a timestamp: timestamps are not judged yet".to_owned();
+            if self.at <= to {
+                found += "; \"verifyTimestamp\": \"afterCertExpiry\" asks for none before its certificates expire";
+            }
+            return Err(self.refused(found));
         }
         match chain.invalid_at(self.at) {
             None => Ok(Some(to.plus(TICK))),
@@ -251,13 +259,9 @@ impl Judgement<'_> {
         }
     }
 
-    /// One key is one identity, whatever it signs with.
+    /// One key is one identity, whatever it signs with, and so is one name under one root.
     fn identity(&self) -> Identity {
         let Intact { leaf, root, .. } = &self.signature;
-        let own = leaf.key_identity();
-        if self.trust.is_cosign_key(own) {
-            return own.clone();
-        }
-        Identity(format!("{} {}", root.key_identity().0, leaf.subject()))
+        Identity::certified(leaf.key_identity(), root.key_identity(), leaf.subject())
     }
 }

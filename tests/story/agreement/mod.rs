@@ -142,7 +142,15 @@ table! {
         timestamp_that_is_asked_for => Case::new()
             .listing("tsa:acme")
             .signed(Format::Jws)
-            .unmet(&["timestamps are not judged yet"]);
+            .unmet(&["timestamps are not judged yet", "afterCertExpiry"]);
+        timestamp_that_is_asked_for_after_the_certificates_end => Case::new()
+            .listing("tsa:acme")
+            .statement(
+                "signatureVerification",
+                json!({ "level": "strict", "verifyTimestamp": "afterCertExpiry" }),
+            )
+            .signed(Format::Jws)
+            .met();
         certificate_that_names_a_responder => Case::new()
             .leaf(with_responder)
             .signed(Format::Jws)
@@ -297,8 +305,22 @@ table! {
         cosign_and_notation_of_two => cosign_and_acme().signed(Format::Jws).by(bundle).met();
         notation_alone_of_cosign_and_notation => cosign_and_acme()
             .forged(&Format::ALL, |forge| forge)
-            .unmet(&["2 of"])
+            .unmet(&["none counts as 1 more of: signed by release;"])
             .notation_accepts("it knows nothing of cosign");
+        notation_under_any_of_cosign_and_notation => cosign_and_acme()
+            .requires(&format!("any = {COSIGN_AND_ACME}"))
+            .signed(Format::Cose)
+            .met();
+        notation_under_all_of_cosign_and_notation => cosign_and_acme()
+            .requires(&format!("all = {COSIGN_AND_ACME}"))
+            .signed(Format::Cose)
+            .unmet(&["none counts as signed by release"])
+            .notation_accepts("it knows nothing of cosign");
+        both_under_all_of_cosign_and_notation => cosign_and_acme()
+            .requires(&format!("all = {COSIGN_AND_ACME}"))
+            .signed(Format::Jws)
+            .by(sig)
+            .met();
         cosign_alone_of_cosign_and_notation => cosign_and_acme().by(bundle).by(sig).unmet(&["2 of"]);
         index_signed_by_cosign => Case::of_cosign(RELEASE).indexed().by(bundle).asked_for_the_index().met()
             .notation_has_no_say();
@@ -307,6 +329,7 @@ table! {
 
 const ROOT: &str = "C=GB, ST=Kent, O=Acme, CN=root";
 const RELEASE: &str = "any = [{ signed_by = \"release\" }]";
+const COSIGN_AND_ACME: &str = "[{ signed_by = \"release\" }, { signed_by = \"acme\" }]";
 const BOTH: &str = "threshold = 2\nof = [{ signed_by = \"release\" }, { signed_by = \"next\" }]";
 
 fn root() -> Authority {
@@ -338,8 +361,8 @@ fn two_of_acme() -> Case {
 
 /// The cosign key and Acme.
 fn cosign_and_acme() -> Case {
-    let both = "threshold = 2\nof = [{ signed_by = \"release\" }, { signed_by = \"acme\" }]";
-    Case::new().set(|setup| *setup = setup.clone().with_release_key()).requires(both)
+    let both = format!("threshold = 2\nof = {COSIGN_AND_ACME}");
+    Case::new().set(|setup| *setup = setup.clone().with_release_key()).requires(&both)
 }
 
 fn bundle(signer: &Person<'_>, reference: &str) {

@@ -47,7 +47,11 @@ impl Client {
     pub(super) async fn upload(&self, bytes: &[u8], chunked: bool) {
         let registry = &self.house.registry;
         let allowed = registry.allow_sign(&who("ci"), &self.repository).unwrap();
-        let mut writer = registry.begin_upload(&allowed, Algorithm::Sha256).await.unwrap();
+        let mut writer = if chunked {
+            registry.begin_upload(&allowed, Algorithm::Sha256).await.unwrap()
+        } else {
+            registry.begin_whole_upload(&allowed, Algorithm::Sha256).await.unwrap()
+        };
         if chunked {
             let (first, rest) = bytes.split_at(bytes.len() / 2);
             let id = writer.id();

@@ -1,6 +1,7 @@
 //! The contract on a file system, and what only a file system shows.
 
 mod layout;
+mod power;
 mod tree;
 
 use tempfile::TempDir;

@@ -283,6 +283,29 @@ fn a_key_of_another_usage_is_refused_in_both_forms() {
     }
 }
 
+/// Each header is compared with every other: a million of them would keep a processor busy for minutes.
+#[test]
+fn an_envelope_of_endless_headers_is_refused_before_they_are_compared() {
+    let labels: Vec<_> = (100..50_100).map(|label| (label.to_string(), json!(0))).collect();
+    assert_parses_to_nothing(|forge| forge.unprotected = labels.clone());
+    assert_parses_to_nothing(|forge| forge.protected = labels.clone());
+}
+
+#[track_caller]
+fn assert_parses_to_nothing(edit: impl FnOnce(&mut Forge)) {
+    let (root, leaf) = chain_of_three();
+    let forge = Forge::new(Format::Cose, &leaf, &target()).with(edit);
+    let Outcome::Nothing { expected, .. } = judge(&forge, &trust(&root)) else { panic!("expected a refusal") };
+    assert_eq!(expected, "at most 64 headers");
+}
+
+#[test]
+fn a_time_that_can_not_be_written_is_none() {
+    let (root, leaf) = chain_of_three();
+    let forge = Forge::new(Format::Cose, &leaf, &target()).expiring(9_000_000_000_000);
+    assert_found(&judge(&forge, &trust(&root)), "something else");
+}
+
 /// Every byte is signed, or names what signed: there is nothing to change unnoticed.
 #[test]
 fn a_flipped_bit_anywhere_counts_for_nothing() {

@@ -1,0 +1,98 @@
+//! What is relied on would survive a power cut: bytes before their names, names before what is built on them.
+
+use bytes::Bytes;
+use tempfile::TempDir;
+
+use crate::oci::{Algorithm, Digest, Hasher};
+use crate::store::contract::{stored, uploaded};
+use crate::store::filesystem::Filesystem;
+use crate::store::filesystem::journal::tests::unsynced;
+use crate::store::{LayoutChange, LayoutEntry, Store};
+
+fn opened() -> (Filesystem, TempDir) {
+    let folder = TempDir::new().unwrap();
+    (Filesystem::open(&folder.path().join("new/data")).unwrap(), folder)
+}
+
+fn entries() -> Vec<LayoutEntry> {
+    vec![LayoutEntry {
+        media_type: "application/vnd.oci.image.manifest.v1+json".into(),
+        digest: Digest::sha256(b"{}"),
+        size: 2,
+        tag: Some("v1".into()),
+    }]
+}
+
+#[test]
+fn a_tree_that_is_made_survives() {
+    let (_store, folder) = opened();
+    assert_eq!(unsynced(folder.path()), [""; 0]);
+}
+
+#[tokio::test]
+async fn what_is_sealed_survives() {
+    let (store, folder) = opened();
+    for content in [&b"one"[..], b"two", b"three"] {
+        stored(&store, content, 1).await;
+    }
+    let upload = uploaded(&store, b"other").await;
+    let digest = Digest::of(Algorithm::Sha512, b"other");
+    store.seal(upload, 5, &digest, 1).await.unwrap();
+    assert_eq!(unsynced(folder.path()), [""; 0]);
+}
+
+#[tokio::test]
+async fn what_a_session_has_taken_in_is_not_synced_and_the_journal_shows_it() {
+    let (store, folder) = opened();
+    let upload = uploaded(&store, b"content").await;
+    let key = store.key(upload, &Digest::sha256(b"content"), 1);
+    // As a seal that forgot to sync would do it.
+    let root = folder.path().canonicalize().unwrap().join("new/data");
+    let to = root.join("_cas").join(&key.0);
+    std::fs::create_dir_all(to.parent().unwrap()).unwrap();
+    super::super::durable::rename(&root.join("_uploads").join(upload.to_string()), &to).unwrap();
+    assert_eq!(unsynced(folder.path()).len(), 2);
+}
+
+#[tokio::test]
+async fn a_layout_survives() {
+    let (store, folder) = opened();
+    let key = stored(&store, b"content", 1).await;
+    let again = stored(&store, b"content", 2).await;
+    let digest = Digest::sha256(b"content");
+    let layout = store.layout().unwrap();
+    let repository = "deep/down/app".parse().unwrap();
+    let manifest = LayoutChange::Write(Digest::sha256(b"{}"), Bytes::from_static(b"{}"));
+    layout.apply(&repository, vec![LayoutChange::Link(digest, key), manifest], entries()).await.unwrap();
+    layout.apply(&repository, vec![LayoutChange::Link(digest, again)], entries()).await.unwrap();
+    assert_eq!(unsynced(folder.path()), [""; 0]);
+}
+
+#[tokio::test]
+async fn folders_that_a_process_made_and_did_not_sync_are_synced_by_the_next() {
+    let (store, folder) = opened();
+    let root = folder.path().canonicalize().unwrap().join("new/data");
+    let half = root.join("deep/app/blobs/sha256");
+    std::fs::create_dir_all(&half).unwrap();
+    for made in half.ancestors().take(4) {
+        super::super::journal::note(made, super::super::journal::Step::Made);
+    }
+    assert_eq!(unsynced(folder.path()).len(), 4);
+    let manifest = LayoutChange::Write(Digest::sha256(b"{}"), Bytes::from_static(b"{}"));
+    store.layout().unwrap().apply(&"deep/app".parse().unwrap(), vec![manifest], entries()).await.unwrap();
+    assert_eq!(unsynced(folder.path()), [""; 0]);
+}
+
+#[tokio::test]
+async fn bytes_that_are_unsealed_are_sealed_again() {
+    let (store, folder) = opened();
+    let upload = uploaded(&store, b"content").await;
+    let digest = Digest::sha256(b"content");
+    let key = store.seal(upload, 7, &digest, 1).await.unwrap();
+    store.unseal(&key, upload).await.unwrap();
+    store.append(upload, 7, Bytes::from_static(b" more"), Hasher::new(Algorithm::Sha256)).await.unwrap();
+    store.seal(upload, 12, &Digest::sha256(b"content more"), 1).await.unwrap();
+    // Its name as an upload need not survive: a session does not survive a power cut.
+    let names = unsynced(folder.path()).into_iter().filter(|name| !name.contains("_uploads"));
+    assert_eq!(names.collect::<Vec<_>>(), [""; 0]);
+}

@@ -1,0 +1,76 @@
+//! What a power cut may leave of writes that were not synced: logs that end in mid-frame, uploads with other bytes.
+
+use std::path::Path;
+use std::time::Duration;
+
+use crate::house::House;
+use crate::random::Random;
+use crate::server::QUIET;
+use crate::uploads::spoil;
+
+const STEPS: usize = 15;
+
+/// Where the log of the metadata ends, and which log it is.
+#[derive(Debug)]
+struct Mark {
+    length: usize,
+    salts: Vec<u8>,
+}
+
+fn log(root: &Path) -> std::path::PathBuf {
+    root.join("_metadata.sqlite-wal")
+}
+
+fn mark(root: &Path) -> Mark {
+    let bytes = std::fs::read(log(root)).unwrap_or_default();
+    Mark { length: bytes.len(), salts: bytes.get(16..24).unwrap_or_default().to_vec() }
+}
+
+/// One worker works and stops. Then only upload sessions go on, of which nothing is synced; the program is killed, and
+/// what it wrote since is spoilt. What was acknowledged before must be there, and a session that is shown must be whole.
+pub(crate) fn survives(seed: u64, rounds: u64) {
+    let mut house = House::with_workers(seed, 1);
+    let mut torn = 0;
+    for _ in 0..rounds {
+        let server = house.start(QUIET);
+        house.check(&server, 0);
+        let worker = &mut house.workers[0];
+        for _ in 0..STEPS {
+            worker.step().expect("an answer");
+        }
+        std::thread::sleep(Duration::from_millis(50));
+        let before = mark(&house.root());
+        let worker = &mut house.workers[0];
+        worker.open_session().expect("an answer");
+        worker.go_on_with_all();
+        server.kill();
+        if mark(&house.root()).salts == before.salts {
+            tear(&log(&house.root()), before.length, &mut house.random);
+            torn += 1;
+        }
+        let sessions = house.workers[0].forget_sessions();
+        for session in &sessions {
+            let file = house.root().join("_uploads").join(session.path.rsplit('/').next().unwrap());
+            tear(&file, 0, &mut house.random);
+        }
+        let server = house.start(QUIET);
+        let worker = &mut house.workers[0];
+        for session in sessions {
+            worker.finish_if_shown(session);
+        }
+        house.check(&server, u64::MAX);
+        server.kill();
+    }
+    assert!(torn > rounds / 2, "expected logs to be torn, found {torn} in {rounds} rounds");
+}
+
+/// Spoils a file from some place behind `from` on. One that is absent stays so.
+fn tear(file: &Path, from: usize, random: &mut Random) {
+    let Ok(mut bytes) = std::fs::read(file) else { return };
+    if bytes.len() > from {
+        spoil(random, &mut bytes, from);
+    }
+    // In place: links to it must see it too.
+    let mut open = std::fs::File::options().write(true).truncate(true).open(file).unwrap();
+    std::io::Write::write_all(&mut open, &bytes).unwrap();
+}
