@@ -75,8 +75,10 @@
 //! abandoned sessions, blobs whose lease ended (asking once more that nothing holds them), and evidence whose subject
 //! never came; the key of content that no repository has left goes to the trash. Then the files are unlinked, then
 //! [`Metadata::forget_trash`]. A manifest's commit checks its content in the transaction that links it, so it and the
-//! sweep serialise, and whoever comes first, nothing dangles. A removed key is remembered for a day, so that a commit
-//! that was told of it while it was live is sent back to [`Metadata::reserve`]. An open file survives its unlink.
+//! sweep serialise, and whoever comes first, nothing dangles: the documentation of `registry::garbage` shows it step by
+//! step, and `registry::tests::schedule` searches for a counter-example. A removed key is remembered for a day, so that
+//! a commit that was told of it while it was live is sent back to [`Metadata::reserve`]. An open file survives its
+//! unlink.
 //!
 //! A link stands whether its child is here or not: children of an index may be absent, and with `sparse_images` layers of
 //! an image. What is absent is 404 to everybody, signed for or not. A blob that comes later is held from its first
@@ -88,6 +90,7 @@
 //! Each repository is an
 //! [OCI image layout](https://github.com/opencontainers/image-spec/blob/main/image-layout.md) that other tools read.
 //! `Registry::tend` lets changes gather for 100 ms, makes the missing links, writes `index.json` beside and renames it;
+//! one view is written at a time, from reading what is pending to noting that it is done;
 //! the next rewrite waits 20 times as long as the last one took, a minute at the most. `index.json` names each tag's
 //! newest push, and each manifest that has neither tag nor parent. After a clean stop it is exact; `POST /_hallmark/flush`
 //! waits for it.

@@ -123,6 +123,7 @@ pub struct Registry {
     unjudged: Mutex<Option<judge::Place>>,
     counters: Counters,
     changed: Arc<Notify>,
+    writing_view: Arc<Mutex<()>>,
 }
 
 /// How long a revision waits for what it touches to be judged; the rest is judged in the background, under it.
@@ -178,6 +179,7 @@ impl Registry {
             unjudged: Mutex::new((!judged).then(judge::Place::default)),
             counters: Counters::default(),
             changed: Arc::new(Notify::new()),
+            writing_view: Arc::default(),
         });
         registry.recover().await?;
         Ok(registry)

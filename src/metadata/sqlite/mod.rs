@@ -6,6 +6,8 @@
 mod blobs;
 mod counters;
 mod files;
+#[cfg(test)]
+mod integrity;
 mod intents;
 mod judgements;
 mod links;

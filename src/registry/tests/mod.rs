@@ -5,11 +5,14 @@ mod concurrency;
 mod explain;
 mod export;
 mod faults;
+mod faults_in_turn;
 mod import;
+mod invariants;
 mod notation;
 mod rebuild;
 mod recovery;
 mod revisions;
+mod schedule;
 mod signing;
 mod sparse;
 mod tags;
@@ -136,18 +139,24 @@ impl House {
     }
 
     pub(super) async fn with(policy: &str, requirements: &str, limits: Limits) -> Self {
-        Self::made(policy, requirements, limits, false).await
+        Self::made(tempfile::tempdir().unwrap(), policy, requirements, limits, false).await
     }
 
     /// One that takes images without their layers.
     pub(super) async fn sparse() -> Self {
-        Self::made(POLICY, REQUIREMENTS, Limits::default(), true).await
+        Self::made(tempfile::tempdir().unwrap(), POLICY, REQUIREMENTS, Limits::default(), true).await
     }
 
-    async fn made(policy: &str, requirements: &str, limits: Limits, sparse_images: bool) -> Self {
+    /// One in memory, where the machine has a folder for that: for tests that open many, or sync often.
+    pub(super) async fn in_memory(limits: Limits) -> Self {
+        let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
+        Self::made(folder, POLICY, REQUIREMENTS, limits, false).await
+    }
+
+    async fn made(folder: TempDir, policy: &str, requirements: &str, limits: Limits, sparse_images: bool) -> Self {
         let keys = Keys { release: key(), second: key(), stranger: key() };
         let revision = load(files(&keys, &["release", "second"], policy, requirements)).await;
-        Self::open(tempfile::tempdir().unwrap(), keys, revision, limits, sparse_images).await
+        Self::open(folder, keys, revision, limits, sparse_images).await
     }
 
     /// Another process over the same folder.
