@@ -20,11 +20,18 @@ const WALKED: [(&str, &str); 5] = [
 ];
 
 /// Indexes that are walked in their order, each with the reason why that ends early.
-const WALKED_IN_ORDER: [(&str, &str); 3] = [
+const WALKED_IN_ORDER: [(&str, &str); 4] = [
     ("pending_sequence", "ends at the first row"),
     ("judgements_ticket", "ends at the limit"),
+    ("uploads_whole", "holds only uploads in one request that a process left behind, and is asked at the start"),
     ("trash_waiting", "holds only what waits to be removed, and ends at the limit"),
 ];
+
+/// Beginnings of statements that walk everything, each with the reason why nobody waits for it.
+const ALL: [(&str, &str); 1] = [(
+    "INSERT INTO pending (repository, digest, sequence) SELECT repository, digest, ?1 + row_number()",
+    "marks every layout of a copy of the database that is being made",
+)];
 
 /// Beginnings of statements whose rows are sorted before the first is known, each with what bounds the rows.
 const SORTED: [(&str, &str); 4] = [
@@ -37,13 +44,17 @@ const SORTED: [(&str, &str); 4] = [
     ),
 ];
 
-/// Every statement that a file of this module holds.
+/// Files whose statements no request waits for: those of tests, and those on a copy that nobody serves yet.
+const ASIDE: [&str; 3] = ["plans.rs", "integrity.rs", "files.rs"];
+
+/// Every statement that a file of this module holds, but those aside.
 fn statements() -> BTreeSet<String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/metadata/sqlite");
     let mut found = BTreeSet::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
-        if path.extension().is_some_and(|extension| extension == "rs") && !path.ends_with("plans.rs") {
+        let aside = ASIDE.iter().any(|name| path.ends_with(name));
+        if path.extension().is_some_and(|extension| extension == "rs") && !aside {
             let text = fs::read_to_string(path).unwrap();
             let code = text.split("#[cfg(test)]").next().unwrap();
             // Between quotes is every second piece, for no statement holds an escaped one.
@@ -95,7 +106,8 @@ fn statements_are_found() {
 #[test]
 fn no_statement_walks_a_table_that_grows() {
     for (statement, plan) in planned() {
-        assert!(!plan.iter().any(|step| walks(step)), "{statement}\n{plan:#?}");
+        let all = ALL.iter().any(|(beginning, _)| statement.starts_with(beginning));
+        assert!(all || !plan.iter().any(|step| walks(step)), "{statement}\n{plan:#?}");
     }
 }
 
@@ -103,7 +115,7 @@ fn no_statement_walks_a_table_that_grows() {
 fn no_statement_sorts_what_grows() {
     for (statement, plan) in planned() {
         let sorts = plan.iter().any(|step| step.starts_with("USE TEMP B-TREE"));
-        let bounded = SORTED.iter().any(|(beginning, _)| statement.starts_with(beginning));
+        let bounded = SORTED.iter().chain(&ALL).any(|(beginning, _)| statement.starts_with(beginning));
         assert!(!sorts || bounded, "{statement}\n{plan:#?}");
     }
 }
