@@ -4,6 +4,7 @@ pub mod clock;
 pub mod document;
 pub mod files;
 pub mod gate;
+pub mod interruption;
 pub mod mistake;
 pub mod oci;
 pub mod terminal;

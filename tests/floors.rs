@@ -12,6 +12,7 @@ const FLOORS: &[(&str, usize)] = &[
     ("document", 0),
     ("files", 0),
     ("gate", 0),
+    ("interruption", 0),
     ("mistake", 0),
     ("terminal", 0),
     ("oci", 0),

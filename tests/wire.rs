@@ -5,6 +5,8 @@
 mod answers;
 #[path = "wire/bad_input.rs"]
 mod bad_input;
+#[path = "wire/concurrency.rs"]
+mod concurrency;
 #[path = "wire/conditional.rs"]
 mod conditional;
 #[path = "wire/disk.rs"]

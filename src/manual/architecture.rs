@@ -19,6 +19,7 @@
 //! | 0 | [`clock`] | what time it is; nothing else asks the machine |
 //! | 0 | [`terminal`] | what would steer a terminal in a stranger's words |
 //! | 0 | [`files`], [`document`], [`mistake`] | files as one snapshot, TOML with its places, a mistake with file and line |
+//! | 0 | [`interruption`] | a seam for tests: what comes between a caller and each call of a seam |
 //! | 1 | [`config`] | `hallmark.toml` as written → as checked; the folders of policies and trust as one snapshot |
 //! | 1 | [`store`] | immutable bytes |
 //! | 1 | [`metadata`] | small mutable facts; one transaction is the commit |
@@ -83,6 +84,7 @@
 //! [`files`]: crate::files
 //! [`document`]: crate::document
 //! [`mistake`]: crate::mistake
+//! [`interruption`]: crate::interruption
 //! [`terminal`]: crate::terminal
 //! [`config`]: crate::config
 //! [`store`]: crate::store

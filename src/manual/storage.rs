@@ -77,8 +77,10 @@
 //! abandoned sessions, blobs whose lease ended (asking once more that nothing holds them), and evidence whose subject
 //! never came; the key of content that no repository has left goes to the trash. Then the files are unlinked, then
 //! [`Metadata::forget_trash`]. A manifest's commit checks its content in the transaction that links it, so it and the
-//! sweep serialise, and whoever comes first, nothing dangles. A removed key is remembered for a day, so that a commit
-//! that was told of it while it was live is sent back to [`Metadata::reserve`]. An open file survives its unlink.
+//! sweep serialise, and whoever comes first, nothing dangles: the documentation of `registry::garbage` shows it step by
+//! step, and `registry::tests::schedule` searches for a counter-example. A removed key is remembered for a day, so that
+//! a commit that was told of it while it was live is sent back to [`Metadata::reserve`]. An open file survives its
+//! unlink.
 //!
 //! A link stands whether its child is here or not: children of an index may be absent, and with `sparse_images` layers of
 //! an image. What is absent is 404 to everybody, signed for or not. A blob that comes later is held from its first
@@ -90,6 +92,7 @@
 //! Each repository is an
 //! [OCI image layout](https://github.com/opencontainers/image-spec/blob/main/image-layout.md) that other tools read.
 //! `Registry::tend` lets changes gather for 100 ms, makes the missing links, writes `index.json` beside and renames it;
+//! one view is written at a time, from reading what is pending to noting that it is done;
 //! the next rewrite waits 20 times as long as the last one took, a minute at the most. `index.json` names each tag's
 //! newest push, and each manifest that has neither tag nor parent. After a clean stop it is exact; `POST /_hallmark/flush`
 //! waits for it.
@@ -108,6 +111,24 @@
 //! What grows with one repository: its `index.json` is written whole, off the threads that serve requests. With one
 //! subject: its list of referrers, which is answered whole. With what is hidden from the caller: a page of tags passes
 //! by those that do not resolve. `docs/scale.md` has the figures; `benches/README.md` says how they come about.
+//!
+//! # In, out, afresh, and aside
+//!
+//! Four commands work on a root without HTTP. [`import`] and [`rebuild`] own it, so they are refused while a server does;
+//! [`export`] and [`backup`] read beside the owner, by [`Beside`] and [`Sqlite::open_beside`] or [`Sqlite::snapshot`].
+//!
+//! - **Import.** [`ImageLayout`] reads what anybody wrote: bounded, total, no link leads out. Each blob is hashed, then
+//!   [`LayoutView::adopt`] links or copies it into `_cas`, durably; then manifests, children before parents, each
+//!   classified as at a push by someone who may read all blobs. Whoever did it is [`Who::Operator`].
+//! - **Rebuild** is an import of our own layouts into an empty database, with the objects that lie in `_cas` already
+//!   ([`Census`]): the one that the layout's file is a link to, else the newest. If the old database can be read, layouts
+//!   are brought up to date from it first. The new one is made beside the old, hands out generations above every object's,
+//!   and is renamed to its place; the old one was linked aside, its log written back or moved, for a log beside another
+//!   database would be taken for that one's. What layouts can't know is [`LAYOUTS_DO_NOT_TELL`].
+//! - **Backup** copies one moment of the database, then links or copies each object that it names. One that is gone was
+//!   collected since, and a later moment does not name it: so moments are taken until one is whole. Each goes on from the
+//!   objects of the one before, so that the second has only to catch up with what was pushed meanwhile. The copy has no
+//!   sessions and no trash, and marks every layout as to be written. [`Draft`] gives it its name at the end.
 //!
 //! # When it can't answer
 //!
@@ -151,6 +172,19 @@
 //!   nothing that can drift, and finds what to sweep by an index.
 //! - **Generations are `epoch << 32 | n`**, where the epoch counts openings: no transaction for each upload.
 //!
+//! [`import`]: crate::registry::import
+//! [`export`]: crate::registry::export
+//! [`rebuild`]: crate::registry::rebuild
+//! [`backup`]: crate::registry::backup
+//! [`Beside`]: crate::store::Beside
+//! [`Draft`]: crate::store::Draft
+//! [`Census`]: crate::store::Census
+//! [`ImageLayout`]: crate::store::ImageLayout
+//! [`LayoutView::adopt`]: crate::store::LayoutView::adopt
+//! [`Sqlite::open_beside`]: crate::metadata::Sqlite::open_beside
+//! [`Sqlite::snapshot`]: crate::metadata::Sqlite::snapshot
+//! [`Who::Operator`]: crate::gate::Who::Operator
+//! [`LAYOUTS_DO_NOT_TELL`]: crate::registry::LAYOUTS_DO_NOT_TELL
 //! [`Store::append`]: crate::store::Store::append
 //! [`Store::seal`]: crate::store::Store::seal
 //! [`Store::size`]: crate::store::Store::size

@@ -56,7 +56,7 @@
 //!   known to have met a requirement is not asked again. A revision waits ten seconds for it at the most, for it may take
 //!   a key away; the rest is judged in the background, and a start goes on with it. A start on the revision that was in
 //!   force before has nothing to judge.
-//! - by time alone: of the pushes that wait, 1024 at each look, all of them in turn.
+//! - by time alone: of the pushes that wait, 128 at each look, all of them in turn.
 //!
 //! It is noted by the requirement's name, and forgotten with the manifest. A requirement that no line names in the
 //! repository any more was replaced by what is asked for now: having met it counts as having met that.

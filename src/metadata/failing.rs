@@ -13,21 +13,38 @@ use super::{
 };
 use crate::clock::Timestamp;
 use crate::gate::{RequirementName, Who};
+use crate::interruption::{Fault, Interruptions};
 use crate::oci::{Digest, RepositoryName, Tag};
 
 /// Metadata that answers [`Unavailable`] to everything while it is switched off, changing nothing. For tests of what
-/// the rest of Hallmark does then.
+/// the rest of Hallmark does then. Each call can be interrupted on its own.
 #[derive(Debug)]
 pub struct Failing<M> {
     inner: M,
     fails: AtomicBool,
+    interruptions: Interruptions,
     commits_fail: AtomicBool,
 }
 
 impl<M: Metadata> Failing<M> {
     /// Answers as `inner` does, until [`Failing::fail`].
-    pub const fn new(inner: M) -> Self {
-        Self { inner, fails: AtomicBool::new(false), commits_fail: AtomicBool::new(false) }
+    pub fn new(inner: M) -> Self {
+        Self {
+            inner,
+            fails: AtomicBool::new(false),
+            commits_fail: AtomicBool::new(false),
+            interruptions: Interruptions::default(),
+        }
+    }
+
+    /// What comes between a caller and each call.
+    pub const fn interruptions(&self) -> &Interruptions {
+        &self.interruptions
+    }
+
+    /// What answers.
+    pub const fn inner(&self) -> &M {
+        &self.inner
     }
 
     /// Whether every call fails from now on.
@@ -55,6 +72,15 @@ impl<M: Metadata> Failing<M> {
     }
 }
 
+impl From<Fault> for Unavailable {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Full => Self::Full,
+            Fault::Refused | Fault::Unanswered => Self::Broken("a test said so".to_owned()),
+        }
+    }
+}
+
 macro_rules! checked {
     ($($(#[$when:ident])? $name:ident($($argument:ident: $type:ty),*) -> $answer:ty;)*) => {
         #[async_trait]
@@ -62,7 +88,7 @@ macro_rules! checked {
             async fn $name(&self, $($argument: $type),*) -> Result<$answer, Unavailable> {
                 self.check()?;
                 $(self.$when()?;)?
-                self.inner.$name($($argument),*).await
+                self.interruptions.around(stringify!($name), self.inner.$name($($argument),*)).await
             }
         )*}
     };

@@ -42,7 +42,7 @@ pub struct BackedUp {
 /// until one has everything that it names. What is quarantined can't be backed up, and is an error that names it.
 pub async fn backup(root: &Path, to: &Path) -> Result<BackedUp, Error> {
     let tree = Beside::open(root)?;
-    let draft = Draft::begin(to)?;
+    let draft = tree.draft(to)?;
     let (from, copy) = (tree.folder().join(FILE), draft.folder().join(FILE));
     let mut done = BackedUp::default();
     for moment in 0..MOMENTS {

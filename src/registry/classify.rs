@@ -49,10 +49,16 @@ impl Registry {
         if candidate == Candidate::Data && shelf.object_holds_layer(repository, manifest).await? {
             return Ok(Classified::object(manifest, HELD));
         }
-        if matches!(candidate, Candidate::Data | Candidate::Evidence(_)) {
+        if !matches!(candidate, Candidate::Data | Candidate::Evidence(_)) {
+            return shelf.settle(candidate, repository, manifest, tag).await;
+        }
+        self.check_own_blobs(allowed, manifest).await?;
+        let classified = shelf.settle(candidate, repository, manifest, tag).await?;
+        if classified.kind == Kind::Object {
+            // Its layers may have been collected since.
             self.check_own_blobs(allowed, manifest).await?;
         }
-        shelf.settle(candidate, repository, manifest, tag).await
+        Ok(classified)
     }
 
     /// Evidence and data may name only blobs that their pusher uploaded here or may pull.

@@ -32,6 +32,13 @@ impl Epochs {
         self.slot(repository).map_or(0, |slot| slot.load(Ordering::Acquire))
     }
 
+    /// A commit may have been made, and it is not known where.
+    pub(super) fn advance_all(&self) {
+        for slot in &self.slots {
+            slot.fetch_add(1, Ordering::AcqRel);
+        }
+    }
+
     /// A commit was made: call it before the change is acknowledged.
     pub(super) fn advance(&self, repository: &RepositoryName) {
         if let Some(slot) = self.slot(repository) {

@@ -44,7 +44,7 @@ pub async fn export(
     if !metadata.repository_exists(repository).await? {
         return Err(Error::NameUnknown);
     }
-    let draft = Draft::begin(to)?;
+    let draft = tree.draft(to)?;
     let (found, done) = (BTreeMap::new(), Exported::default());
     let mut export =
         Export { tree, metadata: &metadata, draft: &draft, repository, found, tags: BTreeMap::new(), done };

@@ -9,7 +9,8 @@ use super::take::{Source, Taken, take};
 use super::{Error, Parts, view};
 
 /// Takes in every layout in `folder` and below it, each as the repository that its path names below `into`; one in
-/// `folder` itself is `into`. Nothing may serve `parts` meanwhile.
+/// `folder` itself is `into`. Nothing may serve `parts` meanwhile. Done
+/// again after it broke off, it goes on; when it returns, all of it survives a power cut.
 pub async fn import(parts: &Parts, folder: &Path, into: Option<&RepositoryName>) -> Result<Taken, Error> {
     let Some(layouts) = parts.store.layout() else {
         return Err(Error::Unavailable("expected a store that shows layouts, found one that does not".to_owned()));

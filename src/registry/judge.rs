@@ -142,8 +142,9 @@ impl Registry {
                     failed = failed.and(self.judge_subject(current, repository, &subject).await);
                 }
                 *from = Some(subject);
+                // Reads never wait: without this, requests would wait for the whole batch.
+                tokio::task::yield_now().await;
             }
-            tokio::task::yield_now().await;
         }
         failed
     }

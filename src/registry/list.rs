@@ -1,5 +1,7 @@
 //! Lists: tags, repositories, referrers. Each shows what resolves for the caller.
 
+use std::collections::HashSet;
+
 use bytes::Bytes;
 use serde::Serialize;
 
@@ -96,6 +98,8 @@ impl Registry {
         artifact_type: Option<&str>,
     ) -> Result<Bytes, Error> {
         let mut manifests = Vec::new();
+        // A page begins anew if what it should come after was deleted meanwhile.
+        let mut seen = HashSet::new();
         let mut with_subject = None;
         let mut after = None;
         loop {
@@ -103,6 +107,9 @@ impl Registry {
             let ended = batch.len() < BATCH;
             after = batch.last().map(|stored| stored.digest);
             for stored in batch {
+                if !seen.insert(stored.digest) {
+                    continue;
+                }
                 let shown = if stored.kind == Kind::Object {
                     self.shows(allowed, &stored.digest).await?
                 } else if let Some(shown) = with_subject {

@@ -129,6 +129,7 @@ pub struct Registry {
     counters: Counters,
     changed: Arc<Notify>,
     housekeeping: Housekeeping,
+    writing_view: Arc<Mutex<()>>,
 }
 
 /// How long a revision waits for what it touches to be judged; the rest is judged in the background, under it.
@@ -197,6 +198,7 @@ impl Registry {
             counters: Counters::default(),
             changed,
             housekeeping,
+            writing_view: Arc::default(),
         });
         registry.recover().await?;
         Ok(registry)

@@ -69,6 +69,8 @@ pub async fn rebuild(config: &Config, clock: Arc<dyn Clock>, partial: bool) -> R
     let kept = old.exists().then(|| config.root.join(format!("{FILE}.kept-{}", clock.now().micros())));
     if in_place {
         Sqlite::replace(&old, &new, kept.as_deref())?;
+    } else {
+        Sqlite::discard(&new)?;
     }
     Ok(Rebuilt { in_place, taken, surplus, behind, kept: kept.filter(|_| in_place) })
 }

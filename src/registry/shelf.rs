@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use crate::metadata::Metadata;
 use crate::oci::{Digest, Manifest, RepositoryName};
-use crate::store::Store;
+use crate::store::{ObjectKey, Store, StoreError};
 use crate::verify::LAYERS_TOGETHER;
 
 use super::{Error, Parts, Registry};
@@ -71,8 +71,14 @@ impl Shelf<'_> {
                 layers.push(bytes.clone());
                 continue;
             }
-            let object = self.store.open(&crate::store::ObjectKey(blob.key)).await?;
-            let bytes = object.read(0, usize::try_from(blob.size).unwrap_or(usize::MAX)).await?;
+            let object = match self.store.open(&ObjectKey(blob.key.clone())).await {
+                // It was collected since the metadata was read.
+                Err(StoreError::Absent(_)) if self.metadata.blob(repository, &layer.digest).await? != Some(blob) => {
+                    return Ok(None);
+                }
+                opened => opened?,
+            };
+            let bytes = object.read(0, usize::try_from(layer.size).unwrap_or(usize::MAX)).await?;
             if Digest::of(layer.digest.algorithm(), &bytes) != layer.digest {
                 return Err(Error::Unavailable(format!("stored blob {} does not hash to its name", layer.digest)));
             }

@@ -13,6 +13,8 @@ const COALESCE: Duration = Duration::from_millis(100);
 /// The next rewrite waits this many times as long as the last one took.
 const REST: u32 = 20;
 const REST_AT_MOST: Duration = Duration::from_mins(1);
+/// How long views that could not be written wait before they are tried again, though nothing changes.
+const FLUSH_AGAIN: Duration = Duration::from_secs(5);
 const JUDGE_EVERY: Duration = Duration::from_secs(1);
 const LOOK_AT_WAITING_EVERY: Duration = Duration::from_secs(15);
 /// How often what nobody wants is collected, unless something is to live shorter.
@@ -62,11 +64,15 @@ impl Registry {
     async fn tend_views(&self, report: &(impl Fn(Notice<'_>) + Sync)) {
         loop {
             let began = Instant::now();
-            if let Err(error) = self.flush_views().await {
-                report(Notice::Failed("flush views", &error));
-            }
+            let flushed = self.flush_views().await;
             sleep(began.elapsed().saturating_mul(REST).min(REST_AT_MOST)).await;
-            self.changed.notified().await;
+            match flushed {
+                Ok(()) => self.changed.notified().await,
+                Err(error) => {
+                    report(Notice::Failed("flush views", &error));
+                    sleep(FLUSH_AGAIN).await;
+                }
+            }
             sleep(COALESCE).await;
         }
     }

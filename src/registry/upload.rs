@@ -53,7 +53,7 @@ impl Registry {
         allowed: &Allowed<Sign>,
         algorithm: Algorithm,
     ) -> Result<UploadWriter, Error> {
-        Ok(self.begin(allowed, algorithm, true).await?.whole_or_nothing())
+        self.begin(allowed, algorithm, true).await
     }
 
     async fn begin(
@@ -76,26 +76,33 @@ impl Registry {
             at: self.clock.now(),
         };
         let exclusive = self.busy.claim(id)?;
+        // Its client may go away before it has begun, and would leave bytes that no session names.
+        let writer = self.writer(upload.clone(), hasher, None, exclusive).whole_or_nothing();
+        match self.begin_session(upload).await {
+            Ok(()) if whole => Ok(writer),
+            Ok(()) => Ok(writer.resumable()),
+            Err(error) => {
+                writer.leave().await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn begin_session(&self, upload: Upload) -> Result<(), Error> {
+        let (id, sign_only) = (upload.id, upload.sign_only);
         let begin = || async { Ok(self.store.begin(id).await?) };
-        self.housekeeping.where_room(upload.sign_only, 0, begin).await?;
-        if whole && !upload.sign_only {
+        self.housekeeping.where_room(sign_only, 0, begin).await?;
+        if upload.whole && !upload.sign_only {
             // It is no session, and there is no cap to count it against.
-            return Ok(self.writer(upload, hasher, None, exclusive));
+            return Ok(());
         }
-        let cap = upload.sign_only.then_some(self.limits.sign_uploads);
+        let cap = sign_only.then_some(self.limits.sign_uploads);
         let begin = || async { Ok(self.metadata.begin_upload(upload.clone(), cap).await?) };
-        let begun = self.housekeeping.where_room(upload.sign_only, 0, begin).await;
-        if !matches!(begun, Ok(true)) {
-            self.store.discard(id).await?;
+        if self.housekeeping.where_room(sign_only, 0, begin).await? {
+            self.trusted.trust(id);
+            return Ok(());
         }
-        if !begun? {
-            return Err(Error::Capped(format!(
-                "expected at most {} open uploads under `sign` alone",
-                self.limits.sign_uploads
-            )));
-        }
-        self.trusted.trust(id);
-        Ok(self.writer(upload, hasher, None, exclusive))
+        Err(Error::Capped(format!("expected at most {} open uploads under `sign` alone", self.limits.sign_uploads)))
     }
 
     /// How far a session is, in bytes.

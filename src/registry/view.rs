@@ -1,19 +1,67 @@
 //! The view: each repository as an OCI image layout, behind the metadata by a bounded lag.
 
+use std::sync::Arc;
+
 use crate::metadata::{DirtyView, Metadata, ViewChange};
 use crate::oci::RepositoryName;
-use crate::store::{LayoutChange, LayoutEntry, LayoutView, ObjectKey, Store};
+use crate::store::{LayoutChange, LayoutEntry, ObjectKey, Store, StoreError};
 
+use super::commit::carried_through;
 use super::{Error, Registry};
 
 impl Registry {
     /// Brings every layout up to date. Each repository is done once; what changes meanwhile waits for the next call.
     pub async fn flush_views(&self) -> Result<(), Error> {
-        self.housekeeping.with_reserve(|| flush(&*self.store, &*self.metadata)).await
+        self.housekeeping.with_reserve(|| self.write_views()).await
+    }
+
+    async fn write_views(&self) -> Result<(), Error> {
+        let mut last: Option<RepositoryName> = None;
+        let mut missed = None;
+        while let Some(written) = self.write_next_view(last.as_ref()).await? {
+            match written.result {
+                Ok(()) => last = Some(written.repository),
+                // What it links was collected since it was read, and that is a change of its own.
+                Err(StoreError::Absent(_)) if missed != Some(written.sequence) => missed = Some(written.sequence),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the view that waits longest. None if there is none, or if it is `last` again: it changes faster than it is
+    /// written.
+    ///
+    /// One at a time, from reading what is pending to noting that it is done, and though whoever waits for it may go
+    /// away: else what an earlier look saw could be written over what a later one did, and nothing would be pending.
+    async fn write_next_view(&self, last: Option<&RepositoryName>) -> Result<Option<Written>, Error> {
+        if self.store.layout().is_none() {
+            return Ok(None);
+        }
+        let turn = Arc::clone(&self.writing_view).lock_owned().await;
+        let Some(view) = self.metadata.dirty_view().await? else { return Ok(None) };
+        if last == Some(&view.repository) {
+            return Ok(None);
+        }
+        let (store, metadata) = (Arc::clone(&self.store), Arc::clone(&self.metadata));
+        let written = carried_through(async move {
+            let (repository, sequence) = (view.repository.clone(), view.sequence);
+            let (changes, entries) = of_layout(view);
+            let result = match store.layout() {
+                Some(layout) => layout.apply(&repository, changes, entries).await,
+                None => Ok(()),
+            };
+            if result.is_ok() {
+                metadata.clean_view(&repository, sequence).await?;
+            }
+            drop(turn);
+            Ok(Written { repository, sequence, result })
+        });
+        Ok(Some(written.await?))
     }
 }
 
-/// Brings every layout up to date.
+/// Brings every layout up to date, where nobody else writes any.
 pub(super) async fn flush(store: &dyn Store, metadata: &dyn Metadata) -> Result<(), Error> {
     let Some(layout) = store.layout() else { return Ok(()) };
     let mut last: Option<RepositoryName> = None;
@@ -24,13 +72,21 @@ pub(super) async fn flush(store: &dyn Store, metadata: &dyn Metadata) -> Result<
         }
         last = Some(view.repository.clone());
         let (repository, sequence) = (view.repository.clone(), view.sequence);
-        write(layout, view).await?;
+        let (changes, entries) = of_layout(view);
+        layout.apply(&repository, changes, entries).await?;
         metadata.clean_view(&repository, sequence).await?;
     }
     Ok(())
 }
 
-async fn write(layout: &dyn LayoutView, view: DirtyView) -> Result<(), Error> {
+/// What became of a view.
+struct Written {
+    repository: RepositoryName,
+    sequence: u64,
+    result: Result<(), StoreError>,
+}
+
+fn of_layout(view: DirtyView) -> (Vec<LayoutChange>, Vec<LayoutEntry>) {
     let changes = view.changes.into_iter().map(|change| match change {
         ViewChange::Link(digest, key) => LayoutChange::Link(digest, ObjectKey(key)),
         ViewChange::Write(digest, bytes) => LayoutChange::Write(digest, bytes),
@@ -42,5 +98,5 @@ async fn write(layout: &dyn LayoutView, view: DirtyView) -> Result<(), Error> {
         size: entry.size,
         tag: entry.tag,
     });
-    Ok(layout.apply(&view.repository, changes.collect(), entries.collect()).await?)
+    (changes.collect(), entries.collect())
 }

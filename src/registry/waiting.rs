@@ -17,7 +17,7 @@ use super::{Error, Registry};
 /// How many repositories, and how many pushes, are read at once.
 const BATCH: usize = 256;
 /// How many pushes are judged, or passed by, at one look.
-const JUDGED_AT_ONCE: usize = 1024;
+const JUDGED_AT_ONCE: usize = 128;
 /// How many overdue pushes of one repository are told at one look.
 const TOLD_AT_ONCE: usize = 64;
 
@@ -83,8 +83,8 @@ impl Registry {
                 if let Some(cursor) = self.tell_overdue(&repository, &mut overdue).await? {
                     told.insert(repository, cursor);
                 }
+                tokio::task::yield_now().await;
             }
-            tokio::task::yield_now().await;
         }
         let mut seen = self.waiting.lock();
         (seen.pushes, seen.oldest, seen.told) = (pushes, oldest, told);
@@ -128,6 +128,8 @@ impl Registry {
             let batch = self.metadata.waiting_pushes(repository, from, most).await?;
             for waiting in &batch {
                 failed = failed.and(self.judge_subject(current, repository, &waiting.push.digest).await);
+                // Reads never wait: without this, requests would wait for the whole batch.
+                tokio::task::yield_now().await;
             }
             left = left.saturating_sub(batch.len().max(1));
             if let Some(last) = batch.last() {

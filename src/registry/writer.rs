@@ -83,6 +83,13 @@ impl UploadWriter {
         self
     }
 
+    /// The same for a session whose name its client is told, and may go on with.
+    #[must_use]
+    pub(super) const fn resumable(mut self) -> Self {
+        self.fate = Fate::Note;
+        self
+    }
+
     /// Ends without a blob: what became of the session is settled when this returns.
     pub async fn leave(mut self) {
         if let Some(leftover) = self.leftover() {

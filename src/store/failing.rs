@@ -12,21 +12,28 @@ use super::{
     Adopted, Census, FoundLayout, ImageLayout, LayoutChange, LayoutEntry, LayoutView, Object, ObjectKey, Store,
     StoreError, StoredObject,
 };
+use crate::interruption::{Fault, Interruptions};
 use crate::oci::{Digest, Hasher, RepositoryName};
 
 /// A test seam: a [`Store`] whose every call fails with [`StoreError::Io`] while it is told to, reads of objects
-/// that are open among them.
+/// that are open among them. Each call can be interrupted on its own.
 #[derive(Debug)]
 pub struct Failing<S> {
     store: S,
     switch: Arc<AtomicBool>,
     full: AtomicBool,
+    interruptions: Interruptions,
 }
 
 impl<S: Store> Failing<S> {
     /// `store`, which works until [`Failing::fail`] says otherwise.
     pub fn new(store: S) -> Self {
-        Self { store, switch: Arc::default(), full: AtomicBool::default() }
+        Self { store, switch: Arc::default(), full: AtomicBool::default(), interruptions: Interruptions::default() }
+    }
+
+    /// What comes between a caller and each call.
+    pub const fn interruptions(&self) -> &Interruptions {
+        &self.interruptions
     }
 
     /// Makes every call fail from now on, or work again.
@@ -57,22 +64,35 @@ fn check(switch: &AtomicBool) -> Result<(), StoreError> {
     if switch.load(Ordering::SeqCst) { Err(StoreError::Io(io::Error::other("told to fail"))) } else { Ok(()) }
 }
 
+impl From<Fault> for StoreError {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Full => Self::Full,
+            Fault::Refused | Fault::Unanswered => Self::Io(io::Error::other("told to fail")),
+        }
+    }
+}
+
 #[async_trait]
 impl<S: Store> Store for Failing<S> {
     async fn begin(&self, upload: Uuid) -> Result<(), StoreError> {
-        self.working()?.begin(upload).await
+        let store = self.working()?;
+        self.interruptions.around("begin", store.begin(upload)).await
     }
 
     async fn append(&self, upload: Uuid, offset: u64, bytes: Bytes, hasher: Hasher) -> Result<Hasher, StoreError> {
-        self.with_room()?.append(upload, offset, bytes, hasher).await
+        let store = self.with_room()?;
+        self.interruptions.around("append", store.append(upload, offset, bytes, hasher)).await
     }
 
     async fn rehash(&self, upload: Uuid, size: u64, hasher: Hasher) -> Result<Hasher, StoreError> {
-        self.working()?.rehash(upload, size, hasher).await
+        let store = self.working()?;
+        self.interruptions.around("rehash", store.rehash(upload, size, hasher)).await
     }
 
     async fn seal(&self, upload: Uuid, size: u64, digest: &Digest, generation: u64) -> Result<ObjectKey, StoreError> {
-        self.with_room()?.seal(upload, size, digest, generation).await
+        let store = self.with_room()?;
+        self.interruptions.around("seal", store.seal(upload, size, digest, generation)).await
     }
 
     fn key(&self, upload: Uuid, digest: &Digest, generation: u64) -> ObjectKey {
@@ -80,53 +100,65 @@ impl<S: Store> Store for Failing<S> {
     }
 
     async fn size(&self, key: &ObjectKey) -> Result<u64, StoreError> {
-        self.working()?.size(key).await
+        let store = self.working()?;
+        self.interruptions.around("size", store.size(key)).await
     }
 
     async fn unseal(&self, key: &ObjectKey, upload: Uuid) -> Result<(), StoreError> {
-        self.working()?.unseal(key, upload).await
+        let store = self.working()?;
+        self.interruptions.around("unseal", store.unseal(key, upload)).await
     }
 
     async fn discard(&self, upload: Uuid) -> Result<(), StoreError> {
-        self.working()?.discard(upload).await
+        let store = self.working()?;
+        self.interruptions.around("discard", store.discard(upload)).await
     }
 
     async fn open(&self, key: &ObjectKey) -> Result<Box<dyn Object>, StoreError> {
-        let object = self.working()?.open(key).await?;
-        Ok(Box::new(FailingObject { object, switch: Arc::clone(&self.switch) }))
+        let object = self.interruptions.around("open", self.working()?.open(key)).await?;
+        let (switch, interruptions) = (Arc::clone(&self.switch), self.interruptions.clone());
+        Ok(Box::new(FailingObject { object, switch, interruptions }))
     }
 
     async fn remove(&self, key: &ObjectKey) -> Result<(), StoreError> {
-        self.working()?.remove(key).await
+        let store = self.working()?;
+        self.interruptions.around("remove", store.remove(key)).await
     }
 
     async fn uploads(&self) -> Result<Vec<Uuid>, StoreError> {
-        self.working()?.uploads().await
+        let store = self.working()?;
+        self.interruptions.around("uploads", store.uploads()).await
     }
 
     async fn free_bytes(&self) -> Result<Option<u64>, StoreError> {
-        self.working()?.free_bytes().await
+        let store = self.working()?;
+        self.interruptions.around("free_bytes", store.free_bytes()).await
     }
 
     async fn open_cold(&self, key: &ObjectKey) -> Result<Box<dyn Object>, StoreError> {
-        let object = self.working()?.open_cold(key).await?;
-        Ok(Box::new(FailingObject { object, switch: Arc::clone(&self.switch) }))
+        let object = self.interruptions.around("open_cold", self.working()?.open_cold(key)).await?;
+        let (switch, interruptions) = (Arc::clone(&self.switch), self.interruptions.clone());
+        Ok(Box::new(FailingObject { object, switch, interruptions }))
     }
 
     async fn quarantine(&self, key: &ObjectKey) -> Result<(), StoreError> {
-        self.working()?.quarantine(key).await
+        let store = self.working()?;
+        self.interruptions.around("quarantine", store.quarantine(key)).await
     }
 
     async fn objects(&self, after: Option<&ObjectKey>) -> Result<Vec<StoredObject>, StoreError> {
-        self.working()?.objects(after).await
+        let store = self.working()?;
+        self.interruptions.around("objects", store.objects(after)).await
     }
 
     async fn keep_reserve(&self, bytes: u64) -> Result<bool, StoreError> {
-        self.with_room()?.keep_reserve(bytes).await
+        let store = self.with_room()?;
+        self.interruptions.around("keep_reserve", store.keep_reserve(bytes)).await
     }
 
     async fn release_reserve(&self) -> Result<bool, StoreError> {
-        self.working()?.release_reserve().await
+        let store = self.working()?;
+        self.interruptions.around("release_reserve", store.release_reserve()).await
     }
 
     fn layout(&self) -> Option<&dyn LayoutView> {
@@ -143,7 +175,7 @@ impl<S: Store> LayoutView for Failing<S> {
         entries: Vec<LayoutEntry>,
     ) -> Result<(), StoreError> {
         match self.working()?.layout() {
-            Some(layout) => layout.apply(repository, changes, entries).await,
+            Some(layout) => self.interruptions.around("apply", layout.apply(repository, changes, entries)).await,
             None => Ok(()),
         }
     }
@@ -170,7 +202,10 @@ impl<S: Store> LayoutView for Failing<S> {
         repositories: Vec<RepositoryName>,
     ) -> Result<Option<ObjectKey>, StoreError> {
         match self.with_room()?.layout() {
-            Some(layout) => layout.salvage(digest, size, rotten, generation, repositories).await,
+            Some(layout) => {
+                let salvage = layout.salvage(digest, size, rotten, generation, repositories);
+                self.interruptions.around("salvage", salvage).await
+            }
             None => Ok(None),
         }
     }
@@ -182,7 +217,9 @@ impl<S: Store> LayoutView for Failing<S> {
         limit: u64,
     ) -> Result<Option<Bytes>, StoreError> {
         match self.working()?.layout() {
-            Some(layout) => layout.manifest_copy(repository, digest, limit).await,
+            Some(layout) => {
+                self.interruptions.around("manifest_copy", layout.manifest_copy(repository, digest, limit)).await
+            }
             None => Ok(None),
         }
     }
@@ -191,6 +228,7 @@ impl<S: Store> LayoutView for Failing<S> {
 struct FailingObject {
     object: Box<dyn Object>,
     switch: Arc<AtomicBool>,
+    interruptions: Interruptions,
 }
 
 #[async_trait]
@@ -201,6 +239,6 @@ impl Object for FailingObject {
 
     async fn read(&self, offset: u64, length: usize) -> Result<Bytes, StoreError> {
         check(&self.switch)?;
-        self.object.read(offset, length).await
+        self.interruptions.around("read", self.object.read(offset, length)).await
     }
 }

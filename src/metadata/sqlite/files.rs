@@ -14,17 +14,24 @@ const COMPANIONS: [&str; 2] = ["-wal", "-shm"];
 
 impl Sqlite {
     /// Makes an empty database at `path`, in the place of one that was begun there and never put in its place. It hands
-    /// out generations above `generation` only.
+    /// out generations above `generation` only. Its changes survive a power cut once it was closed and put in place by
+    /// [`Sqlite::replace`], and not before: until then nobody counts on them.
     pub fn create(path: &Path, generation: u64) -> Result<Self, Unavailable> {
-        for file in std::iter::once(path.to_owned()).chain(companions(path)) {
-            remove(&file).map_err(|error| broken(&file, &error))?;
-        }
+        Self::discard(path)?;
         let made = Self::open(path)?;
         drop(made);
         let connection = connect(path)?;
         counters::raise_epoch(&connection, generation.checked_div(GENERATIONS).unwrap_or_default())?;
         drop(connection);
-        Self::open(path)
+        Self::open_in_bulk(path)
+    }
+
+    /// Removes the database at `path`, which nobody has open and nobody counts on.
+    pub fn discard(path: &Path) -> Result<(), Unavailable> {
+        for file in std::iter::once(path.to_owned()).chain(companions(path)) {
+            remove(&file).map_err(|error| broken(&file, &error))?;
+        }
+        Ok(())
     }
 
     /// Puts the database at `new`, which nobody has open, in the place of the one at `path`, which nobody has open
@@ -45,6 +52,7 @@ impl Sqlite {
         if companions(new).iter().any(|file| file.exists()) {
             return Err(Unavailable::Broken(format!("expected {} to be closed, found its log", new.display())));
         }
+        File::open(new).and_then(|file| file.sync_all()).map_err(|error| broken(new, &error))?;
         rename(new, path).and_then(|()| sync_folder(path)).map_err(|error| broken(path, &error))
     }
 

@@ -14,8 +14,8 @@ pub(super) fn intend(connection: &Connection, key: &str, upload: Uuid) -> rusqli
 /// A commit deletes the intent of its key; that live keys are left out guards their bytes once more.
 pub(super) fn waiting(connection: &Connection, limit: usize) -> rusqlite::Result<Vec<Intent>> {
     let mut statement = connection.prepare_cached(
-        "SELECT key, upload FROM intents i
-         WHERE NOT EXISTS (SELECT 1 FROM contents c WHERE c.key = i.key) ORDER BY key LIMIT ?1",
+        "SELECT key, upload FROM intents
+         WHERE NOT EXISTS (SELECT 1 FROM contents c WHERE c.key = intents.key) ORDER BY key LIMIT ?1",
     )?;
     let read = |row: &rusqlite::Row<'_>| Ok(Intent { key: row.get(0)?, upload: uploads::identifier(row, 1)? });
     statement.query_map([values::limit(limit)], read)?.collect()

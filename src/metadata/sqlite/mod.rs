@@ -7,6 +7,8 @@ mod blobs;
 mod counters;
 mod files;
 mod garbage;
+#[cfg(test)]
+mod integrity;
 mod intents;
 mod judgements;
 mod links;
@@ -65,6 +67,8 @@ pub struct Sqlite {
     long: Arc<Readers>,
     /// None if the file belongs to another process.
     writer: Option<Writer>,
+    /// What a change survives that must survive a power cut: less in a file that nobody counts on yet.
+    durable: Durability,
     /// The next generation that no content was ever stored under.
     generation: AtomicU64,
     grace: Duration,
@@ -86,9 +90,16 @@ impl Sqlite {
             readers: Readers::new(path, readers::SLOTS),
             long: Arc::new(Readers::new(path, 1)),
             writer: Some(Writer::start(connection)?),
+            durable: Durability::Power,
             generation: AtomicU64::new(epoch.saturating_mul(GENERATIONS)),
             grace: GRACE,
         })
+    }
+
+    /// Opens the database at `path` for much work that is done as one: what is changed survives a power cut when
+    /// [`crate::metadata::Metadata::close`] returned, and the database is whole whenever that comes.
+    pub fn open_in_bulk(path: &Path) -> Result<Self, Unavailable> {
+        Ok(Self { durable: Durability::Process, ..Self::open(path)? })
     }
 
     /// The same, with another time that blobs stay after the last manifest that held them went.
@@ -101,8 +112,8 @@ impl Sqlite {
     pub fn open_beside(path: &Path) -> Result<Self, Unavailable> {
         let readers = Readers::new(path, readers::SLOTS);
         readers.run(|connection| Ok(schema::check(connection)))??;
-        let long = Arc::new(Readers::new(path, 1));
-        Ok(Self { readers, long, writer: None, generation: AtomicU64::default(), grace: GRACE })
+        let (long, generation) = (Arc::new(Readers::new(path, 1)), AtomicU64::default());
+        Ok(Self { readers, long, writer: None, durable: Durability::Power, generation, grace: GRACE })
     }
 
     fn writer(&self) -> Result<&Writer, Unavailable> {
@@ -133,7 +144,7 @@ impl Sqlite {
         T: Send + 'static,
         F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     {
-        self.writer()?.run(Durability::Power, work).await
+        self.writer()?.run(self.durable, work).await
     }
 
     /// A change that must survive the death of the process only.

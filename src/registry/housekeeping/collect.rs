@@ -23,31 +23,36 @@ const TOLD: usize = 10_000;
 const TOLD_QUARANTINED: usize = 1000;
 
 impl Housekeeping {
-    /// Collects abandoned uploads, blobs that nothing holds and whose lease ended, and orphaned evidence, so many at
-    /// once, and tells what that was.
-    pub(in super::super) async fn sweep(&self) -> Result<Swept, Error> {
+    /// Collects the rows of abandoned uploads, of blobs that nothing holds and whose lease ended, and of orphaned evidence,
+    /// so many at once. Whatever it tells is to be handed to [`Housekeeping::remove_swept`].
+    pub(in super::super) async fn sweep_rows(&self) -> Result<Swept, Error> {
         let now = self.clock.now();
         let before = now.minus(self.limits.upload_expiry);
-        let swept = self.with_reserve(|| async { Ok(self.metadata.sweep(now, before, BATCH).await?) }).await?;
-        for repository in &swept.repositories {
-            self.epochs.advance(repository);
-        }
-        for upload in &swept.uploads {
-            self.store.discard(*upload).await?;
-        }
-        for key in &swept.trash {
-            match self.store.remove(&ObjectKey(key.clone())).await {
-                Ok(()) | Err(StoreError::Absent(_)) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        if !swept.trash.is_empty() {
-            self.with_reserve(|| async { Ok(self.metadata.forget_trash(&swept.trash).await?) }).await?;
-        }
+        let swept = self.with_reserve(|| async { Ok(self.metadata.sweep(now, before, BATCH).await?) }).await;
+        let swept = swept.inspect_err(|_| self.epochs.advance_all())?;
         if !swept.repositories.is_empty() {
-            self.changed.notify_one();
+            self.changed(&swept.repositories);
         }
         Ok(swept)
+    }
+
+    /// Removes the bytes whose rows were swept. Those that can't be removed now stay in the trash, and hold up no others.
+    pub(in super::super) async fn remove_swept(&self, swept: &Swept) -> Result<(), Error> {
+        let mut failed = Ok(());
+        for upload in &swept.uploads {
+            failed = failed.and(self.store.discard(*upload).await);
+        }
+        let mut removed = Vec::new();
+        for key in &swept.trash {
+            match self.store.remove(&ObjectKey(key.clone())).await {
+                Ok(()) | Err(StoreError::Absent(_)) => removed.push(key.clone()),
+                Err(error) => failed = failed.and(Err(error)),
+            }
+        }
+        if !removed.is_empty() {
+            self.with_reserve(|| async { Ok(self.metadata.forget_trash(&removed).await?) }).await?;
+        }
+        Ok(failed?)
     }
 
     /// Sweeps until nothing is left or it took long, and tells what there was; a dry run only tells.
@@ -58,7 +63,9 @@ impl Housekeeping {
         let began = Instant::now();
         let mut more = !dry_run;
         while more && began.elapsed() < LONG {
-            more = self.sweep().await? != Swept::default();
+            let swept = self.sweep_rows().await?;
+            self.remove_swept(&swept).await?;
+            more = swept != Swept::default();
         }
         Ok(Collection { more, ..tell(garbage, bytes, dry_run) })
     }

@@ -10,7 +10,7 @@ use super::rebuild::furnished;
 use super::{House, digest_of, image, repository, sig_tag, tag};
 use crate::metadata::Metadata as _;
 use crate::oci::{Digest, Reference, media_type};
-use crate::registry::{Error, Exported, export};
+use crate::registry::{Error, Exported, backup, export};
 use crate::store::{Bounds, ImageLayout, LayoutError};
 
 async fn exported(house: &House, reference: Option<&Reference>, to: &Path) -> Result<Exported, Error> {
@@ -78,7 +78,7 @@ async fn an_older_signature_comes_along_though_its_tag_moved_on() {
 async fn an_exported_blob_is_a_link_to_the_object() {
     let house = House::new().await;
     house.push_image("ci", "a release", Some("v1")).await.unwrap();
-    let to = tempfile::Builder::new().tempdir_in(house.folder.path()).unwrap();
+    let to = tempfile::tempdir().unwrap();
     exported(&house, None, &to.path().join("out")).await.unwrap();
     let layer = Digest::sha256(b"a release");
     let inode = |path: &Path| fs::metadata(path).unwrap().ino();
@@ -134,4 +134,16 @@ async fn an_index_is_exported_with_what_it_reaches() {
     let (manifests, tags) = contents(&to.path().join("out"));
     assert!(manifests.contains(&child) && manifests.len() == 2, "{manifests:?}");
     assert_eq!(tags, ["multi"]);
+}
+
+#[tokio::test]
+async fn nothing_is_exported_or_backed_up_into_the_root_itself() {
+    let house = House::new().await;
+    house.push_image("ci", "a release", Some("v1")).await.unwrap();
+    let before = fs::read_dir(house.folder.path()).unwrap().count();
+    let inside = house.folder.path().join("inside");
+    let exported = exported(&house, None, &inside).await.unwrap_err().to_string();
+    let backed_up = backup(house.folder.path(), &inside).await.unwrap_err().to_string();
+    assert!(exported.contains("expected a folder outside") && backed_up.contains("expected a folder outside"));
+    assert_eq!(fs::read_dir(house.folder.path()).unwrap().count(), before);
 }

@@ -6,13 +6,16 @@ mod concurrency;
 mod explain;
 mod export;
 mod faults;
+mod faults_in_turn;
 mod import;
+mod invariants;
 mod notation;
 mod rebuild;
 mod recovery;
 mod revisions;
 mod room;
 mod rot;
+mod schedule;
 mod scrub;
 mod signing;
 mod sparse;
@@ -140,17 +143,24 @@ impl House {
     }
 
     pub(super) async fn with(policy: &str, requirements: &str, limits: Limits) -> Self {
-        Self::fresh(policy, requirements, limits, false).await
+        Self::made(tempfile::tempdir().unwrap(), policy, requirements, limits, false).await
     }
 
     /// One that takes images without their layers.
     pub(super) async fn sparse() -> Self {
-        Self::fresh(POLICY, REQUIREMENTS, Limits::default(), true).await
+        Self::made(tempfile::tempdir().unwrap(), POLICY, REQUIREMENTS, Limits::default(), true).await
     }
 
-    async fn fresh(policy: &str, requirements: &str, limits: Limits, sparse_images: bool) -> Self {
+    /// One in memory, where the machine has a folder for that: for tests that open many, or sync often.
+    pub(super) async fn in_memory(limits: Limits) -> Self {
+        let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
+        Self::made(folder, POLICY, REQUIREMENTS, limits, false).await
+    }
+
+    async fn made(folder: TempDir, policy: &str, requirements: &str, limits: Limits, sparse_images: bool) -> Self {
         let keys = Keys { release: key(), second: key(), stranger: key() };
-        Self::open(tempfile::tempdir().unwrap(), keys, (policy, requirements), limits, sparse_images).await
+        let revision = load(files(&keys, &["release", "second"], policy, requirements)).await;
+        Self::open(folder, keys, revision, limits, sparse_images).await
     }
 
     /// Another process over the same folder.
@@ -168,17 +178,11 @@ impl House {
             tokio::task::yield_now().await;
         }
         drop((metadata, store));
-        Self::open(folder, keys, (POLICY, REQUIREMENTS), limits, false).await
+        let revision = load(files(&keys, &["release", "second"], POLICY, REQUIREMENTS)).await;
+        Self::open(folder, keys, revision, limits, false).await
     }
 
-    async fn open(
-        folder: TempDir,
-        keys: Keys,
-        (policy, requirements): (&str, &str),
-        limits: Limits,
-        sparse_images: bool,
-    ) -> Self {
-        let revision = load(files(&keys, &["release", "second"], policy, requirements)).await;
+    async fn open(folder: TempDir, keys: Keys, revision: Revision, limits: Limits, sparse_images: bool) -> Self {
         let metadata = Arc::new(Failing::new(Sqlite::open(&folder.path().join("_metadata.sqlite")).unwrap()));
         let clock = Arc::new(ManualClock::at(Timestamp::from_micros(1_780_000_000_000_000)));
         let store = Arc::new(store::Failing::new(Filesystem::open(folder.path()).unwrap()));

@@ -310,6 +310,7 @@ async fn what_can_not_be_taken_keeps_the_old_metadata_in_place() {
     assert!(!rebuilt.in_place && rebuilt.kept.is_none(), "{rebuilt:?}");
     assert!(refusals(&rebuilt.taken)[0].contains(&unsigned.to_string()), "{rebuilt:?}");
     assert_eq!(facts(&ruin.database()), before);
+    assert!(!ruin.folder.path().join(format!("{FILE}.rebuilt")).exists());
     assert!(ruin.rebuilds(true).await.unwrap().in_place);
     let house = ruin.serves().await;
     assert_eq!(house.pull("deploy", &tag("v1")).await.unwrap(), signed);

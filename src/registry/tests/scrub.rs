@@ -285,7 +285,8 @@ async fn an_object_that_nothing_names_goes_after_a_day_and_not_before() {
         let (store, metadata) = (Arc::clone(&house.store), Arc::clone(&house.metadata));
         let keeper = Housekeeping::alone(store, metadata, Arc::new(clock), Limits::default());
         keeper.scrub_at_once().await.unwrap();
-        keeper.sweep().await.unwrap();
+        let swept = keeper.sweep_rows().await.unwrap();
+        keeper.remove_swept(&swept).await.unwrap();
         counted.push(keeper.counters().unnamed());
     }
     assert!(!unnamed.exists() && named.exists());

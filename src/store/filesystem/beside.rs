@@ -44,6 +44,16 @@ impl Beside {
         self.root.folder()
     }
 
+    /// Begins the folder `to`, as [`Draft::begin`] does. Refused inside the tree, where it would be taken for a part of it.
+    pub fn draft(&self, to: &Path) -> Result<Draft, StoreError> {
+        let draft = Draft::begin(to)?;
+        if draft.folder().starts_with(self.folder()) {
+            let message = format!("expected a folder outside {}, found {}", self.folder().display(), to.display());
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, message).into());
+        }
+        Ok(draft)
+    }
+
     /// Puts an object into the same place of the tree that is drafted. [`StoreError::Absent`] if it is gone.
     pub fn put_object(&self, draft: &Draft, digest: &Digest, key: &ObjectKey) -> Result<Placed, StoreError> {
         let there = Root::new(draft.folder().to_owned());
