@@ -14,7 +14,7 @@ use crate::registry::Housekeeping;
 /// Which registry.
 #[derive(Debug, clap::Args)]
 pub struct Place {
-    /// A running Hallmark, HOST[:PORT]; its `admin` is asked for [default: the one that serves the root, else the root]
+    /// A running Hallmark, as host or host:port; its `admin` is asked for [default: the one that serves the root, else the root]
     #[arg(long, value_name = "HOST[:PORT]")]
     pub server: Option<String>,
     /// The configuration [default: hallmark.toml, or without one what it would say by default]
