@@ -38,7 +38,7 @@
 //!    admits no tag.
 //! 6. [`Metadata::put_manifest`] is one transaction: that required content is in *this* repository, the cap on
 //!    evidence, the manifest with its links, the tags with their histories, the generations of what it concerns, what
-//!    is to be judged, and that the layout is behind. Children of an index may be missing, and so may layers that are
+//!    is to be judged, the entry of the audit trail, and that the layout is behind. Children of an index may be missing, and so may layers that are
 //!    not distributable.
 //! 7. `after_manifest` judges what the commit changed, so that a requirement that is met now is known to have been met.
 //!    A failure there is no failure of the push: the queue holds it (`Registry::judge_queue`, each second).
@@ -70,7 +70,8 @@
 //! # Differs from the first drawing
 //!
 //! - The drawing said that deleting a tag deletes its history and nothing else; for evidence tags the paragraph above.
-//! - The audit row between commit and 201 is not there yet: the access log is what there is.
+//! - The audit row is part of the commit, not a step between it and 201: so it costs no second sync, and no crash comes
+//!   between the two.
 //!
 //! [`Registry::allow_sign`]: crate::registry::Registry::allow_sign
 //! [`Registry::mount`]: crate::registry::Registry::mount

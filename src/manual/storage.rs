@@ -164,6 +164,18 @@
 //! work once more: a transaction that failed for want of room left nothing. The reserve is made again when there is room
 //! for it beside the floor; while it is not held, its room is part of the floor.
 //!
+//! # The audit trail
+//!
+//! Each transaction that changes what is stored inserts its entries itself (`metadata::sqlite::audit`), so the trail is
+//! exactly what happened, survives what the change survives, and costs an insert but no sync. It follows that on a full
+//! disk an entry finds room where its change does, the reserve included, and that neither goes without the other. Entries
+//! have numbers without gaps and go from the oldest on ([`Metadata::prune_audit`], beside the sweep); a test replays the
+//! trail against what is there, after every fault and every order of calls that is tried.
+//!
+//! Refusals change nothing, and anybody who may ask can make as many as they like. They gather in memory, the same ones as
+//! one and few at once, and are written in the background to a table of their own, which is bounded: no request waits for
+//! them, they never use the reserve, and they crowd out no change. A pull that is admitted passes none of this.
+//!
 //! # Differs from the first drawing
 //!
 //! - **Readers by slot.** Connections sit in 64 slots, and a thread comes back to its own, instead of in thread-local
@@ -196,6 +208,7 @@
 //! [`Metadata::forget_trash`]: crate::metadata::Metadata::forget_trash
 //! [`Metadata::blob`]: crate::metadata::Metadata::blob
 //! [`Metadata::note_scrub_pass`]: crate::metadata::Metadata::note_scrub_pass
+//! [`Metadata::prune_audit`]: crate::metadata::Metadata::prune_audit
 //! [`Metadata::trash_unnamed`]: crate::metadata::Metadata::trash_unnamed
 //! [`Store::open_cold`]: crate::store::Store::open_cold
 //! [`LayoutView::salvage`]: crate::store::LayoutView::salvage

@@ -3,6 +3,7 @@
 //! The contract of [`Metadata`] is what every engine is tested against. Operations are whole: each is one
 //! transaction, and what a caller reads afterwards holds all of it or none.
 
+mod audit;
 #[cfg(test)]
 mod contract;
 mod failing;
@@ -20,6 +21,7 @@ use crate::clock::Timestamp;
 use crate::gate::{RequirementName, Shape, Who};
 use crate::oci::{Algorithm, Digest, LinkKind, RepositoryName, Tag};
 
+pub use self::audit::{Audited, By, Event, Refusal, Trail};
 pub use self::failing::Failing;
 pub use self::garbage::{Garbage, GarbageBlob};
 pub use self::rot::{Content, PlacedManifest, Quarantined, ScrubPass};
@@ -332,6 +334,17 @@ pub enum BlobDeleted {
     Held,
 }
 
+/// A tag to be deleted.
+#[derive(Clone, Debug)]
+pub struct DeleteTag {
+    /// The repository.
+    pub repository: RepositoryName,
+    /// The tag.
+    pub tag: Tag,
+    /// Who deletes it, and when.
+    pub by: By,
+}
+
 /// A revision of policy and trust, as it was accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredRevision {
@@ -379,7 +392,12 @@ pub trait Metadata: Send + Sync + 'static {
     /// Repositories that have the blob, at most `limit`.
     async fn repositories_with(&self, digest: &Digest, limit: usize) -> Result<Vec<RepositoryName>, Unavailable>;
     /// Takes a blob out of a repository.
-    async fn delete_blob(&self, repository: &RepositoryName, digest: &Digest) -> Result<BlobDeleted, Unavailable>;
+    async fn delete_blob(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        by: &By,
+    ) -> Result<BlobDeleted, Unavailable>;
 
     /// Stores a manifest with its links and tags; checks in the same transaction that required content is present.
     /// Bumps the generation of the manifest, and of the subject of evidence; notes that the subject (and the manifest,
@@ -396,14 +414,10 @@ pub trait Metadata: Send + Sync + 'static {
     async fn pushes(&self, repository: &RepositoryName, tag: &Tag) -> Result<Vec<Push>, Unavailable>;
     /// Takes a manifest out of a repository, out of every tag's history, with its links. The generations of its
     /// subject and of what it held are bumped. False if absent.
-    async fn delete_manifest(
-        &self,
-        repository: &RepositoryName,
-        digest: &Digest,
-        at: Timestamp,
-    ) -> Result<bool, Unavailable>;
+    async fn delete_manifest(&self, repository: &RepositoryName, digest: &Digest, by: &By)
+    -> Result<bool, Unavailable>;
     /// Deletes a tag with its history. False if absent.
-    async fn delete_tag(&self, repository: &RepositoryName, tag: &Tag) -> Result<bool, Unavailable>;
+    async fn delete_tag(&self, deletion: DeleteTag) -> Result<bool, Unavailable>;
     /// Tags with this digest anywhere in their history.
     async fn tags_of(&self, repository: &RepositoryName, digest: &Digest) -> Result<Vec<Tag>, Unavailable>;
 
@@ -527,9 +541,15 @@ pub trait Metadata: Send + Sync + 'static {
     ) -> Result<Option<Vec<RepositoryName>>, Unavailable>;
     /// Takes a quarantined content out of the layouts of the repositories that have it.
     async fn conceal_content(&self, digest: &Digest) -> Result<(), Unavailable>;
-    /// Puts sound bytes under `key` in the place of a quarantined content, and its layouts behind. False, changing
-    /// nothing, if it is not quarantined (any more): the key is surplus, remove it.
-    async fn replace_content(&self, digest: &Digest, key: &str) -> Result<bool, Unavailable>;
+    /// Puts sound bytes under `key`, which were found in `from`, in the place of a quarantined content, and its layouts
+    /// behind. False, changing nothing, if it is not quarantined (any more): the key is surplus, remove it.
+    async fn replace_content(
+        &self,
+        digest: &Digest,
+        key: &str,
+        from: &'static str,
+        at: Timestamp,
+    ) -> Result<bool, Unavailable>;
     /// Notes that the bytes of a manifest are not `digest`. False if it was noted, or the manifest is gone.
     async fn quarantine_manifest(
         &self,
@@ -538,13 +558,15 @@ pub trait Metadata: Send + Sync + 'static {
         why: &str,
         at: Timestamp,
     ) -> Result<bool, Unavailable>;
-    /// Puts `bytes`, which hash to `digest`, in the place of those of a quarantined manifest. False, changing nothing,
-    /// if it is not quarantined (any more). Pushing the manifest again does the same.
+    /// Puts `bytes`, which hash to `digest` and were found in `from`, in the place of those of a quarantined manifest.
+    /// False, changing nothing, if it is not quarantined (any more). Pushing the manifest again does the same.
     async fn replace_manifest(
         &self,
         repository: &RepositoryName,
         digest: &Digest,
         bytes: Bytes,
+        from: &'static str,
+        at: Timestamp,
     ) -> Result<bool, Unavailable>;
     /// The bytes that other repositories than `repository` have under `digest`, at most `limit` of them.
     async fn manifest_copies(
@@ -632,4 +654,15 @@ pub trait Metadata: Send + Sync + 'static {
     async fn note_revision_judged(&self) -> Result<(), Unavailable>;
     /// Whether that was noted.
     async fn is_revision_judged(&self) -> Result<bool, Unavailable>;
+
+    // The audit trail. Whatever changes what is stored notes it in the same transaction: `commit_blob`, `put_manifest`,
+    // `delete_*`, `sweep`, `quarantine_*`, `replace_*`. What leaves everything as it was notes nothing.
+
+    /// Entries of a trail after the number `after`, oldest first, at most `limit`.
+    async fn audit(&self, trail: Trail, after: u64, limit: usize) -> Result<Vec<Audited>, Unavailable>;
+    /// Notes what was refused, and keeps the newest `keep` refusals. Survives the death of the process only.
+    async fn note_refusals(&self, refusals: Vec<Refusal>, keep: u64) -> Result<(), Unavailable>;
+    /// Removes the oldest changes but the newest `keep` (one at the least), at most `limit`; says whether there may be
+    /// more to remove. Survives the death of the process only.
+    async fn prune_audit(&self, keep: u64, limit: usize) -> Result<bool, Unavailable>;
 }

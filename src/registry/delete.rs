@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use crate::authz::Delete;
 use crate::gate::Shape;
-use crate::metadata::{BlobDeleted, Kind, Metadata, Push, StoredManifest};
-use crate::oci::{Digest, EvidenceTag, Manifest, Reference, RepositoryName, Tag};
+use crate::metadata::{BlobDeleted, By, DeleteTag, Kind, Metadata, Push, StoredManifest};
+use crate::oci::{Digest, EvidenceTag, Manifest, Reference, Tag};
 
 use super::{Allowed, Error, Registry};
 
@@ -13,7 +13,7 @@ impl Registry {
     /// Takes a manifest out of the repository and out of every tag's history.
     pub async fn delete_manifest(&self, allowed: &Allowed<Delete>, digest: &Digest) -> Result<(), Error> {
         self.check_no_pending_push(allowed, digest).await?;
-        let deleted = self.commit_deletion(allowed.repository(), *digest).await?;
+        let deleted = self.commit_deletion(allowed, *digest).await?;
         if deleted { Ok(()) } else { Err(self.unknown(allowed, Reference::Digest(*digest)).await?) }
     }
 
@@ -25,8 +25,8 @@ impl Registry {
             self.delete_tagged_evidence(allowed, &pushes, &evidence).await?;
         }
         let change = |metadata: Arc<dyn Metadata>| {
-            let (repository, doomed) = (allowed.repository().clone(), tag.clone());
-            async move { metadata.delete_tag(&repository, &doomed).await }
+            let (repository, tag, by) = (allowed.repository().clone(), tag.clone(), self.by(allowed));
+            async move { metadata.delete_tag(DeleteTag { repository, tag, by }).await }
         };
         let deleted = self.commit_with_reserve(allowed.repository(), change).await?;
         if deleted || !pushes.is_empty() {
@@ -52,7 +52,7 @@ impl Registry {
         for digest in doomed {
             let stored = self.metadata.manifest(repository, &digest).await?;
             if stored.is_some_and(|stored| stored.kind != Kind::Object) {
-                self.commit_deletion(repository, digest).await?;
+                self.commit_deletion(allowed, digest).await?;
             }
         }
         Ok(())
@@ -61,8 +61,8 @@ impl Registry {
     /// Takes a blob that no manifest holds out of the repository.
     pub async fn delete_blob(&self, allowed: &Allowed<Delete>, digest: &Digest) -> Result<(), Error> {
         let change = |metadata: Arc<dyn Metadata>| {
-            let (repository, doomed) = (allowed.repository().clone(), *digest);
-            async move { metadata.delete_blob(&repository, &doomed).await }
+            let (repository, doomed, by) = (allowed.repository().clone(), *digest, self.by(allowed));
+            async move { metadata.delete_blob(&repository, &doomed, &by).await }
         };
         match self.commit_with_reserve(allowed.repository(), change).await? {
             BlobDeleted::Deleted => Ok(()),
@@ -92,13 +92,16 @@ impl Registry {
         Ok(())
     }
 
-    async fn commit_deletion(&self, repository: &RepositoryName, digest: Digest) -> Result<bool, Error> {
-        let now = self.clock.now();
+    async fn commit_deletion(&self, allowed: &Allowed<Delete>, digest: Digest) -> Result<bool, Error> {
         let change = |metadata: Arc<dyn Metadata>| {
-            let repository = repository.clone();
-            async move { metadata.delete_manifest(&repository, &digest, now).await }
+            let (repository, by) = (allowed.repository().clone(), self.by(allowed));
+            async move { metadata.delete_manifest(&repository, &digest, &by).await }
         };
-        self.commit_with_reserve(repository, change).await
+        self.commit_with_reserve(allowed.repository(), change).await
+    }
+
+    fn by(&self, allowed: &Allowed<Delete>) -> By {
+        By { who: allowed.who().clone(), at: self.clock.now() }
     }
 }
 

@@ -6,6 +6,7 @@ mod account;
 mod admission;
 mod admitted;
 mod allowed;
+mod audit;
 mod backup;
 mod blob;
 mod cases;
@@ -68,7 +69,8 @@ pub use counters::{Counters, Waits};
 pub use error::{Error, Withheld};
 pub use export::{Exported, export};
 pub use housekeeping::{
-    CollectedBlob, Collection, Evidence, Housekeeping, News, QuarantinedObject, ScrubPassReport, ScrubStatus, Session,
+    AuditRecord, CollectedBlob, Collection, Evidence, Housekeeping, News, QuarantinedObject, ScrubPassReport,
+    ScrubStatus, Session,
 };
 pub use import::import;
 pub use push::{ManifestPut, ManifestStored};
@@ -127,6 +129,7 @@ pub struct Registry {
     /// How far what a revision touches was judged, while any is left.
     unjudged: Mutex<Option<judge::Place>>,
     counters: Counters,
+    refusals: audit::Refusals,
     changed: Arc<Notify>,
     housekeeping: Housekeeping,
     writing_view: Arc<Mutex<()>>,
@@ -196,6 +199,7 @@ impl Registry {
             waiting: waiting::Waiting::default(),
             unjudged: Mutex::new((!judged).then(judge::Place::default)),
             counters: Counters::default(),
+            refusals: audit::Refusals::default(),
             changed,
             housekeeping,
             writing_view: Arc::default(),

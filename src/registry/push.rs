@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::authz::{Push, Sign};
 use crate::clock::Timestamp;
 use crate::gate::{Outcome, RequirementName, Shape, Who};
-use crate::metadata::{Kind, Metadata, Put, PutLink, PutManifest};
+use crate::metadata::{Event, Kind, Metadata, Put, PutLink, PutManifest};
 use crate::oci::{Digest, EvidenceTag, Link, LinkKind, Manifest, Reference, RepositoryName, Tag, media_type};
 
 use super::classify::Classified;
@@ -58,7 +58,11 @@ impl Registry {
         check_tags(&classified, evidence_tag.as_ref(), &tags)?;
         if classified.kind == Kind::Object {
             let push = allowed.also(allowed.access().push()).ok_or_else(|| not_evidence(&classified))?;
-            self.check_push_requirement(&push, &digest, &tags).await?;
+            self.check_push_requirement(&push, &digest, &tags).await.inspect_err(|error| {
+                if let Error::Withheld(withheld) = error {
+                    self.count_refusal(Event::PushRefused, allowed, &put.reference, withheld);
+                }
+            })?;
         }
         check_size(&put.bytes, &classified, self.limits.evidence_blob_bytes)?;
         self.commit_manifest(allowed, &put, digest, &manifest, &classified, &tags).await?;

@@ -17,7 +17,7 @@ use super::take::{Source, Taken, take};
 use super::{Error, Parts, view};
 
 /// What layouts can't know, and what a rebuild therefore has not.
-pub const LAYOUTS_DO_NOT_TELL: [&str; 8] = [
+pub const LAYOUTS_DO_NOT_TELL: [&str; 9] = [
     "older pushes of tags: each tag has its newest only",
     "who pushed what and when: everything came from the operator, now",
     "who uploaded a blob",
@@ -25,6 +25,7 @@ pub const LAYOUTS_DO_NOT_TELL: [&str; 8] = [
     "what was met, and which evidence verified: it is judged anew",
     "what a manifest was pushed as: each is what one push under its tags would make it now",
     "the last good revision of policy and trust",
+    "the audit trail: it begins again, and the one so far stays in the old metadata",
     "upload sessions, and trash that waited to be removed",
 ];
 

@@ -1,5 +1,6 @@
 //! The contract, fact by fact, over every engine.
 
+mod audit;
 mod blobs;
 mod durability;
 mod files;
@@ -23,7 +24,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tempfile::TempDir;
 
-use super::{CommitBlob, Committed, Kind, Metadata, Put, PutLink, PutManifest, Sqlite};
+use super::{By, CommitBlob, Committed, DeleteTag, Kind, Metadata, Put, PutLink, PutManifest, Sqlite};
 use crate::clock::Timestamp;
 use crate::gate::{Shape, Who};
 use crate::oci::{Digest, LinkKind, RepositoryName, Tag};
@@ -55,6 +56,16 @@ fn tag(name: &str) -> Tag {
 
 fn who(name: &str) -> Who {
     Who::user(name).unwrap()
+}
+
+/// Someone who deletes, some seconds after the beginning.
+fn by(seconds: u64) -> By {
+    By { who: who("ci"), at: at(seconds) }
+}
+
+/// The deletion of a tag of the repository `r`.
+fn deletion(name: &str) -> DeleteTag {
+    DeleteTag { repository: repo("r"), tag: tag(name), by: by(0) }
 }
 
 /// The digest of what is called `name` here.
@@ -141,7 +152,7 @@ async fn store(m: &dyn Metadata, manifest: PutManifest) {
 }
 
 async fn delete(m: &dyn Metadata, name: &str) {
-    assert!(m.delete_manifest(&repo("r"), &digest(name), at(0)).await.unwrap());
+    assert!(m.delete_manifest(&repo("r"), &digest(name), &by(0)).await.unwrap());
 }
 
 /// Names of what the digests are of, in order.

@@ -96,9 +96,9 @@ async fn a_commit_of_the_key_that_is_quarantined_is_told_that_it_is_gone() {
 async fn a_repair_takes_the_place_of_quarantined_content_alone() {
     each(async |m| {
         store_blob(m, "a").await;
-        assert!(!m.replace_content(&digest("a"), "key/sound").await.unwrap());
+        assert!(!m.replace_content(&digest("a"), "key/sound", "a copy", at(8)).await.unwrap());
         hold(m, "a").await;
-        assert!(m.replace_content(&digest("a"), "key/sound").await.unwrap());
+        assert!(m.replace_content(&digest("a"), "key/sound", "a copy", at(8)).await.unwrap());
         let repaired = m.blob(&repo("r"), &digest("a")).await.unwrap().unwrap();
         assert_eq!((repaired.key.as_str(), repaired.size, repaired.quarantined), ("key/sound", 10, false));
     })
@@ -110,7 +110,7 @@ async fn content_whose_own_bytes_came_back_is_repaired_under_its_own_key() {
     each(async |m| {
         store_blob(m, "a").await;
         hold(m, "a").await;
-        assert!(m.replace_content(&digest("a"), "key/a").await.unwrap());
+        assert!(m.replace_content(&digest("a"), "key/a", "a copy", at(8)).await.unwrap());
         assert_eq!(m.reserve(digest("a")).await.unwrap(), Reserved::Live("key/a".to_owned()));
     })
     .await;
@@ -186,7 +186,8 @@ async fn bytes(m: &dyn Metadata) -> Bytes {
 async fn the_bytes_of_a_quarantined_manifest_are_replaced() {
     each(async |m| {
         store(m, rotten()).await;
-        let sound = async || m.replace_manifest(&repo("r"), &digest("i"), Bytes::from_static(b"i")).await;
+        let sound =
+            async || m.replace_manifest(&repo("r"), &digest("i"), Bytes::from_static(b"i"), "a copy", at(8)).await;
         assert!(!sound().await.unwrap());
         m.quarantine_manifest(&repo("r"), &digest("i"), "why", at(7)).await.unwrap();
         shown(m).await;

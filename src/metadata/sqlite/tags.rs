@@ -2,12 +2,13 @@
 
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
+use super::audit::{self, Entry};
 use super::repositories::{self, RepositoryId};
 use super::values::{self, Count};
 use super::view;
 use crate::clock::Timestamp;
 use crate::gate::Who;
-use crate::metadata::{Push, WaitingPush};
+use crate::metadata::{DeleteTag, Push, WaitingPush};
 use crate::oci::{Digest, RepositoryName, Tag};
 
 /// One push of a tag, to be noted.
@@ -21,19 +22,15 @@ pub(super) struct Pushed<'p> {
     pub(super) history: usize,
 }
 
-/// Sets a tag, unless its newest push is that digest already.
+/// Sets a tag, unless its newest push is that digest already, and says whether it did.
 pub(super) fn set(
     connection: &Connection,
     repository: RepositoryId,
     tag: &Tag,
     pushed: &Pushed<'_>,
-) -> rusqlite::Result<()> {
-    let mut newest = connection.prepare_cached(
-        "SELECT digest FROM pushes WHERE repository = ?1 AND tag = ?2 ORDER BY sequence DESC LIMIT 1",
-    )?;
-    let newest: Option<Digest> = newest.query_row(params![repository, tag], |row| row.get(0)).optional()?;
-    if newest.as_ref() == Some(pushed.digest) {
-        return Ok(());
+) -> rusqlite::Result<bool> {
+    if newest(connection, repository, tag)?.as_ref() == Some(pushed.digest) {
+        return Ok(false);
     }
     let mut insert = connection.prepare_cached(
         "INSERT INTO pushes (repository, tag, sequence, digest, who, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
@@ -45,7 +42,16 @@ pub(super) fn set(
            SELECT sequence FROM pushes WHERE repository = ?1 AND tag = ?2 ORDER BY sequence DESC LIMIT 1 OFFSET ?3)",
     )?;
     prune.execute(params![repository, tag, values::limit(pushed.history.max(1))])?;
-    view::mark_index(connection, repository)
+    view::mark_index(connection, repository)?;
+    Ok(true)
+}
+
+/// The newest push of a tag.
+pub(super) fn newest(connection: &Connection, repository: RepositoryId, tag: &Tag) -> rusqlite::Result<Option<Digest>> {
+    let mut newest = connection.prepare_cached(
+        "SELECT digest FROM pushes WHERE repository = ?1 AND tag = ?2 ORDER BY sequence DESC LIMIT 1",
+    )?;
+    newest.query_row(params![repository, tag], |row| row.get(0)).optional()
 }
 
 /// Points a tag to the newest push that is left, and notes whether that waits; a tag without pushes is gone.
@@ -93,12 +99,13 @@ pub(super) fn naming(connection: &Connection, repository: RepositoryId, digest: 
     rows.collect()
 }
 
-pub(super) fn delete(connection: &Connection, repository: &RepositoryName, tag: &Tag) -> rusqlite::Result<bool> {
-    let Some(repository) = repositories::find(connection, repository)? else { return Ok(false) };
+pub(super) fn delete(connection: &Connection, deletion: &DeleteTag) -> rusqlite::Result<bool> {
+    let DeleteTag { repository: name, tag, by } = deletion;
+    let Some(repository) = repositories::find(connection, name)? else { return Ok(false) };
+    let Some(named) = newest(connection, repository, tag)? else { return Ok(false) };
     let mut statement = connection.prepare_cached("DELETE FROM pushes WHERE repository = ?1 AND tag = ?2")?;
-    if statement.execute(params![repository, tag])? == 0 {
-        return Ok(false);
-    }
+    statement.execute(params![repository, tag])?;
+    Entry::deleted((audit::TAG, &named), by).in_repository(name).under(Some(tag)).note(connection)?;
     point(connection, repository, tag.as_str())?;
     view::mark_index(connection, repository)?;
     Ok(true)

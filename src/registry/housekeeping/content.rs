@@ -11,6 +11,11 @@ use super::{Housekeeping, News, count};
 /// In how many repositories another copy is looked for.
 const COPIES: usize = 1024;
 
+/// Where sound bytes were found: under the key that was quarantined,
+const OWN_FILE: &str = "its own file";
+/// or under the name of the digest in a layout.
+const LAYOUT: &str = "a layout's own copy";
+
 /// What was found under a key.
 #[derive(Debug, PartialEq, Eq)]
 enum Found {
@@ -27,8 +32,8 @@ impl Housekeeping {
         match found {
             Found::Sound if content.quarantined => {
                 // Its file was out of sight for a while.
-                if self.metadata.replace_content(&content.digest, &content.key).await? {
-                    self.repaired_content(&content.digest, "its own file").await?;
+                if self.metadata.replace_content(&content.digest, &content.key, OWN_FILE, self.clock.now()).await? {
+                    self.repaired_content(&content.digest, OWN_FILE).await?;
                 }
                 Ok(())
             }
@@ -114,8 +119,8 @@ impl Housekeeping {
             self.changed.notify_one();
             return Ok(());
         };
-        if self.metadata.replace_content(digest, &key.0).await? {
-            return self.repaired_content(digest, "a layout's own copy").await;
+        if self.metadata.replace_content(digest, &key.0, LAYOUT, self.clock.now()).await? {
+            return self.repaired_content(digest, LAYOUT).await;
         }
         // It was pushed again meanwhile.
         Ok(self.store.remove(&key).await?)

@@ -30,7 +30,7 @@ impl Housekeeping {
             self.news.push(News::Quarantined { digest: *digest, repository: Some(repository.clone()), why });
         }
         let Some((bytes, from)) = self.manifest_copy(repository, digest).await? else { return Ok(()) };
-        if self.metadata.replace_manifest(repository, digest, bytes).await? {
+        if self.metadata.replace_manifest(repository, digest, bytes, from, self.clock.now()).await? {
             self.changed(std::slice::from_ref(repository));
             count(&self.counters.repaired, 1);
             self.news.push(News::Repaired { digest: *digest, repository: Some(repository.clone()), from });
