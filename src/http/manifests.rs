@@ -9,7 +9,7 @@ use super::error::{Reason, Refusal};
 use super::incoming::Incoming;
 use super::{Call, query};
 use crate::oci::{ErrorCode, Reference, RepositoryName, Tag};
-use crate::registry::ManifestPut;
+use crate::registry::{Error, ManifestPut};
 
 /// The most tags that one push sets.
 const TAGS_MAX: usize = 100;
@@ -17,7 +17,13 @@ const TAGS_MAX: usize = 100;
 /// `GET` and `HEAD`: what `reference` resolves to for the caller.
 pub(super) async fn read(call: &Call<'_>, name: &RepositoryName, reference: &Reference) -> Result<Response, Refusal> {
     let allowed = call.registry().allow_pull(call.who, name)?;
-    let manifest = call.registry().manifest(&allowed, reference).await?;
+    let manifest = match call.registry().manifest(&allowed, reference).await {
+        // As for blobs: who is told that it is absent sends it again, which heals it.
+        Err(Error::Quarantined(_)) if call.is_head() && call.registry().allow_sign(call.who, name).is_ok() => {
+            return Err(Error::ManifestUnknown(reference.clone()).into());
+        }
+        manifest => manifest?,
+    };
     let tagged = Tagged::new(&manifest.digest).ok_or_else(|| Refusal::unavailable("a digest is no header value"))?;
     let mut response = if tagged.is_had(call.headers()) {
         answer::empty(StatusCode::NOT_MODIFIED)

@@ -145,7 +145,8 @@
 //! What does not hash to its name, has another size, is lost, or is refused twice by the medium, gets a row in
 //! `quarantine`: in one transaction, and the epochs of its repositories advance. From then on [`Metadata::blob`] says so,
 //! pulls are 503, and [`Metadata::reserve`] speaks of it as of content that is not stored: so the next upload gets a
-//! fresh generation, and its commit heals every repository. Then the file is moved to `_quarantine`, and nothing removes
+//! fresh generation, and its commit heals every repository. To a manifest that must have it it is absent, so that whoever
+//! pushes an image is told to send it. Then the file is moved to `_quarantine`, and nothing removes
 //! it there. What the *machine* can't do (no descriptors, no memory) says nothing about content and quarantines nothing.
 //! A pull notices for free: a size that differs, a file that is lost, a manifest that does not hash. So does a push, which
 //! asks the medium whether live content is there ([`Store::size`]) and else stores it under a new key.

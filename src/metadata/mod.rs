@@ -184,7 +184,8 @@ pub struct PutLink {
     pub kind: LinkKind,
     /// What.
     pub digest: Digest,
-    /// Whether it must be present in this repository: as a blob, or for [`LinkKind::Manifest`] as a manifest or a blob.
+    /// Whether it must be present in this repository, and not quarantined: as a blob, or for [`LinkKind::Manifest`] as a
+    /// manifest or a blob.
     pub required: bool,
 }
 
@@ -196,7 +197,7 @@ pub enum Put {
         /// Whether the digest was already in the repository.
         existed: bool,
     },
-    /// Required content is absent from the repository; nothing changed.
+    /// Required content is absent from the repository, or quarantined; nothing changed.
     Absent(Vec<Digest>),
     /// The cap on evidence is reached; nothing changed.
     Capped,
@@ -521,8 +522,8 @@ pub trait Metadata: Send + Sync + 'static {
     /// The last good revision.
     async fn accepted_revision(&self) -> Result<Option<StoredRevision>, Unavailable>;
 
-    // What keeps content sound. A quarantined content is live to everything but readers: it is held, counted, mounted
-    // and swept as before. `reserve` speaks of it as of content that is not stored, so that the next upload heals it:
+    // What keeps content sound. A quarantined content is live to everything but readers and new manifests: it is held,
+    // counted and swept as before, and absent to `put_manifest` where it must be present. `reserve` speaks of it as of content that is not stored, so that the next upload heals it:
     // `commit_blob` with a fresh key puts that in the place of the old one.
 
     /// Every stored content, whichever repositories have it, in the order of their digests' bytes, after `after`, at most

@@ -81,6 +81,34 @@ async fn a_push_under_a_fresh_key_heals_content_everywhere() {
 }
 
 #[tokio::test]
+async fn a_manifest_that_must_have_quarantined_content_is_refused_until_that_is_healed() {
+    each(async |m| {
+        store_blob(m, "a").await;
+        store_blob(m, "b").await;
+        store(m, image("before", &["a", "b"])).await;
+        hold(m, "a").await;
+        for manifest in [image("i", &["b", "a", "a"]), image("before", &["a", "b"])] {
+            assert_eq!(m.put_manifest(manifest).await.unwrap(), Put::Absent(digests(&["a"])));
+        }
+        assert!(m.manifest(&repo("r"), &digest("i")).await.unwrap().is_none());
+        m.commit_blob(CommitBlob { key: "key/again".to_owned(), ..blob("a") }).await.unwrap();
+        store(m, image("i", &["a", "b"])).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_manifest_that_may_do_without_quarantined_content_is_stored() {
+    each(async |m| {
+        store_blob(m, "a").await;
+        hold(m, "a").await;
+        store(m, PutManifest { links: vec![link(LinkKind::Layer, "a", false)], ..object("i") }).await;
+        store(m, index("index", &["a"])).await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_commit_of_the_key_that_is_quarantined_is_told_that_it_is_gone() {
     each(async |m| {
         store_blob(m, "a").await;

@@ -47,6 +47,15 @@ pub(super) fn is_present(connection: &Connection, repository: RepositoryId, dige
     statement.exists(params![repository, digest])
 }
 
+/// Whether the blob is in the repository, and its content not known to be anything else.
+pub(super) fn is_sound(connection: &Connection, repository: RepositoryId, digest: &Digest) -> rusqlite::Result<bool> {
+    let mut statement = connection.prepare_cached(
+        "SELECT 1 FROM blobs WHERE repository = ?1 AND digest = ?2
+           AND NOT EXISTS (SELECT 1 FROM quarantine WHERE repository = 0 AND digest = ?2)",
+    )?;
+    statement.exists(params![repository, digest])
+}
+
 pub(super) fn uploaded_by(
     connection: &Connection,
     repository: &RepositoryName,

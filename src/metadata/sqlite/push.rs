@@ -91,7 +91,7 @@ fn known(connection: &Connection, repository: RepositoryId, digest: &Digest) -> 
     statement.query_row(params![repository, digest], read).optional()
 }
 
-/// Required content that the repository has not, each once.
+/// Required content that the repository has not, or that is quarantined, each once.
 fn absent(
     connection: &Connection,
     repository: Option<RepositoryId>,
@@ -108,7 +108,7 @@ fn absent(
 
 fn is_present(connection: &Connection, repository: Option<RepositoryId>, link: &PutLink) -> rusqlite::Result<bool> {
     let Some(repository) = repository else { return Ok(false) };
-    if blobs::is_present(connection, repository, &link.digest)? {
+    if blobs::is_sound(connection, repository, &link.digest)? {
         return Ok(true);
     }
     Ok(link.kind == LinkKind::Manifest && manifests::row_of(connection, repository, &link.digest)?.is_some())
