@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::{
     Audited, Blob, BlobDeleted, By, CommitBlob, Committed, Content, DeleteTag, DirtyView, Garbage, Holder, Intent,
     Metadata, PlacedManifest, Push, Put, PutManifest, Quarantined, Refusal, Reserved, ScrubPass, StoredManifest,
-    StoredRevision, Swept, Totals, Trail, Unavailable, Upload, WaitingPush,
+    StoredRevision, Swept, TagDeleted, Totals, Trail, Unavailable, Upload, WaitingPush,
 };
 use crate::clock::Timestamp;
 use crate::gate::{RequirementName, Who};
@@ -110,7 +110,7 @@ checked! {
     manifest(repository: &RepositoryName, digest: &Digest) -> Option<StoredManifest>;
     pushes(repository: &RepositoryName, tag: &Tag) -> Vec<Push>;
     delete_manifest(repository: &RepositoryName, digest: &Digest, by: &By) -> bool;
-    delete_tag(deletion: DeleteTag) -> bool;
+    delete_tag(deletion: DeleteTag) -> TagDeleted;
     tags_of(repository: &RepositoryName, digest: &Digest) -> Vec<Tag>;
     tags(repository: &RepositoryName, after: Option<&str>, limit: usize) -> Vec<(Tag, Digest)>;
     repositories(after: Option<&str>, limit: usize) -> Vec<RepositoryName>;

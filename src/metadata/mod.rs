@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 use crate::clock::Timestamp;
 use crate::gate::{RequirementName, Shape, Who};
-use crate::oci::{Algorithm, Digest, LinkKind, RepositoryName, Tag};
+use crate::oci::{Algorithm, Digest, LinkKind, Precondition, Reference, RepositoryName, Tag};
 
 pub use self::audit::{Audited, By, Event, Refusal, Trail};
 pub use self::failing::Failing;
@@ -164,6 +164,8 @@ pub struct PutManifest {
     pub links: Vec<PutLink>,
     /// Tags to set on it; several in one push.
     pub tags: Vec<Tag>,
+    /// Under which condition; none is under any.
+    pub only_if: Option<OnlyIf>,
     /// How many pushes a tag keeps.
     pub tag_history: usize,
     /// At most this many pieces of evidence and data of this person about this subject, and ten times as many in the
@@ -175,6 +177,15 @@ pub struct PutManifest {
     pub who: Who,
     /// Now.
     pub at: Timestamp,
+}
+
+/// A condition of a change, decided in the transaction that makes it.
+#[derive(Clone, Debug)]
+pub struct OnlyIf {
+    /// What it speaks of: of a tag, its newest push; of a digest, whether that manifest is there.
+    pub reference: Reference,
+    /// What must hold of that.
+    pub precondition: Precondition,
 }
 
 /// One thing that a manifest to be stored holds.
@@ -201,6 +212,8 @@ pub enum Put {
     Absent(Vec<Digest>),
     /// The cap on evidence is reached; nothing changed.
     Capped,
+    /// The condition does not hold of what is there, if anything is; nothing changed.
+    Unlike(Option<Digest>),
 }
 
 /// A stored manifest.
@@ -342,8 +355,23 @@ pub struct DeleteTag {
     pub repository: RepositoryName,
     /// The tag.
     pub tag: Tag,
+    /// Evidence and data that has no other handle: it goes with the tag. What is an object stays.
+    pub evidence: Vec<Digest>,
+    /// What must hold of its newest push.
+    pub precondition: Precondition,
     /// Who deletes it, and when.
     pub by: By,
+}
+
+/// The answer to [`Metadata::delete_tag`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TagDeleted {
+    /// It is gone, and so is the evidence.
+    Deleted,
+    /// Neither was there.
+    Absent,
+    /// The condition does not hold of what is there, if anything is; nothing changed.
+    Unlike(Option<Digest>),
 }
 
 /// A revision of policy and trust, as it was accepted.
@@ -400,7 +428,8 @@ pub trait Metadata: Send + Sync + 'static {
         by: &By,
     ) -> Result<BlobDeleted, Unavailable>;
 
-    /// Stores a manifest with its links and tags; checks in the same transaction that required content is present.
+    /// Stores a manifest with its links and tags; checks in the same transaction that its condition holds, and that
+    /// required content is present.
     /// Bumps the generation of the manifest, and of the subject of evidence; notes that the subject (and the manifest,
     /// if it is an object) is to be judged, until [`Metadata::judged`].
     /// A tag whose newest push is this digest already gets no second entry.
@@ -417,8 +446,8 @@ pub trait Metadata: Send + Sync + 'static {
     /// subject and of what it held are bumped. False if absent.
     async fn delete_manifest(&self, repository: &RepositoryName, digest: &Digest, by: &By)
     -> Result<bool, Unavailable>;
-    /// Deletes a tag with its history. False if absent.
-    async fn delete_tag(&self, deletion: DeleteTag) -> Result<bool, Unavailable>;
+    /// Deletes a tag with its history, and the evidence that goes with it, as [`Metadata::delete_manifest`] does.
+    async fn delete_tag(&self, deletion: DeleteTag) -> Result<TagDeleted, Unavailable>;
     /// Tags with this digest anywhere in their history.
     async fn tags_of(&self, repository: &RepositoryName, digest: &Digest) -> Result<Vec<Tag>, Unavailable>;
 
@@ -523,8 +552,9 @@ pub trait Metadata: Send + Sync + 'static {
     async fn accepted_revision(&self) -> Result<Option<StoredRevision>, Unavailable>;
 
     // What keeps content sound. A quarantined content is live to everything but readers and new manifests: it is held,
-    // counted and swept as before, and absent to `put_manifest` where it must be present. `reserve` speaks of it as of content that is not stored, so that the next upload heals it:
-    // `commit_blob` with a fresh key puts that in the place of the old one.
+    // counted and swept as before, and absent to `put_manifest` where it must be present. `reserve` speaks of it as of
+    // content that is not stored, so that the next upload heals it: `commit_blob` with a fresh key puts that in the place
+    // of the old one.
 
     /// Every stored content, whichever repositories have it, in the order of their digests' bytes, after `after`, at most
     /// `limit`.

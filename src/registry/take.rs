@@ -325,6 +325,7 @@ impl Taking<'_> {
             Put::Stored { existed } => Ok(existed),
             Put::Absent(absent) => Err(Error::ContentAbsent(absent)),
             Put::Capped => Err(Error::Capped("expected no cap".to_owned())),
+            Put::Unlike(_) => Err(Error::Conflict("expected no condition".to_owned())),
         }
     }
 

@@ -118,7 +118,7 @@ async fn deletions_are_noted_with_who_asked() {
         store_blob(m, "a").await;
         store(m, tagged("i", &["v1", "v2"])).await;
         store(m, bundle("e", "i")).await;
-        assert!(m.delete_tag(deletion("v1")).await.unwrap());
+        assert_eq!(m.delete_tag(deletion("v1")).await.unwrap(), TagDeleted::Deleted);
         delete(m, "i").await;
         delete(m, "e").await;
         m.delete_blob(&repo("r"), &digest("a"), &by(7)).await.unwrap();
@@ -143,7 +143,7 @@ async fn a_deletion_of_nothing_is_not_noted() {
         store_blob(m, "a").await;
         store(m, image("i", &["a"])).await;
         let before = trail(m).await.len();
-        assert!(!m.delete_tag(deletion("v1")).await.unwrap());
+        assert_eq!(m.delete_tag(deletion("v1")).await.unwrap(), TagDeleted::Absent);
         assert!(!m.delete_manifest(&repo("r"), &digest("j"), &by(0)).await.unwrap());
         m.delete_blob(&repo("r"), &digest("a"), &by(0)).await.unwrap();
         m.delete_blob(&repo("r"), &digest("b"), &by(0)).await.unwrap();

@@ -2,6 +2,7 @@
 
 mod audit;
 mod blobs;
+mod conditions;
 mod durability;
 mod files;
 mod garbage;
@@ -24,10 +25,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use tempfile::TempDir;
 
-use super::{By, CommitBlob, Committed, DeleteTag, Kind, Metadata, Put, PutLink, PutManifest, Sqlite};
+use super::{By, CommitBlob, Committed, DeleteTag, Kind, Metadata, Put, PutLink, PutManifest, Sqlite, TagDeleted};
 use crate::clock::Timestamp;
 use crate::gate::{Shape, Who};
-use crate::oci::{Digest, LinkKind, RepositoryName, Tag};
+use crate::oci::{Digest, LinkKind, Precondition, RepositoryName, Tag};
 
 /// Holds `fact` against an empty database of each engine.
 async fn each(fact: impl AsyncFn(&dyn Metadata)) {
@@ -65,7 +66,13 @@ fn by(seconds: u64) -> By {
 
 /// The deletion of a tag of the repository `r`.
 fn deletion(name: &str) -> DeleteTag {
-    DeleteTag { repository: repo("r"), tag: tag(name), by: by(0) }
+    DeleteTag {
+        repository: repo("r"),
+        tag: tag(name),
+        evidence: Vec::new(),
+        precondition: Precondition::default(),
+        by: by(0),
+    }
 }
 
 /// The digest of what is called `name` here.
@@ -107,6 +114,7 @@ fn object(name: &str) -> PutManifest {
         is_referrer: false,
         links: Vec::new(),
         tags: Vec::new(),
+        only_if: None,
         tag_history: 20,
         evidence_cap: None,
         orphan_lease: at(ORPHAN_LEASE),

@@ -16,7 +16,7 @@ use crate::gate::{RequirementName, Who};
 use crate::metadata::{
     Audited, Blob, BlobDeleted, By, CommitBlob, Committed, Content, DeleteTag, DirtyView, Garbage, Holder, Intent,
     Metadata, PlacedManifest, Push, Put, PutManifest, Quarantined, Refusal, Reserved, ScrubPass, StoredManifest,
-    StoredRevision, Swept, Totals, Trail, Unavailable, Upload, WaitingPush,
+    StoredRevision, Swept, TagDeleted, Totals, Trail, Unavailable, Upload, WaitingPush,
 };
 use crate::oci::{Digest, RepositoryName, Tag};
 
@@ -114,8 +114,9 @@ impl Metadata for Sqlite {
         self.write(move |c| removal::delete(c, &repository, &digest, blobs_until, &by)).await
     }
 
-    async fn delete_tag(&self, deletion: DeleteTag) -> Result<bool, Unavailable> {
-        self.write(move |c| tags::delete(c, &deletion)).await
+    async fn delete_tag(&self, deletion: DeleteTag) -> Result<TagDeleted, Unavailable> {
+        let blobs_until = deletion.by.at.plus(self.grace);
+        self.write(move |c| removal::untag(c, &deletion, blobs_until)).await
     }
 
     async fn tags_of(&self, repository: &RepositoryName, digest: &Digest) -> Result<Vec<Tag>, Unavailable> {

@@ -7,8 +7,8 @@ use super::repositories::{self, RepositoryId};
 use super::tags::{self, Pushed};
 use super::values::{self, Count};
 use super::{blobs, counters, judgements, links, manifests, quarantine, view};
-use crate::metadata::{Event, Kind, Put, PutLink, PutManifest};
-use crate::oci::{Digest, LinkKind, Tag};
+use crate::metadata::{Event, Kind, OnlyIf, Put, PutLink, PutManifest};
+use crate::oci::{Digest, LinkKind, Reference, Tag};
 
 /// How many times the cap of one subject all orphans of one person may be.
 const ORPHANS_FOR_ONE: u64 = 10;
@@ -26,6 +26,12 @@ pub(super) fn put(connection: &Connection, manifest: &PutManifest) -> rusqlite::
         None => None,
         Some(repository) => known(connection, repository, &manifest.digest)?,
     };
+    if let Some(OnlyIf { reference, precondition }) = &manifest.only_if {
+        let current = current(connection, found, reference)?;
+        if !precondition.holds(current.as_ref()) {
+            return Ok(Put::Unlike(current));
+        }
+    }
     let absent = absent(connection, found, &manifest.links)?;
     if !absent.is_empty() {
         return Ok(Put::Absent(absent));
@@ -64,6 +70,21 @@ pub(super) fn put(connection: &Connection, manifest: &PutManifest) -> rusqlite::
         note(connection, manifest, None)?;
     }
     Ok(Put::Stored { existed: known.is_some() })
+}
+
+/// What is there now: the newest push of a tag, or the manifest itself.
+fn current(
+    connection: &Connection,
+    repository: Option<RepositoryId>,
+    reference: &Reference,
+) -> rusqlite::Result<Option<Digest>> {
+    let Some(repository) = repository else { return Ok(None) };
+    match reference {
+        Reference::Tag(tag) => tags::newest(connection, repository, tag),
+        Reference::Digest(digest) => {
+            Ok(manifests::row_of(connection, repository, digest)?.is_some().then_some(*digest))
+        }
+    }
 }
 
 /// Notes that the manifest is there, or that a tag names it.

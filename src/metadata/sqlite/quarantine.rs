@@ -6,9 +6,9 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use super::audit::{self, Entry};
 use super::repositories::{self, RepositoryId};
 use super::values::{self, Count};
-use super::{blobs, view};
+use super::{blobs, manifests, view};
 use crate::clock::Timestamp;
-use crate::metadata::{Event, Kind, Quarantined};
+use crate::metadata::{Event, Quarantined};
 use crate::oci::{Digest, RepositoryName};
 
 /// Stands where the repository of a manifest stands else.
@@ -92,19 +92,13 @@ pub(super) fn manifest(
     at: Timestamp,
 ) -> rusqlite::Result<bool> {
     let Some(repository) = repositories::find(connection, name)? else { return Ok(false) };
-    let Some(kind) = kind(connection, repository, digest)? else { return Ok(false) };
+    let Some(kind) = manifests::kind(connection, repository, digest)? else { return Ok(false) };
     if !note(connection, repository, digest, None, (why, at))? {
         return Ok(false);
     }
     let entry = Entry::of_itself(Event::Quarantine, (values::kind(kind), digest), at).in_repository(name);
     entry.because(why).note(connection)?;
     Ok(true)
-}
-
-fn kind(connection: &Connection, repository: RepositoryId, digest: &Digest) -> rusqlite::Result<Option<Kind>> {
-    let mut statement =
-        connection.prepare_cached("SELECT kind FROM manifests WHERE repository = ?1 AND digest = ?2")?;
-    statement.query_row(params![repository, digest], |row| row.get(0)).optional()
 }
 
 pub(super) fn replace_manifest(
@@ -120,7 +114,7 @@ pub(super) fn replace_manifest(
         return Ok(false);
     }
     heal(connection, repository, digest, bytes)?;
-    let Some(kind) = kind(connection, repository, digest)? else { return Ok(true) };
+    let Some(kind) = manifests::kind(connection, repository, digest)? else { return Ok(true) };
     let why = format!("sound bytes were found in {from}");
     let entry = Entry::of_itself(Event::Repair, (values::kind(kind), digest), at).in_repository(name);
     entry.because(&why).note(connection)?;

@@ -1,12 +1,12 @@
-//! How a manifest is deleted, and what it takes with it.
+//! How a manifest or a tag is deleted, and what it takes with it.
 
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
-use super::audit::Entry;
+use super::audit::{self, Entry};
 use super::repositories::{self, RepositoryId};
-use super::{counters, judgements, links, quarantine, tags, values, view};
+use super::{counters, judgements, links, manifests, quarantine, tags, values, view};
 use crate::clock::Timestamp;
-use crate::metadata::{By, Kind};
+use crate::metadata::{By, DeleteTag, Kind, TagDeleted};
 use crate::oci::{Digest, RepositoryName};
 
 /// A manifest that is gone.
@@ -36,9 +36,53 @@ pub(super) fn delete(
 ) -> rusqlite::Result<bool> {
     let Some(repository) = repositories::find(connection, name)? else { return Ok(false) };
     let Some(removed) = remove(connection, repository, digest, blobs_until)? else { return Ok(false) };
-    let entry = Entry::deleted((removed.what(), digest), by).in_repository(name);
-    entry.about(removed.subject()).note(connection)?;
+    note(connection, (name, digest), &removed, by)?;
     Ok(true)
+}
+
+fn note(
+    connection: &Connection,
+    (repository, digest): (&RepositoryName, &Digest),
+    removed: &Removed,
+    by: &By,
+) -> rusqlite::Result<()> {
+    let entry = Entry::deleted((removed.what(), digest), by).in_repository(repository);
+    entry.about(removed.subject()).note(connection)
+}
+
+/// Deletes a tag, and the evidence that goes with it.
+pub(super) fn untag(
+    connection: &Connection,
+    deletion: &DeleteTag,
+    blobs_until: Timestamp,
+) -> rusqlite::Result<TagDeleted> {
+    let DeleteTag { repository: name, tag, evidence, precondition, by } = deletion;
+    let Some(repository) = repositories::find(connection, name)? else { return Ok(TagDeleted::Absent) };
+    let newest = tags::newest(connection, repository, tag)?;
+    let mut doomed = Vec::new();
+    for digest in evidence {
+        // It may have become an object since it was looked for.
+        let kind = manifests::kind(connection, repository, digest)?;
+        if kind.is_some_and(|kind| kind != Kind::Object) {
+            doomed.push(digest);
+        }
+    }
+    if newest.is_none() && doomed.is_empty() {
+        return Ok(TagDeleted::Absent);
+    }
+    if !precondition.holds(newest.as_ref()) {
+        return Ok(TagDeleted::Unlike(newest));
+    }
+    for digest in doomed {
+        if let Some(removed) = remove(connection, repository, digest, blobs_until)? {
+            note(connection, (name, digest), &removed, by)?;
+        }
+    }
+    if let Some(named) = newest {
+        tags::delete(connection, repository, tag)?;
+        Entry::deleted((audit::TAG, &named), by).in_repository(name).under(Some(tag)).note(connection)?;
+    }
+    Ok(TagDeleted::Deleted)
 }
 
 /// Blobs that nothing holds then stay until `blobs_until`. None if there is no such manifest.

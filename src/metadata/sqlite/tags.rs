@@ -2,13 +2,12 @@
 
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
-use super::audit::{self, Entry};
 use super::repositories::{self, RepositoryId};
 use super::values::{self, Count};
 use super::view;
 use crate::clock::Timestamp;
 use crate::gate::Who;
-use crate::metadata::{DeleteTag, Push, WaitingPush};
+use crate::metadata::{Push, WaitingPush};
 use crate::oci::{Digest, RepositoryName, Tag};
 
 /// One push of a tag, to be noted.
@@ -99,16 +98,12 @@ pub(super) fn naming(connection: &Connection, repository: RepositoryId, digest: 
     rows.collect()
 }
 
-pub(super) fn delete(connection: &Connection, deletion: &DeleteTag) -> rusqlite::Result<bool> {
-    let DeleteTag { repository: name, tag, by } = deletion;
-    let Some(repository) = repositories::find(connection, name)? else { return Ok(false) };
-    let Some(named) = newest(connection, repository, tag)? else { return Ok(false) };
+/// Deletes a tag with its history.
+pub(super) fn delete(connection: &Connection, repository: RepositoryId, tag: &Tag) -> rusqlite::Result<()> {
     let mut statement = connection.prepare_cached("DELETE FROM pushes WHERE repository = ?1 AND tag = ?2")?;
     statement.execute(params![repository, tag])?;
-    Entry::deleted((audit::TAG, &named), by).in_repository(name).under(Some(tag)).note(connection)?;
     point(connection, repository, tag.as_str())?;
-    view::mark_index(connection, repository)?;
-    Ok(true)
+    view::mark_index(connection, repository)
 }
 
 pub(super) fn pushes(connection: &Connection, repository: &RepositoryName, tag: &Tag) -> rusqlite::Result<Vec<Push>> {

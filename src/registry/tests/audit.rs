@@ -3,7 +3,7 @@
 use super::{House, POLICY, REQUIREMENTS, digest_of, image, sig_tag, tag, who};
 use crate::config::Limits;
 use crate::metadata::{Metadata as _, Trail};
-use crate::oci::{Digest, Reference, Tag, media_type};
+use crate::oci::{Digest, Precondition, Reference, Tag, media_type};
 use crate::registry::{AuditRecord, Error};
 
 /// With someone who administers.
@@ -39,8 +39,8 @@ async fn a_push_its_signature_and_their_deletion_are_told_with_who_did_it() {
     house.sign_release(image).await;
     let allowed = house.registry.allow_delete(&who("ci"), &super::repository()).unwrap();
     let signature: Tag = format!("sha256-{}.sig", image.hex()).parse().unwrap();
-    house.registry.delete_tag(&allowed, &signature).await.unwrap();
-    house.registry.delete_manifest(&allowed, &image).await.unwrap();
+    house.registry.delete_tag(&allowed, &signature, &Precondition::default()).await.unwrap();
+    house.registry.delete_manifest(&allowed, &image, &Precondition::default()).await.unwrap();
     let told = house.changes().await;
     let expected = [
         "user:ci push blob".to_owned(),
@@ -50,6 +50,7 @@ async fn a_push_its_signature_and_their_deletion_are_told_with_who_did_it() {
         "user:signer push blob".to_owned(),
         format!("user:signer sign cosign-signature {signature}"),
         "user:ci delete cosign-signature".to_owned(),
+        format!("user:ci delete tag {signature}"),
         "user:ci delete object".to_owned(),
     ];
     assert_eq!(told, expected);

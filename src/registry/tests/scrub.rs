@@ -10,7 +10,7 @@ use super::{House, image, repository, sig_tag, tag, who};
 use crate::clock::{ManualClock, Timestamp};
 use crate::config::Limits;
 use crate::metadata::Metadata as _;
-use crate::oci::{Digest, media_type};
+use crate::oci::{Digest, Precondition, media_type};
 use crate::registry::{Error, Housekeeping, News};
 
 const LAYER: &[u8] = b"a layer of some bytes";
@@ -262,6 +262,7 @@ async fn a_manifest_that_rotted_is_repaired_from_another_repository() {
     let put = crate::registry::ManifestPut {
         reference: tag("v1"),
         tags: Vec::new(),
+        precondition: Precondition::default(),
         content_type: media_type::OCI_MANIFEST.to_owned(),
         bytes,
     };

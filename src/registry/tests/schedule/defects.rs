@@ -93,6 +93,7 @@ async fn ask_before(client: &Client) {
         is_referrer: false,
         links,
         tags: Vec::new(),
+        only_if: None,
         tag_history: 20,
         evidence_cap: None,
         orphan_lease: client.house.clock_now(),
