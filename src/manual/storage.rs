@@ -121,7 +121,10 @@
 //!   [`LayoutView::adopt`] links or copies it into `_cas`, durably; then manifests, children before parents, each
 //!   classified as at a push by someone who may read all blobs. Whoever did it is [`Who::Operator`].
 //! - **Rebuild** is an import of our own layouts into an empty database, with the objects that lie in `_cas` already
-//!   ([`Census`]): the one that the layout's file is a link to, else the newest. If the old database can be read, layouts
+//!   ([`Census`]): the one that the layout's file is a link to, else the newest. Each is hashed before it is taken: that the
+//!   old database held it as sound says what was true at its last scrub, and where the database is lost, nothing does. What
+//!   is rotten is quarantined once the new database is in place, and found elsewhere where it can be: an older object, the
+//!   layout's own file, another repository's. `--unhashed` is for those who would rather serve first and scrub later. If the old database can be read, layouts
 //!   are brought up to date from it first. The new one is made beside the old, hands out generations above every object's,
 //!   and is renamed to its place; the old one was linked aside, its log written back or moved, for a log beside another
 //!   database would be taken for that one's. What layouts can't know is [`LAYOUTS_DO_NOT_TELL`].

@@ -25,6 +25,7 @@ mod import;
 mod judge;
 mod list;
 mod mount;
+mod objects;
 mod offline;
 mod operate;
 mod pull;
@@ -73,8 +74,9 @@ pub use housekeeping::{
     ScrubStatus, Session,
 };
 pub use import::import;
+pub use objects::{Hashed, RottenObject};
 pub use push::{ManifestPut, ManifestStored};
-pub use rebuild::{LAYOUTS_DO_NOT_TELL, Rebuilt, rebuild};
+pub use rebuild::{LAYOUTS_DO_NOT_TELL, Rebuild, Rebuilt, rebuild};
 pub use revision::Revision;
 pub use take::{Refused, Taken};
 pub use tend::Notice;

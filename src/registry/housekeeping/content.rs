@@ -47,6 +47,20 @@ impl Housekeeping {
         }
     }
 
+    /// Why what lies under `key`, of `size` bytes, is not `digest`; nothing if it is.
+    pub(in super::super) async fn why_rotten(
+        &self,
+        digest: &Digest,
+        key: &ObjectKey,
+        size: u64,
+    ) -> Result<Option<String>, Error> {
+        let content = Content { digest: *digest, key: key.0.clone(), size, quarantined: false };
+        Ok(match self.examine(&content, &mut Pace::new(None)).await? {
+            Found::Sound => None,
+            Found::Rotten(why) => Some(why),
+        })
+    }
+
     /// What lies under the key of a content. What the medium refuses twice is lost; what the machine can't do now is an
     /// error, for it says nothing about the content.
     async fn examine(&self, content: &Content, pace: &mut Pace) -> Result<Found, Error> {

@@ -144,7 +144,7 @@ async fn a_rebuild_brings_the_image_back_where_it_is_allowed_and_names_what_is_a
     assert!(refusals(&refused.taken).iter().any(|why| why.contains(&Digest::sha256(LAYER).to_string())), "{refused:?}");
     let mut config = config(ruin.folder.path());
     config.sparse_images = true;
-    let rebuilt = rebuild(&config, Arc::clone(&ruin.clock), false).await.unwrap();
+    let rebuilt = rebuild(&config, Arc::clone(&ruin.clock), crate::registry::Rebuild::default()).await.unwrap();
     assert_eq!((refusals(&rebuilt.taken), rebuilt.taken.manifests), (vec![], 1), "{rebuilt:?}");
     let house = ruin.serves().await;
     assert_eq!(house.pull("ci", &tag("v1")).await.unwrap(), image);
