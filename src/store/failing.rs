@@ -186,7 +186,11 @@ impl<S: Store> LayoutView for Failing<S> {
 
     async fn adopt(&self, layout: &ImageLayout, digest: &Digest, generation: u64) -> Result<Adopted, StoreError> {
         self.with_room()?;
-        self.view()?.adopt(layout, digest, generation).await
+        self.interruptions.around("adopt", self.view()?.adopt(layout, digest, generation)).await
+    }
+
+    async fn settle(&self, adopted: Vec<ObjectKey>) -> Result<(), StoreError> {
+        self.interruptions.around("settle", self.view()?.settle(adopted)).await
     }
 
     async fn census(&self) -> Result<Census, StoreError> {
