@@ -29,7 +29,7 @@ impl Interruption for Watch {
     async fn before(&self, call: &'static str) -> Option<Fault> {
         if call == "commit_blob" {
             let number = self.commits.fetch_add(1, Ordering::SeqCst);
-            if number % self.each == 0 {
+            if number.is_multiple_of(self.each) {
                 self.unsynced.lock().unwrap().extend(unsynced(&self.root));
             }
         }
