@@ -70,13 +70,14 @@ fn measure(arguments: &[&str]) -> Outcome<ExitCode> {
 async fn passes(plan: &Plan, cores: &Cores) -> Outcome<ExitCode> {
     let password = uuid::Uuid::new_v4().to_string();
     let image = Image::with_layers(&plan::LAYERS)?;
+    let small = Image::with_layers(&plan::SMALL)?;
     let key = Key::new()?;
     let mut missing = Vec::new();
     for (title, credentials) in [("Without credentials", false), ("With Basic credentials", true)] {
         eprintln!("{title}");
         let folder = tempfile::Builder::new().prefix("side-by-side-").tempdir_in(server::data_folder())?;
         let setup = files::Setup { password: &password, key: &key, credentials };
-        let found = Phase { setup, image: &image, plan, cores }.run(folder.path()).await;
+        let found = Phase { setup, image: &image, small: &small, plan, cores }.run(folder.path()).await;
         println!("{}", table::render(title, &found));
         missing.extend(found.missing.into_iter().map(|reason| format!("{title}: {reason}")));
     }

@@ -4,6 +4,7 @@
 //! them make up each operation of the contract.
 
 mod blobs;
+mod connection;
 mod counters;
 mod files;
 mod garbage;
@@ -46,9 +47,6 @@ use crate::oci::RepositoryName;
 /// The name of the database below the root of all data.
 pub const FILE: &str = "_metadata.sqlite";
 
-/// How long a connection waits for another: only while a log is recovered does one have to.
-const BUSY: Duration = Duration::from_secs(5);
-
 /// `SQLITE_IOERR_SHMSIZE`: there is no room for the index of the log.
 const SHARED_MEMORY_SIZE: i32 = 4874;
 
@@ -77,10 +75,7 @@ pub struct Sqlite {
 impl Sqlite {
     /// Opens the database at `path`, which is made if it is absent. A schema newer than this program is refused.
     pub fn open(path: &Path) -> Result<Self, Unavailable> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let mut connection = Connection::open_with_flags(path, flags)?;
-        connection.busy_timeout(BUSY)?;
-        connection.set_prepared_statement_cache_capacity(readers::STATEMENTS);
+        let mut connection = connection::open(path, OpenFlags::SQLITE_OPEN_CREATE)?;
         connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
         connection.pragma_update(None, "synchronous", "FULL")?;
         schema::migrate(&mut connection)?;

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OpenFlags};
 
 use super::schema;
 
@@ -90,8 +90,12 @@ fn plan(connection: &Connection, statement: &str) -> Vec<String> {
     steps.collect::<Result<_, _>>().unwrap()
 }
 
+fn in_memory() -> Connection {
+    super::connection::open(Path::new(":memory:"), OpenFlags::SQLITE_OPEN_CREATE).unwrap()
+}
+
 fn planned() -> Vec<(String, Vec<String>)> {
-    let mut connection = Connection::open_in_memory().unwrap();
+    let mut connection = in_memory();
     schema::migrate(&mut connection).unwrap();
     statements().into_iter().map(|statement| (statement.clone(), plan(&connection, &statement))).collect()
 }
@@ -129,7 +133,7 @@ fn no_statement_sorts_what_grows() {
 
 #[test]
 fn a_walk_is_seen() {
-    let mut connection = Connection::open_in_memory().unwrap();
+    let mut connection = in_memory();
     schema::migrate(&mut connection).unwrap();
     let plan = plan(&connection, "SELECT digest FROM manifests WHERE media_type = ?1");
     assert!(plan.iter().any(|step| walks(step)), "{plan:?}");
