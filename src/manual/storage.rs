@@ -145,10 +145,12 @@
 //! What does not hash to its name, has another size, is lost, or is refused twice by the medium, gets a row in
 //! `quarantine`: in one transaction, and the epochs of its repositories advance. From then on [`Metadata::blob`] says so,
 //! pulls are 503, and [`Metadata::reserve`] speaks of it as of content that is not stored: so the next upload gets a
-//! fresh generation, and its commit heals every repository. Then the file is moved to `_quarantine`, and nothing removes
-//! it there. What the *machine* can't do (no descriptors, no memory) says nothing about content and quarantines nothing.
-//! A pull notices for free: a size that differs, a file that is lost, a manifest that does not hash. So does a push, which
-//! asks the medium whether live content is there ([`Store::size`]) and else stores it under a new key.
+//! fresh generation, and its commit heals every repository. Then the pass moves the file to `_quarantine`, and nothing
+//! removes it there. What the *machine* can't do (no descriptors, no memory) says nothing about content and quarantines
+//! nothing. A pull notices for free: a size that differs, a file that is lost, a manifest that does not hash. So does the
+//! view that is to link a lost file, and a push, which asks the medium whether live content is there ([`Store::size`])
+//! and else stores it under a new key. They note it, and leave the file to the next pass: a pass alone moves files and
+//! gives them back, and `registry::garbage` says why. A file whose content is healed before that goes by the trash.
 //!
 //! Repair looks for sound bytes: a layout's file that is another inode ([`LayoutView::salvage`]), another repository's
 //! row of the manifest, the layout's own file of it. One commit puts them in the place of the rotten ones. Without any,

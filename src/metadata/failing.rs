@@ -135,8 +135,8 @@ checked! {
     placed_manifests(after: u64, limit: usize) -> Vec<PlacedManifest>;
     quarantine_content(digest: &Digest, key: &str, why: &str, at: Timestamp) -> Option<Vec<RepositoryName>>;
     conceal_content(digest: &Digest) -> ();
-    replace_content(digest: &Digest, key: &str) -> bool;
-    quarantine_manifest(repository: &RepositoryName, digest: &Digest, why: &str, at: Timestamp) -> bool;
+    replace_content(digest: &Digest, rotten: &str, key: &str) -> bool;
+    quarantine_manifest(repository: &RepositoryName, digest: &Digest, found: &[u8], why: &str, at: Timestamp) -> bool;
     replace_manifest(repository: &RepositoryName, digest: &Digest, bytes: Bytes) -> bool;
     manifest_copies(repository: &RepositoryName, digest: &Digest, limit: usize) -> Vec<Bytes>;
     quarantined(limit: usize) -> Vec<Quarantined>;

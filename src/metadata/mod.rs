@@ -509,7 +509,7 @@ pub trait Metadata: Send + Sync + 'static {
 
     // What keeps content sound. A quarantined content is live to everything but readers: it is held, counted, mounted
     // and swept as before. `reserve` speaks of it as of content that is not stored, so that the next upload heals it:
-    // `commit_blob` with a fresh key puts that in the place of the old one.
+    // `commit_blob` with a fresh key puts that in the place of the old one, which goes to the trash.
 
     /// Every stored content, whichever repositories have it, in the order of their digests' bytes, after `after`, at most
     /// `limit`.
@@ -527,14 +527,17 @@ pub trait Metadata: Send + Sync + 'static {
     ) -> Result<Option<Vec<RepositoryName>>, Unavailable>;
     /// Takes a quarantined content out of the layouts of the repositories that have it.
     async fn conceal_content(&self, digest: &Digest) -> Result<(), Unavailable>;
-    /// Puts sound bytes under `key` in the place of a quarantined content, and its layouts behind. False, changing
-    /// nothing, if it is not quarantined (any more): the key is surplus, remove it.
-    async fn replace_content(&self, digest: &Digest, key: &str) -> Result<bool, Unavailable>;
-    /// Notes that the bytes of a manifest are not `digest`. False if it was noted, or the manifest is gone.
+    /// Puts the sound bytes under `key` in the place of a content that is quarantined under `rotten`, which goes to the
+    /// trash, and its layouts behind; the two may be the same, if what was there is sound again. False, changing nothing,
+    /// if it is not quarantined under that key (any more): another `key` is surplus then, remove it.
+    async fn replace_content(&self, digest: &Digest, rotten: &str, key: &str) -> Result<bool, Unavailable>;
+    /// Notes that the bytes of a manifest, which are `found`, are not `digest`. False if it was noted, the manifest is
+    /// gone, or its bytes are others (by now).
     async fn quarantine_manifest(
         &self,
         repository: &RepositoryName,
         digest: &Digest,
+        found: &[u8],
         why: &str,
         at: Timestamp,
     ) -> Result<bool, Unavailable>;

@@ -23,6 +23,11 @@ const FACTS: &[(&str, &str)] = &[
     ),
     ("no live key is in the trash", "SELECT 1 FROM contents c JOIN trash t ON t.key = c.key"),
     (
+        "what is quarantined is live, under the key that was noted",
+        "SELECT 1 FROM quarantine q WHERE q.repository = 0 AND NOT EXISTS (
+           SELECT 1 FROM contents c WHERE c.digest = q.digest AND c.key = q.key)",
+    ),
+    (
         "each link has its manifest, in its repository",
         "SELECT 1 FROM links l WHERE NOT EXISTS (
            SELECT 1 FROM manifests m WHERE m.id = l.parent AND m.repository = l.repository)",
@@ -77,6 +82,8 @@ pub(crate) struct Keys {
     pub(crate) live: Vec<String>,
     /// Of content whose bytes are to be removed.
     pub(crate) trash: Vec<String>,
+    /// Those of live content that is quarantined.
+    pub(crate) quarantined: Vec<String>,
 }
 
 impl Sqlite {
@@ -113,8 +120,15 @@ impl Sqlite {
     /// Every key, in order.
     pub(crate) fn keys(&self) -> Result<Keys, Unavailable> {
         self.readers.snapshot(|connection| {
-            let live = column(connection, "SELECT key FROM contents ORDER BY key")?;
-            Ok(Keys { live, trash: column(connection, "SELECT key FROM trash WHERE removed IS NULL ORDER BY key")? })
+            Ok(Keys {
+                live: column(connection, "SELECT key FROM contents ORDER BY key")?,
+                trash: column(connection, "SELECT key FROM trash WHERE removed IS NULL ORDER BY key")?,
+                quarantined: column(
+                    connection,
+                    "SELECT c.key FROM contents c JOIN quarantine q ON q.repository = 0 AND q.digest = c.digest
+                     ORDER BY c.key",
+                )?,
+            })
         })
     }
 }

@@ -286,20 +286,21 @@ impl Metadata for Sqlite {
         self.write(move |c| view::mark_everywhere(c, &digest)).await
     }
 
-    async fn replace_content(&self, digest: &Digest, key: &str) -> Result<bool, Unavailable> {
-        let (digest, key) = (*digest, key.to_owned());
-        self.write(move |c| quarantine::replace_if_held(c, &digest, &key)).await
+    async fn replace_content(&self, digest: &Digest, rotten: &str, key: &str) -> Result<bool, Unavailable> {
+        let (digest, rotten, key) = (*digest, rotten.to_owned(), key.to_owned());
+        self.write(move |c| quarantine::replace_if_held(c, &digest, &rotten, &key)).await
     }
 
     async fn quarantine_manifest(
         &self,
         repository: &RepositoryName,
         digest: &Digest,
+        found: &[u8],
         why: &str,
         at: Timestamp,
     ) -> Result<bool, Unavailable> {
-        let (repository, digest, why) = (repository.clone(), *digest, why.to_owned());
-        self.write(move |c| quarantine::manifest(c, &repository, &digest, &why, at)).await
+        let (repository, digest, found, why) = (repository.clone(), *digest, found.to_vec(), why.to_owned());
+        self.write(move |c| quarantine::manifest(c, (&repository, &digest), &found, (&why, at))).await
     }
 
     async fn replace_manifest(

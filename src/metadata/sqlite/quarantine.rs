@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::repositories::{self, RepositoryId};
 use super::values::{self, Count};
-use super::{blobs, manifests, view};
+use super::{blobs, view};
 use crate::clock::Timestamp;
 use crate::metadata::Quarantined;
 use crate::oci::{Digest, RepositoryName};
@@ -56,20 +56,28 @@ pub(super) fn content(
     repositories::with_blob(connection, digest, usize::MAX).map(Some)
 }
 
-/// Puts sound bytes in the place of a content that is quarantined.
+/// Puts sound bytes in the place of a content that is quarantined. Nothing gives back another key's file after that.
 pub(super) fn replace(connection: &Connection, digest: &Digest, key: &str, size: u64) -> rusqlite::Result<()> {
+    if let Some(rotten) = blobs::live_key(connection, digest)?.filter(|rotten| rotten != key) {
+        blobs::trash(connection, &rotten)?;
+    }
     connection.prepare_cached("DELETE FROM contents WHERE digest = ?1")?.execute([digest])?;
     blobs::name(connection, digest, key, size)?;
     forget_content(connection, digest)?;
     view::mark_everywhere(connection, digest)
 }
 
-pub(super) fn replace_if_held(connection: &Connection, digest: &Digest, key: &str) -> rusqlite::Result<bool> {
+pub(super) fn replace_if_held(
+    connection: &Connection,
+    digest: &Digest,
+    rotten: &str,
+    key: &str,
+) -> rusqlite::Result<bool> {
     let mut statement = connection.prepare_cached(
         "SELECT c.size FROM contents c JOIN quarantine q ON q.repository = 0 AND q.digest = c.digest
-         WHERE c.digest = ?1",
+         WHERE c.digest = ?1 AND c.key = ?2",
     )?;
-    let size = statement.query_row([digest], |row| row.get::<_, Count>(0)).optional()?;
+    let size = statement.query_row(params![digest, rotten], |row| row.get::<_, Count>(0)).optional()?;
     let Some(Count(size)) = size else { return Ok(false) };
     replace(connection, digest, key, size)?;
     Ok(true)
@@ -77,16 +85,17 @@ pub(super) fn replace_if_held(connection: &Connection, digest: &Digest, key: &st
 
 pub(super) fn manifest(
     connection: &Connection,
-    repository: &RepositoryName,
-    digest: &Digest,
-    why: &str,
-    at: Timestamp,
+    (repository, digest): (&RepositoryName, &Digest),
+    found: &[u8],
+    why: (&str, Timestamp),
 ) -> rusqlite::Result<bool> {
     let Some(repository) = repositories::find(connection, repository)? else { return Ok(false) };
-    if manifests::row_of(connection, repository, digest)?.is_none() {
+    let mut still =
+        connection.prepare_cached("SELECT 1 FROM manifests WHERE repository = ?1 AND digest = ?2 AND bytes = ?3")?;
+    if !still.exists(params![repository, digest, found])? {
         return Ok(false);
     }
-    note(connection, repository, digest, None, (why, at))
+    note(connection, repository, digest, None, why)
 }
 
 pub(super) fn replace_manifest(

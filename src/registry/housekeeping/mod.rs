@@ -15,7 +15,7 @@ mod room;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use tokio::sync::Notify;
+use tokio::sync::{Mutex, Notify};
 
 use crate::clock::Clock;
 use crate::config::Limits;
@@ -41,10 +41,12 @@ pub struct Housekeeping {
     changed: Arc<Notify>,
     /// Someone asks for a pass.
     asked: Notify,
+    /// Passes come one after another.
+    passing: Mutex<()>,
     running: AtomicBool,
-    news: news::Queue,
+    news: Arc<news::Queue>,
     room: Room,
-    counters: ScrubCounters,
+    counters: Arc<ScrubCounters>,
 }
 
 /// What scrubs came to since the process began.
@@ -110,15 +112,16 @@ impl Housekeeping {
             epochs,
             changed,
             asked: Notify::new(),
+            passing: Mutex::new(()),
             running: AtomicBool::new(false),
-            news: news::Queue::default(),
+            news: Arc::default(),
             room: Room::default(),
-            counters: ScrubCounters::default(),
+            counters: Arc::default(),
         }
     }
 
     /// What scrubs came to since the process began.
-    pub const fn counters(&self) -> &ScrubCounters {
+    pub fn counters(&self) -> &ScrubCounters {
         &self.counters
     }
 

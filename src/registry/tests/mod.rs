@@ -9,6 +9,7 @@ mod faults;
 mod faults_in_turn;
 mod import;
 mod invariants;
+mod meanwhile;
 mod notation;
 mod rebuild;
 mod recovery;
