@@ -188,6 +188,7 @@ fn manifest(repository: &str, bytes: Vec<u8>, links: &[(LinkKind, &[u8])]) -> Ou
         is_referrer: false,
         links: links.iter().map(link).collect(),
         tags: Vec::new(),
+        only_if: None,
         tag_history: 20,
         evidence_cap: None,
         orphan_lease: now.plus(Duration::from_hours(24)),

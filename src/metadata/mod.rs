@@ -3,6 +3,7 @@
 //! The contract of [`Metadata`] is what every engine is tested against. Operations are whole: each is one
 //! transaction, and what a caller reads afterwards holds all of it or none.
 
+mod audit;
 #[cfg(test)]
 mod contract;
 mod failing;
@@ -18,8 +19,9 @@ use uuid::Uuid;
 
 use crate::clock::Timestamp;
 use crate::gate::{RequirementName, Shape, Who};
-use crate::oci::{Algorithm, Digest, LinkKind, RepositoryName, Tag};
+use crate::oci::{Algorithm, Digest, LinkKind, Precondition, Reference, RepositoryName, Tag};
 
+pub use self::audit::{Audited, By, Event, Refusal, Trail};
 pub use self::failing::Failing;
 pub use self::garbage::{Garbage, GarbageBlob};
 pub use self::rot::{Content, PlacedManifest, Quarantined, ScrubPass};
@@ -162,6 +164,8 @@ pub struct PutManifest {
     pub links: Vec<PutLink>,
     /// Tags to set on it; several in one push.
     pub tags: Vec<Tag>,
+    /// Under which condition; none is under any.
+    pub only_if: Option<OnlyIf>,
     /// How many pushes a tag keeps.
     pub tag_history: usize,
     /// At most this many pieces of evidence and data of this person about this subject, and ten times as many in the
@@ -175,6 +179,15 @@ pub struct PutManifest {
     pub at: Timestamp,
 }
 
+/// A condition of a change, decided in the transaction that makes it.
+#[derive(Clone, Debug)]
+pub struct OnlyIf {
+    /// What it speaks of: of a tag, its newest push; of a digest, whether that manifest is there.
+    pub reference: Reference,
+    /// What must hold of that.
+    pub precondition: Precondition,
+}
+
 /// One thing that a manifest to be stored holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PutLink {
@@ -182,7 +195,8 @@ pub struct PutLink {
     pub kind: LinkKind,
     /// What.
     pub digest: Digest,
-    /// Whether it must be present in this repository: as a blob, or for [`LinkKind::Manifest`] as a manifest or a blob.
+    /// Whether it must be present in this repository, and not quarantined: as a blob, or for [`LinkKind::Manifest`] as a
+    /// manifest or a blob.
     pub required: bool,
 }
 
@@ -194,10 +208,12 @@ pub enum Put {
         /// Whether the digest was already in the repository.
         existed: bool,
     },
-    /// Required content is absent from the repository; nothing changed.
+    /// Required content is absent from the repository, or quarantined; nothing changed.
     Absent(Vec<Digest>),
     /// The cap on evidence is reached; nothing changed.
     Capped,
+    /// The condition does not hold of what is there, if anything is; nothing changed.
+    Unlike(Option<Digest>),
 }
 
 /// A stored manifest.
@@ -332,6 +348,32 @@ pub enum BlobDeleted {
     Held,
 }
 
+/// A tag to be deleted.
+#[derive(Clone, Debug)]
+pub struct DeleteTag {
+    /// The repository.
+    pub repository: RepositoryName,
+    /// The tag.
+    pub tag: Tag,
+    /// Evidence and data that has no other handle: it goes with the tag. What is an object stays.
+    pub evidence: Vec<Digest>,
+    /// What must hold of its newest push.
+    pub precondition: Precondition,
+    /// Who deletes it, and when.
+    pub by: By,
+}
+
+/// The answer to [`Metadata::delete_tag`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TagDeleted {
+    /// It is gone, and so is the evidence.
+    Deleted,
+    /// Neither was there.
+    Absent,
+    /// The condition does not hold of what is there, if anything is; nothing changed.
+    Unlike(Option<Digest>),
+}
+
 /// A revision of policy and trust, as it was accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredRevision {
@@ -379,9 +421,15 @@ pub trait Metadata: Send + Sync + 'static {
     /// Repositories that have the blob, at most `limit`.
     async fn repositories_with(&self, digest: &Digest, limit: usize) -> Result<Vec<RepositoryName>, Unavailable>;
     /// Takes a blob out of a repository.
-    async fn delete_blob(&self, repository: &RepositoryName, digest: &Digest) -> Result<BlobDeleted, Unavailable>;
+    async fn delete_blob(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        by: &By,
+    ) -> Result<BlobDeleted, Unavailable>;
 
-    /// Stores a manifest with its links and tags; checks in the same transaction that required content is present.
+    /// Stores a manifest with its links and tags; checks in the same transaction that its condition holds, and that
+    /// required content is present.
     /// Bumps the generation of the manifest, and of the subject of evidence; notes that the subject (and the manifest,
     /// if it is an object) is to be judged, until [`Metadata::judged`].
     /// A tag whose newest push is this digest already gets no second entry.
@@ -396,14 +444,10 @@ pub trait Metadata: Send + Sync + 'static {
     async fn pushes(&self, repository: &RepositoryName, tag: &Tag) -> Result<Vec<Push>, Unavailable>;
     /// Takes a manifest out of a repository, out of every tag's history, with its links. The generations of its
     /// subject and of what it held are bumped. False if absent.
-    async fn delete_manifest(
-        &self,
-        repository: &RepositoryName,
-        digest: &Digest,
-        at: Timestamp,
-    ) -> Result<bool, Unavailable>;
-    /// Deletes a tag with its history. False if absent.
-    async fn delete_tag(&self, repository: &RepositoryName, tag: &Tag) -> Result<bool, Unavailable>;
+    async fn delete_manifest(&self, repository: &RepositoryName, digest: &Digest, by: &By)
+    -> Result<bool, Unavailable>;
+    /// Deletes a tag with its history, and the evidence that goes with it, as [`Metadata::delete_manifest`] does.
+    async fn delete_tag(&self, deletion: DeleteTag) -> Result<TagDeleted, Unavailable>;
     /// Tags with this digest anywhere in their history.
     async fn tags_of(&self, repository: &RepositoryName, digest: &Digest) -> Result<Vec<Tag>, Unavailable>;
 
@@ -507,9 +551,10 @@ pub trait Metadata: Send + Sync + 'static {
     /// The last good revision.
     async fn accepted_revision(&self) -> Result<Option<StoredRevision>, Unavailable>;
 
-    // What keeps content sound. A quarantined content is live to everything but readers: it is held, counted, mounted
-    // and swept as before. `reserve` speaks of it as of content that is not stored, so that the next upload heals it:
-    // `commit_blob` with a fresh key puts that in the place of the old one, which goes to the trash.
+    // What keeps content sound. A quarantined content is live to everything but readers and new manifests: it is held,
+    // counted, mounted and swept as before, and absent to `put_manifest` where it must be present. `reserve` speaks of it
+    // as of content that is not stored, so that the next upload heals it: `commit_blob` with a fresh key puts that in the
+    // place of the old one, which goes to the trash.
 
     /// Every stored content, whichever repositories have it, in the order of their digests' bytes, after `after`, at most
     /// `limit`.
@@ -527,10 +572,18 @@ pub trait Metadata: Send + Sync + 'static {
     ) -> Result<Option<Vec<RepositoryName>>, Unavailable>;
     /// Takes a quarantined content out of the layouts of the repositories that have it.
     async fn conceal_content(&self, digest: &Digest) -> Result<(), Unavailable>;
-    /// Puts the sound bytes under `key` in the place of a content that is quarantined under `rotten`, which goes to the
-    /// trash, and its layouts behind; the two may be the same, if what was there is sound again. False, changing nothing,
-    /// if it is not quarantined under that key (any more): another `key` is surplus then, remove it.
-    async fn replace_content(&self, digest: &Digest, rotten: &str, key: &str) -> Result<bool, Unavailable>;
+    /// Puts the sound bytes under `key`, which were found in `from`, in the place of a content that is quarantined under
+    /// `rotten`, which goes to the trash, and its layouts behind; the two may be the same, if what was there is sound
+    /// again. False, changing nothing, if it is not quarantined under that key (any more): another `key` is surplus then,
+    /// remove it.
+    async fn replace_content(
+        &self,
+        digest: &Digest,
+        rotten: &str,
+        key: &str,
+        from: &'static str,
+        at: Timestamp,
+    ) -> Result<bool, Unavailable>;
     /// Notes that the bytes of a manifest, which are `found`, are not `digest`. False if it was noted, the manifest is
     /// gone, or its bytes are others (by now).
     async fn quarantine_manifest(
@@ -541,13 +594,15 @@ pub trait Metadata: Send + Sync + 'static {
         why: &str,
         at: Timestamp,
     ) -> Result<bool, Unavailable>;
-    /// Puts `bytes`, which hash to `digest`, in the place of those of a quarantined manifest. False, changing nothing,
-    /// if it is not quarantined (any more). Pushing the manifest again does the same.
+    /// Puts `bytes`, which hash to `digest` and were found in `from`, in the place of those of a quarantined manifest.
+    /// False, changing nothing, if it is not quarantined (any more). Pushing the manifest again does the same.
     async fn replace_manifest(
         &self,
         repository: &RepositoryName,
         digest: &Digest,
         bytes: Bytes,
+        from: &'static str,
+        at: Timestamp,
     ) -> Result<bool, Unavailable>;
     /// The bytes that other repositories than `repository` have under `digest`, at most `limit` of them.
     async fn manifest_copies(
@@ -635,4 +690,15 @@ pub trait Metadata: Send + Sync + 'static {
     async fn note_revision_judged(&self) -> Result<(), Unavailable>;
     /// Whether that was noted.
     async fn is_revision_judged(&self) -> Result<bool, Unavailable>;
+
+    // The audit trail. Whatever changes what is stored notes it in the same transaction: `commit_blob`, `put_manifest`,
+    // `delete_*`, `sweep`, `quarantine_*`, `replace_*`. What leaves everything as it was notes nothing.
+
+    /// Entries of a trail after the number `after`, oldest first, at most `limit`.
+    async fn audit(&self, trail: Trail, after: u64, limit: usize) -> Result<Vec<Audited>, Unavailable>;
+    /// Notes what was refused, and keeps the newest `keep` refusals. Survives the death of the process only.
+    async fn note_refusals(&self, refusals: Vec<Refusal>, keep: u64) -> Result<(), Unavailable>;
+    /// Removes the oldest changes but the newest `keep` (one at the least), at most `limit`; says whether there may be
+    /// more to remove. Survives the death of the process only.
+    async fn prune_audit(&self, keep: u64, limit: usize) -> Result<bool, Unavailable>;
 }

@@ -6,6 +6,7 @@ mod account;
 mod admission;
 mod admitted;
 mod allowed;
+mod audit;
 mod backup;
 mod blob;
 mod cases;
@@ -24,6 +25,7 @@ mod import;
 mod judge;
 mod list;
 mod mount;
+mod objects;
 mod offline;
 mod operate;
 mod pull;
@@ -68,11 +70,13 @@ pub use counters::{Counters, Waits};
 pub use error::{Error, Withheld};
 pub use export::{Exported, export};
 pub use housekeeping::{
-    CollectedBlob, Collection, Evidence, Housekeeping, News, QuarantinedObject, ScrubPassReport, ScrubStatus, Session,
+    AuditRecord, CollectedBlob, Collection, Evidence, Housekeeping, News, QuarantinedObject, ScrubPassReport,
+    ScrubStatus, Session,
 };
 pub use import::import;
+pub use objects::{Hashed, RottenObject};
 pub use push::{ManifestPut, ManifestStored};
-pub use rebuild::{LAYOUTS_DO_NOT_TELL, Rebuilt, rebuild};
+pub use rebuild::{LAYOUTS_DO_NOT_TELL, Rebuild, Rebuilt, rebuild};
 pub use revision::Revision;
 pub use take::{Refused, Taken};
 pub use tend::Notice;
@@ -127,6 +131,7 @@ pub struct Registry {
     /// How far what a revision touches was judged, while any is left.
     unjudged: Mutex<Option<judge::Place>>,
     counters: Counters,
+    refusals: audit::Refusals,
     changed: Arc<Notify>,
     housekeeping: Housekeeping,
     writing_view: Arc<Mutex<()>>,
@@ -196,6 +201,7 @@ impl Registry {
             waiting: waiting::Waiting::default(),
             unjudged: Mutex::new((!judged).then(judge::Place::default)),
             counters: Counters::default(),
+            refusals: audit::Refusals::default(),
             changed,
             housekeeping,
             writing_view: Arc::default(),

@@ -1,4 +1,4 @@
-//! What goes on in the background: views, the queue of what is to be judged, waiting pushes, sweeps.
+//! What goes on in the background: views, the queue of what is to be judged, waiting pushes, sweeps, the audit trail.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -21,6 +21,8 @@ const LOOK_AT_WAITING_EVERY: Duration = Duration::from_secs(15);
 const SWEEP_EVERY: Duration = Duration::from_secs(30);
 /// How long a scrub that failed rests.
 const SCRUB_AGAIN: Duration = Duration::from_mins(1);
+/// How long refusals gather before they are noted.
+const NOTE_REFUSALS_EVERY: Duration = Duration::from_secs(10);
 const FLUSH_AT_MOST: Duration = Duration::from_secs(20);
 
 /// What happens in the background and someone should know.
@@ -48,12 +50,14 @@ impl Registry {
                 self.tend_garbage(&report),
                 self.tend_scrub(&report),
                 self.tell_news(&report),
+                self.tend_refusals(&report),
             );
         };
         tokio::select! {
             () = stop => {}
             () = forever => {}
         }
+        self.note_what_was_refused(&report).await;
         match timeout(FLUSH_AT_MOST, self.flush_views()).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => report(Notice::Failed("flush views", &error)),
@@ -116,6 +120,9 @@ impl Registry {
             if let Err(error) = self.housekeeping.tend_reserve().await {
                 report(Notice::Failed("keep the reserve", &error));
             }
+            if let Err(error) = self.housekeeping.prune_audit().await {
+                report(Notice::Failed("prune the audit trail", &error));
+            }
         }
     }
 
@@ -136,6 +143,19 @@ impl Registry {
                 report(Notice::Failed("scrub", &error));
                 sleep(SCRUB_AGAIN).await;
             }
+        }
+    }
+
+    async fn tend_refusals(&self, report: &(impl Fn(Notice<'_>) + Sync)) {
+        loop {
+            sleep(NOTE_REFUSALS_EVERY).await;
+            self.note_what_was_refused(report).await;
+        }
+    }
+
+    async fn note_what_was_refused(&self, report: &(impl Fn(Notice<'_>) + Sync)) {
+        if let Err(error) = self.note_refusals().await {
+            report(Notice::Failed("note what was refused", &error));
         }
     }
 

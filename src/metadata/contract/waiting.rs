@@ -68,7 +68,7 @@ async fn evidence_waits_for_nothing_until_it_is_pushed_as_an_object() {
 async fn a_deleted_tag_waits_no_more() {
     each(async |m| {
         store(m, tagged("a", &["v1"])).await;
-        assert!(m.delete_tag(&repo("r"), &tag("v1")).await.unwrap());
+        assert_eq!(m.delete_tag(deletion("v1")).await.unwrap(), TagDeleted::Deleted);
         assert_eq!(waiting(m).await, []);
         assert_eq!(m.repositories_waiting(None, 10).await.unwrap(), []);
     })

@@ -73,6 +73,10 @@ const FACTS: &[(&str, &str)] = &[
            WHEN 'uploads' THEN (SELECT count(*) FROM uploads)
            ELSE value END",
     ),
+    (
+        "numbers of the audit trail have no gaps",
+        "SELECT 1 FROM (SELECT max(id) - min(id) + 1 AS span, count(*) AS entries FROM audit) WHERE span <> entries",
+    ),
 ];
 
 /// The keys of the store that the metadata names.

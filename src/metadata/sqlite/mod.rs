@@ -3,6 +3,7 @@
 //! Each file here is one noun; the functions in them are the parts of a transaction, and [`operations`] says which of
 //! them make up each operation of the contract.
 
+mod audit;
 mod blobs;
 mod connection;
 mod counters;

@@ -8,15 +8,15 @@ use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
 use super::{
-    Sqlite, blobs, counters, garbage, intents, judgements, links, manifests, push, quarantine, removal, repositories,
-    revisions, scrub, sweep, tags, uploads, view,
+    Sqlite, audit, blobs, counters, garbage, intents, judgements, links, manifests, push, quarantine, removal,
+    repositories, revisions, scrub, sweep, tags, uploads, view,
 };
 use crate::clock::Timestamp;
 use crate::gate::{RequirementName, Who};
 use crate::metadata::{
-    Blob, BlobDeleted, CommitBlob, Committed, Content, DirtyView, Garbage, Holder, Intent, Metadata, PlacedManifest,
-    Push, Put, PutManifest, Quarantined, Reserved, ScrubPass, StoredManifest, StoredRevision, Swept, Totals,
-    Unavailable, Upload, WaitingPush,
+    Audited, Blob, BlobDeleted, By, CommitBlob, Committed, Content, DeleteTag, DirtyView, Garbage, Holder, Intent,
+    Metadata, PlacedManifest, Push, Put, PutManifest, Quarantined, Refusal, Reserved, ScrubPass, StoredManifest,
+    StoredRevision, Swept, TagDeleted, Totals, Trail, Unavailable, Upload, WaitingPush,
 };
 use crate::oci::{Digest, RepositoryName, Tag};
 
@@ -77,9 +77,14 @@ impl Metadata for Sqlite {
         self.read(|c| repositories::with_blob(c, digest, limit))
     }
 
-    async fn delete_blob(&self, repository: &RepositoryName, digest: &Digest) -> Result<BlobDeleted, Unavailable> {
-        let (repository, digest) = (repository.clone(), *digest);
-        self.write(move |c| blobs::delete(c, &repository, &digest)).await
+    async fn delete_blob(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        by: &By,
+    ) -> Result<BlobDeleted, Unavailable> {
+        let (repository, digest, by) = (repository.clone(), *digest, by.clone());
+        self.write(move |c| blobs::delete(c, &repository, &digest, &by)).await
     }
 
     async fn put_manifest(&self, manifest: PutManifest) -> Result<Put, Unavailable> {
@@ -102,16 +107,16 @@ impl Metadata for Sqlite {
         &self,
         repository: &RepositoryName,
         digest: &Digest,
-        at: Timestamp,
+        by: &By,
     ) -> Result<bool, Unavailable> {
-        let (repository, digest) = (repository.clone(), *digest);
-        let blobs_until = at.plus(self.grace);
-        self.write(move |c| removal::delete(c, &repository, &digest, blobs_until)).await
+        let (repository, digest, by) = (repository.clone(), *digest, by.clone());
+        let blobs_until = by.at.plus(self.grace);
+        self.write(move |c| removal::delete(c, &repository, &digest, blobs_until, &by)).await
     }
 
-    async fn delete_tag(&self, repository: &RepositoryName, tag: &Tag) -> Result<bool, Unavailable> {
-        let (repository, tag) = (repository.clone(), tag.clone());
-        self.write(move |c| tags::delete(c, &repository, &tag)).await
+    async fn delete_tag(&self, deletion: DeleteTag) -> Result<TagDeleted, Unavailable> {
+        let blobs_until = deletion.by.at.plus(self.grace);
+        self.write(move |c| removal::untag(c, &deletion, blobs_until)).await
     }
 
     async fn tags_of(&self, repository: &RepositoryName, digest: &Digest) -> Result<Vec<Tag>, Unavailable> {
@@ -286,9 +291,16 @@ impl Metadata for Sqlite {
         self.write(move |c| view::mark_everywhere(c, &digest)).await
     }
 
-    async fn replace_content(&self, digest: &Digest, rotten: &str, key: &str) -> Result<bool, Unavailable> {
+    async fn replace_content(
+        &self,
+        digest: &Digest,
+        rotten: &str,
+        key: &str,
+        from: &'static str,
+        at: Timestamp,
+    ) -> Result<bool, Unavailable> {
         let (digest, rotten, key) = (*digest, rotten.to_owned(), key.to_owned());
-        self.write(move |c| quarantine::replace_if_held(c, &digest, &rotten, &key)).await
+        self.write(move |c| quarantine::replace_if_held(c, &digest, (&rotten, &key), (from, at))).await
     }
 
     async fn quarantine_manifest(
@@ -308,9 +320,11 @@ impl Metadata for Sqlite {
         repository: &RepositoryName,
         digest: &Digest,
         bytes: Bytes,
+        from: &'static str,
+        at: Timestamp,
     ) -> Result<bool, Unavailable> {
         let (repository, digest) = (repository.clone(), *digest);
-        self.write(move |c| quarantine::replace_manifest(c, &repository, &digest, &bytes)).await
+        self.write(move |c| quarantine::replace_manifest(c, &repository, &digest, &bytes, (from, at))).await
     }
 
     async fn manifest_copies(
@@ -444,5 +458,17 @@ impl Metadata for Sqlite {
 
     async fn is_revision_judged(&self) -> Result<bool, Unavailable> {
         self.read(revisions::is_judged)
+    }
+
+    async fn audit(&self, trail: Trail, after: u64, limit: usize) -> Result<Vec<Audited>, Unavailable> {
+        self.read(|c| audit::list(c, trail, after, limit))
+    }
+
+    async fn note_refusals(&self, refusals: Vec<Refusal>, keep: u64) -> Result<(), Unavailable> {
+        self.note(move |c| audit::refuse(c, &refusals, keep)).await
+    }
+
+    async fn prune_audit(&self, keep: u64, limit: usize) -> Result<bool, Unavailable> {
+        self.note(move |c| audit::prune(c, keep, limit)).await
     }
 }

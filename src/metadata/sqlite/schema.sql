@@ -173,6 +173,34 @@ CREATE TABLE pending (
 ) WITHOUT ROWID;
 CREATE INDEX pending_sequence ON pending (sequence);
 
+-- What changed, noted by the transaction that changed it. `who` is null for what nobody asked for, `repository` (a name)
+-- for bytes that all repositories share. Entries go from the oldest on, never the newest: numbers have no gaps.
+CREATE TABLE audit (
+  id INTEGER PRIMARY KEY,
+  at INTEGER NOT NULL,
+  event TEXT NOT NULL,
+  what TEXT NOT NULL,
+  who TEXT,
+  repository TEXT,
+  digest BLOB NOT NULL,
+  tag TEXT,
+  subject BLOB,
+  why TEXT
+);
+
+-- What was refused admission, so many times from `at` on. Numbers as above.
+CREATE TABLE refusals (
+  id INTEGER PRIMARY KEY,
+  at INTEGER NOT NULL,
+  event TEXT NOT NULL,
+  who TEXT NOT NULL,
+  repository TEXT NOT NULL,
+  digest BLOB,
+  tag TEXT,
+  why TEXT NOT NULL,
+  times INTEGER NOT NULL
+);
+
 -- `judged` is 1 once all that the revision touches was judged under it.
 CREATE TABLE revision (id INTEGER PRIMARY KEY CHECK (id = 1), at INTEGER NOT NULL, judged INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE revision_files (name TEXT PRIMARY KEY, content BLOB NOT NULL) WITHOUT ROWID;

@@ -21,19 +21,15 @@ pub(super) struct Pushed<'p> {
     pub(super) history: usize,
 }
 
-/// Sets a tag, unless its newest push is that digest already.
+/// Sets a tag, unless its newest push is that digest already, and says whether it did.
 pub(super) fn set(
     connection: &Connection,
     repository: RepositoryId,
     tag: &Tag,
     pushed: &Pushed<'_>,
-) -> rusqlite::Result<()> {
-    let mut newest = connection.prepare_cached(
-        "SELECT digest FROM pushes WHERE repository = ?1 AND tag = ?2 ORDER BY sequence DESC LIMIT 1",
-    )?;
-    let newest: Option<Digest> = newest.query_row(params![repository, tag], |row| row.get(0)).optional()?;
-    if newest.as_ref() == Some(pushed.digest) {
-        return Ok(());
+) -> rusqlite::Result<bool> {
+    if newest(connection, repository, tag)?.as_ref() == Some(pushed.digest) {
+        return Ok(false);
     }
     let mut insert = connection.prepare_cached(
         "INSERT INTO pushes (repository, tag, sequence, digest, who, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
@@ -45,7 +41,16 @@ pub(super) fn set(
            SELECT sequence FROM pushes WHERE repository = ?1 AND tag = ?2 ORDER BY sequence DESC LIMIT 1 OFFSET ?3)",
     )?;
     prune.execute(params![repository, tag, values::limit(pushed.history.max(1))])?;
-    view::mark_index(connection, repository)
+    view::mark_index(connection, repository)?;
+    Ok(true)
+}
+
+/// The newest push of a tag.
+pub(super) fn newest(connection: &Connection, repository: RepositoryId, tag: &Tag) -> rusqlite::Result<Option<Digest>> {
+    let mut newest = connection.prepare_cached(
+        "SELECT digest FROM pushes WHERE repository = ?1 AND tag = ?2 ORDER BY sequence DESC LIMIT 1",
+    )?;
+    newest.query_row(params![repository, tag], |row| row.get(0)).optional()
 }
 
 /// Points a tag to the newest push that is left, and notes whether that waits; a tag without pushes is gone.
@@ -93,15 +98,12 @@ pub(super) fn naming(connection: &Connection, repository: RepositoryId, digest: 
     rows.collect()
 }
 
-pub(super) fn delete(connection: &Connection, repository: &RepositoryName, tag: &Tag) -> rusqlite::Result<bool> {
-    let Some(repository) = repositories::find(connection, repository)? else { return Ok(false) };
+/// Deletes a tag with its history.
+pub(super) fn delete(connection: &Connection, repository: RepositoryId, tag: &Tag) -> rusqlite::Result<()> {
     let mut statement = connection.prepare_cached("DELETE FROM pushes WHERE repository = ?1 AND tag = ?2")?;
-    if statement.execute(params![repository, tag])? == 0 {
-        return Ok(false);
-    }
+    statement.execute(params![repository, tag])?;
     point(connection, repository, tag.as_str())?;
-    view::mark_index(connection, repository)?;
-    Ok(true)
+    view::mark_index(connection, repository)
 }
 
 pub(super) fn pushes(connection: &Connection, repository: &RepositoryName, tag: &Tag) -> rusqlite::Result<Vec<Push>> {

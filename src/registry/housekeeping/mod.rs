@@ -3,6 +3,7 @@
 //! None of it takes a lock that a request waits for. It runs beside a serving registry, and alone over a root that
 //! nobody serves.
 
+mod audit;
 mod collect;
 mod content;
 mod manifest;
@@ -25,6 +26,7 @@ use crate::store::Store;
 
 use super::epoch::Epochs;
 
+pub use audit::AuditRecord;
 pub use news::News;
 pub use report::{CollectedBlob, Collection, Evidence, QuarantinedObject, ScrubPassReport, ScrubStatus, Session};
 

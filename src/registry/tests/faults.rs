@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::{House, reason, repository, sig_tag, tag, who};
 use crate::metadata::Metadata as _;
-use crate::oci::{Algorithm, Digest, media_type};
+use crate::oci::{Algorithm, Digest, Precondition, media_type};
 use crate::registry::Error;
 
 #[tokio::test]
@@ -46,7 +46,8 @@ async fn a_change_whose_client_went_away_ends_what_was_answered_before_it() {
     let signature = house.sign("signer", &release, image).await.unwrap().digest;
     assert_eq!(house.pull("deploy", &tag("v1")).await.unwrap(), image);
     let ci = house.registry.allow_delete(&who("ci"), &repository()).unwrap();
-    let mut deletion = Box::pin(house.registry.delete_manifest(&ci, &signature));
+    let always = Precondition::default();
+    let mut deletion = Box::pin(house.registry.delete_manifest(&ci, &signature, &always));
     // Once, and no time-out: under load the answer could come before it.
     let waits = std::future::poll_fn(|context| Poll::Ready(deletion.as_mut().poll(context).is_pending())).await;
     assert!(waits, "expected the client to leave early");

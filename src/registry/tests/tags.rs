@@ -2,7 +2,7 @@
 
 use super::{House, index, reason, tag};
 use crate::config::Limits;
-use crate::oci::{Reference, media_type};
+use crate::oci::{Precondition, Reference, media_type};
 use crate::registry::Error;
 
 #[tokio::test]
@@ -73,9 +73,12 @@ async fn a_digest_that_a_tag_needs_while_its_newer_push_is_pending_is_not_delete
     house.sign_release(first).await;
     let second = house.push_image("ci", "two", Some("v1")).await.unwrap();
     let tagger = house.registry.allow_delete(&super::who("tagger"), &super::repository()).unwrap();
-    assert!(matches!(house.registry.delete_manifest(&tagger, &first).await, Err(Error::Conflict(_))));
+    assert!(matches!(
+        house.registry.delete_manifest(&tagger, &first, &Precondition::default()).await,
+        Err(Error::Conflict(_))
+    ));
     house.sign_release(second).await;
-    house.registry.delete_manifest(&tagger, &first).await.unwrap();
+    house.registry.delete_manifest(&tagger, &first, &Precondition::default()).await.unwrap();
     assert_eq!(house.pull("deploy", &tag("v1")).await.unwrap(), second);
 }
 
@@ -117,7 +120,7 @@ async fn a_child_is_pulled_through_its_signed_index_until_the_index_goes() {
     house.sign_release(digest).await;
     assert_eq!(house.pull("deploy", &Reference::Digest(child)).await.unwrap(), child);
     let ci = house.registry.allow_delete(&super::who("ci"), &super::repository()).unwrap();
-    house.registry.delete_manifest(&ci, &digest).await.unwrap();
+    house.registry.delete_manifest(&ci, &digest, &Precondition::default()).await.unwrap();
     assert!(reason(house.pull("deploy", &Reference::Digest(child)).await).contains("no signature was found"));
 }
 
