@@ -9,6 +9,7 @@ mod allowed;
 mod backup;
 mod blob;
 mod cases;
+mod changed;
 mod classify;
 mod commit;
 mod counters;
@@ -50,7 +51,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::Mutex;
 
 use crate::clock::Clock;
 use crate::config::Limits;
@@ -127,7 +128,7 @@ pub struct Registry {
     /// How far what a revision touches was judged, while any is left.
     unjudged: Mutex<Option<judge::Place>>,
     counters: Counters,
-    changed: Arc<Notify>,
+    changed: Arc<changed::Changed>,
     housekeeping: Housekeeping,
     writing_view: Arc<Mutex<()>>,
 }
@@ -156,7 +157,7 @@ impl Weighter<Question<Reference>, Arc<Answer<Admitted<ManifestContent>>>> for M
 impl Registry {
     /// A registry over `parts` that enforces `revision`, which is kept as the last good one.
     pub async fn open(parts: Parts, revision: Revision) -> Result<Arc<Self>, Error> {
-        let (epochs, changed) = (Arc::new(epoch::Epochs::new()), Arc::new(Notify::new()));
+        let (epochs, changed) = (Arc::new(epoch::Epochs::new()), Arc::new(changed::Changed::default()));
         let housekeeping = Housekeeping::beside(
             Arc::clone(&parts.store),
             Arc::clone(&parts.metadata),
@@ -183,7 +184,7 @@ impl Registry {
             tag_history: parts.tag_history,
             sparse_images: parts.sparse_images,
             data_types: parts.data_types,
-            current: ArcSwap::from_pointee(Current::first(revision)),
+            current: ArcSwap::from_pointee(Current::first(revision, judged)),
             swapping: Mutex::new(()),
             epochs,
             verdicts: Cache::new(VERDICTS),
@@ -227,12 +228,15 @@ impl Registry {
             Ok(self.metadata.accept_revision(revision).await?)
         };
         self.housekeeping.with_reserve(keep).await?;
-        self.current.store(next);
-        if whole && unjudged.is_none() {
-            return Ok(self.metadata.note_revision_judged().await?);
+        let whole = whole && unjudged.is_none();
+        if whole {
+            next.note_judged();
+        } else {
+            *unjudged = Some(judge::Place::default());
         }
-        *unjudged = Some(judge::Place::default());
-        Ok(())
+        self.current.store(next);
+        self.changed.tell();
+        if whole { Ok(self.metadata.note_revision_judged().await?) } else { Ok(()) }
     }
 
     /// Judges what `next` touches, as far as it can be done without keeping the revision waiting; says whether that is all.

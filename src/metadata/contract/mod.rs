@@ -8,6 +8,7 @@ mod generations;
 mod intents;
 mod judgements;
 mod manifests;
+mod once_met;
 mod quarantine;
 mod scrub;
 mod sweep;

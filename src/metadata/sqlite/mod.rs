@@ -13,6 +13,7 @@ mod intents;
 mod judgements;
 mod links;
 mod manifests;
+mod met;
 mod operations;
 #[cfg(test)]
 mod plans;
@@ -29,6 +30,7 @@ mod tags;
 mod uploads;
 mod values;
 mod view;
+mod waiting;
 mod writer;
 
 use std::path::Path;

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::repositories::{self, RepositoryId};
-use super::{counters, judgements, links, quarantine, tags, view};
+use super::{counters, judgements, links, met, quarantine, tags, view};
 use crate::clock::Timestamp;
 use crate::oci::{Digest, RepositoryName};
 
@@ -34,6 +34,7 @@ pub(super) fn remove(
 
     tags::forget(connection, repository, digest)?;
     judgements::forget(connection, repository, digest)?;
+    met::forget(connection, repository, digest)?;
     quarantine::forget(connection, repository, digest)?;
     let held = links::remove(connection, repository, row, blobs_until)?;
     connection.prepare_cached("DELETE FROM manifests WHERE id = ?1")?.execute([row])?;

@@ -111,7 +111,7 @@ impl Housekeeping {
         };
         let Some(key) = salvaged else {
             self.metadata.conceal_content(digest).await?;
-            self.changed.notify_one();
+            self.changed.tell();
             return Ok(());
         };
         if self.metadata.replace_content(digest, &key.0).await? {

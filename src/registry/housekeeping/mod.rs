@@ -23,6 +23,7 @@ use crate::metadata::Metadata;
 use crate::oci::RepositoryName;
 use crate::store::Store;
 
+use super::changed::Changed;
 use super::epoch::Epochs;
 
 pub use news::News;
@@ -37,8 +38,7 @@ pub struct Housekeeping {
     clock: Arc<dyn Clock>,
     limits: Limits,
     epochs: Arc<Epochs>,
-    /// The layouts are behind.
-    changed: Arc<Notify>,
+    changed: Arc<Changed>,
     /// Someone asks for a pass.
     asked: Notify,
     running: AtomicBool,
@@ -100,7 +100,7 @@ impl Housekeeping {
         metadata: Arc<dyn Metadata>,
         clock: Arc<dyn Clock>,
         limits: Limits,
-        (epochs, changed): (Arc<Epochs>, Arc<Notify>),
+        (epochs, changed): (Arc<Epochs>, Arc<Changed>),
     ) -> Self {
         Self {
             store,
@@ -127,6 +127,6 @@ impl Housekeeping {
         for repository in repositories {
             self.epochs.advance(repository);
         }
-        self.changed.notify_one();
+        self.changed.tell();
     }
 }

@@ -9,6 +9,7 @@ mod faults;
 mod faults_in_turn;
 mod import;
 mod invariants;
+mod listing;
 mod notation;
 mod rebuild;
 mod recovery;
