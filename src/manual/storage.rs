@@ -105,12 +105,18 @@
 //! The files, and nothing that a request waits for. Every statement is a look-up or a walk along an index that ends at a
 //! page; `metadata::sqlite::plans` holds the plan of each against the schema, with the few exceptions and what bounds
 //! them. What the background looks at is kept apart from what is stored: pending layouts, the trash, leases, judgements,
-//! and the pushes that wait for evidence (`tags.waits`). Counts are kept by triggers. A start opens the database, reads
-//! the revision, and does what was in flight.
+//! and the pushes that wait for evidence (`tags.waits`); so are the tags that may resolve under a requirement
+//! (`met_tags`). Counts are kept by triggers. A start opens the database, reads the revision, and does what was in
+//! flight.
 //!
 //! What grows with one repository: its `index.json` is written whole, off the threads that serve requests. With one
-//! subject: its list of referrers, which is answered whole. With what is hidden from the caller: a page of tags passes
-//! by those that do not resolve. `docs/scale.md` has the figures; `benches/README.md` says how they come about.
+//! subject: its list of referrers, which is answered whole. With what lost a requirement: a page of tags passes by those
+//! that met it once and do not resolve any more, up to a bound. `docs/scale.md` has the figures; `benches/README.md` says
+//! how they come about.
+//!
+//! A registry in which nothing happens does nothing but look at its files of policy and trust each second, and for
+//! garbage each 30 seconds: each task of `Registry::tend` waits for a change that concerns it, or for a moment that the
+//! metadata names.
 //!
 //! # In, out, afresh, and aside
 //!

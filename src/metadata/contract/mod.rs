@@ -12,6 +12,7 @@ mod generations;
 mod intents;
 mod judgements;
 mod manifests;
+mod once_met;
 mod quarantine;
 mod scrub;
 mod sweep;
@@ -28,7 +29,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use tempfile::TempDir;
 
-use super::{By, CommitBlob, Committed, DeleteTag, Failing, Kind, Metadata, Put, PutLink, PutManifest, Sqlite, TagDeleted};
+use super::{
+    By, CommitBlob, Committed, DeleteTag, Failing, Kind, Metadata, Put, PutLink, PutManifest, Sqlite, TagDeleted,
+};
 use crate::clock::Timestamp;
 use crate::gate::{Shape, Who};
 use crate::oci::{Digest, LinkKind, Precondition, RepositoryName, Tag};

@@ -125,8 +125,7 @@ async fn a_commit_of_the_key_that_is_quarantined_is_told_that_it_is_gone() {
 async fn a_repair_takes_the_place_of_quarantined_content_alone() {
     each(async |m| {
         store_blob(m, "a").await;
-        let repair =
-            async || m.replace_content(&digest("a"), "key/a", "key/sound", "a copy", at(8)).await.unwrap();
+        let repair = async || m.replace_content(&digest("a"), "key/a", "key/sound", "a copy", at(8)).await.unwrap();
         assert!(!repair().await);
         hold(m, "a").await;
         assert!(repair().await);
@@ -152,7 +151,7 @@ async fn content_whose_own_bytes_came_back_is_repaired_under_its_own_key() {
 async fn hold_another(m: &dyn Metadata) {
     store_blob(m, "a").await;
     hold(m, "a").await;
-    m.delete_blob(&repo("r"), &digest("a")).await.unwrap();
+    m.delete_blob(&repo("r"), &digest("a"), &by(0)).await.unwrap();
     let again = CommitBlob { key: "key/again".to_owned(), ..blob("a") };
     assert_eq!(m.commit_blob(again).await.unwrap(), Committed::Stored);
     assert!(m.quarantine_content(&digest("a"), "key/again", "why", at(7)).await.unwrap().is_some());

@@ -15,6 +15,7 @@ mod intents;
 mod judgements;
 mod links;
 mod manifests;
+mod met;
 mod operations;
 #[cfg(test)]
 mod plans;
@@ -31,6 +32,7 @@ mod tags;
 mod uploads;
 mod values;
 mod view;
+mod waiting;
 mod writer;
 
 use std::path::Path;

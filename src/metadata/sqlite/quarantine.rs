@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use super::audit::{self, Entry};
 use super::repositories::{self, RepositoryId};
 use super::values::{self, Count};
-use super::{blobs, view};
+use super::{blobs, manifests, view};
 use crate::clock::Timestamp;
 use crate::metadata::{Event, Quarantined};
 use crate::oci::{Digest, RepositoryName};
@@ -94,8 +94,8 @@ pub(super) fn manifest(
     (why, at): (&str, Timestamp),
 ) -> rusqlite::Result<bool> {
     let Some(repository) = repositories::find(connection, name)? else { return Ok(false) };
-    let mut still = connection
-        .prepare_cached("SELECT kind FROM manifests WHERE repository = ?1 AND digest = ?2 AND bytes = ?3")?;
+    let mut still =
+        connection.prepare_cached("SELECT kind FROM manifests WHERE repository = ?1 AND digest = ?2 AND bytes = ?3")?;
     let kind = still.query_row(params![repository, digest, found], |row| row.get::<_, String>(0)).optional()?;
     let Some(kind) = kind else { return Ok(false) };
     if !note(connection, repository, digest, None, (why, at))? {

@@ -128,7 +128,7 @@ impl Housekeeping {
             for repository in &repositories {
                 epochs.advance(repository);
             }
-            changed.notify_one();
+            changed.tell();
             count(&counters.quarantined, 1);
             news.push(News::Quarantined { digest, repository: repositories.into_iter().next(), why });
             Ok(true)
@@ -149,7 +149,7 @@ impl Housekeeping {
         };
         let Some(key) = salvaged else {
             self.metadata.conceal_content(digest).await?;
-            self.changed.notify_one();
+            self.changed.tell();
             return Ok(());
         };
         if self.metadata.replace_content(digest, &rotten.0, &key.0, LAYOUT, self.clock.now()).await? {

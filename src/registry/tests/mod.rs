@@ -10,6 +10,7 @@ mod faults;
 mod faults_in_turn;
 mod import;
 mod invariants;
+mod listing;
 mod meanwhile;
 mod notation;
 mod rebuild;
