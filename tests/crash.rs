@@ -14,6 +14,8 @@ mod contended;
 mod content;
 #[path = "crash/facts.rs"]
 mod facts;
+#[path = "crash/half_written.rs"]
+mod half_written;
 #[path = "crash/house.rs"]
 mod house;
 #[path = "crash/http.rs"]

@@ -51,6 +51,12 @@ const FENCES: &[(&str, &[&str])] = &[
     ("docker_credential", &["client"]),
 ];
 
+/// Traits with a contract, and the file that lists every implementation of it.
+const CONTRACTS: &[(&str, &str)] = &[("Store", "store/contract.rs"), ("Metadata", "metadata/contract/mod.rs")];
+
+/// Of the contract of the metadata, the files that may name an engine.
+const ENGINES_ARE_NAMED_IN: &[&str] = &["mod.rs", "files.rs", "failing.rs"];
+
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -152,5 +158,44 @@ fn nothing_shows_the_time_but_the_clock() {
     for (path, module, code) in modules() {
         let shows = code.contains("SystemTime::now");
         assert!(!shows || module == "clock", "{} asks the machine for the time", path.display());
+    }
+}
+
+/// The types that `code` implements a trait for.
+fn implementations(code: &str, name: &str) -> Vec<String> {
+    let heads = code.lines().filter(|line| line.trim_start().starts_with("impl"));
+    let types = heads.filter_map(|line| line.split_once(&format!(" {name} for ")).map(|(_, rest)| rest));
+    let end = |rest: &str| rest.find(|c: char| !c.is_alphanumeric()).unwrap_or(rest.len());
+    types.map(|rest| rest.get(..end(rest)).unwrap().to_owned()).collect()
+}
+
+#[test]
+fn every_implementation_is_held_to_its_contract() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    for (name, file) in CONTRACTS {
+        let list = fs::read_to_string(root.join(file)).unwrap();
+        let all: Vec<String> = modules().iter().flat_map(|(_, _, code)| implementations(code, name)).collect();
+        assert!(all.len() >= 2, "expected implementations of {name}, found {all:?}");
+        for one in all {
+            assert!(list.contains(&format!("\"{one}\"")), "{one} implements {name}, and {file} does not list it");
+        }
+    }
+}
+
+#[test]
+fn a_fact_of_the_metadata_asks_every_engine() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/metadata/contract");
+    let mut paths = Vec::new();
+    sources(&folder, &mut paths);
+    assert!(paths.len() > ENGINES_ARE_NAMED_IN.len());
+    for path in paths {
+        if ENGINES_ARE_NAMED_IN.iter().any(|name| path.ends_with(name)) {
+            continue;
+        }
+        let text = fs::read_to_string(&path).unwrap();
+        let asked = text.matches("each(async").count() + text.matches("each_opened(async").count();
+        assert_eq!(text.matches("#[tokio::test").count(), asked, "{}: facts, and those that ask each", path.display());
+        let names = ["Sqlite", "Failing", "#[test]"].into_iter().filter(|name| text.contains(name));
+        assert_eq!(names.collect::<Vec<_>>(), [""; 0], "{} asks one engine alone", path.display());
     }
 }

@@ -19,6 +19,7 @@ mod load;
 mod measure;
 mod plot;
 #[path = "../side_by_side/processor.rs"]
+#[expect(dead_code, reason = "the other benchmark asks for the most memory that was ever resident")]
 mod processor;
 #[path = "../side_by_side/push.rs"]
 #[expect(dead_code, reason = "another benchmark's, of which this uses a part")]

@@ -1,11 +1,12 @@
 //! The bare axum server: the same bytes and header fields, and nothing else that a registry does.
 //!
 //! Manifests lie in memory under the path they were put to; blobs are read from their file in pieces of 256 KiB.
-//! A push is hashed, written, synced, renamed, and its folder synced.
+//! What is pushed, manifests too, is hashed, written, synced, renamed, and its folder synced.
+
+mod uploads;
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::Write;
 use std::net::SocketAddr;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -21,21 +22,18 @@ use axum::response::Response;
 use axum::serve::ListenerExt;
 use http_body_util::BodyExt;
 use hyper::body::{Frame, SizeHint};
-use sha2::{Digest, Sha256};
 
+use self::uploads::Uploads;
 use crate::Outcome;
-use crate::hex::hex;
 
 /// How much of a blob is read at once, in bytes.
 const PIECE: usize = 256 << 10;
-
-/// How much of an upload is gathered before it goes to a blocking thread, in bytes.
-const GATHERED: usize = 1 << 20;
 
 #[derive(Debug)]
 struct Bare {
     folder: PathBuf,
     manifests: RwLock<HashMap<String, Manifest>>,
+    uploads: Uploads,
 }
 
 #[derive(Clone, Debug)]
@@ -48,7 +46,8 @@ struct Manifest {
 
 /// Serves from `folder` until it is killed, with as many workers as there are cores for it.
 pub(crate) fn serve(address: SocketAddr, folder: &Path) -> Outcome<()> {
-    let bare = Arc::new(Bare { folder: folder.to_owned(), manifests: RwLock::default() });
+    let uploads = Uploads::below(folder);
+    let bare = Arc::new(Bare { folder: folder.to_owned(), manifests: RwLock::default(), uploads });
     let app = Router::new().fallback(answer).with_state(bare);
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async move {
         let listener = tokio::net::TcpListener::bind(address).await?;
@@ -65,7 +64,8 @@ async fn answer(State(bare): State<Arc<Bare>>, request: Request) -> Response {
         Method::GET | Method::HEAD => bare.blob(path, head_only),
         Method::PUT if path.contains("/manifests/") => bare.put_manifest(request).await,
         Method::PUT => bare.put_blob(request).await,
-        Method::POST => opened(path),
+        Method::PATCH => bare.patch_blob(request).await,
+        Method::POST => located(&format!("{path}{}", uuid::Uuid::new_v4())),
         _ => Err("expected another method".into()),
     };
     answer.unwrap_or_else(|error| {
@@ -106,6 +106,7 @@ impl Bare {
         let bytes = body.collect().await?.to_bytes();
         let digest = crate::hex::digest(&bytes);
         let media_type = parts.headers.get(header::CONTENT_TYPE).ok_or("expected a media type, found none")?.clone();
+        self.uploads.store(hex_of(&digest)?.to_owned(), bytes.clone()).await?;
         let tag = HeaderValue::from_str(&format!("\"{digest}\""))?;
         let manifest = Manifest { media_type, digest: HeaderValue::from_str(&digest)?, tag, bytes };
         let path = parts.uri.path();
@@ -116,49 +117,19 @@ impl Bare {
         Ok(status(StatusCode::CREATED))
     }
 
+    async fn patch_blob(&self, request: Request) -> Outcome<Response> {
+        let path = request.uri().path().to_owned();
+        self.uploads.append(&path, request.into_body()).await?;
+        located(&path)
+    }
+
     async fn put_blob(&self, request: Request) -> Outcome<Response> {
         let digest = request.uri().query().and_then(|query| query.strip_prefix("digest="));
         let digest = hex_of(digest.ok_or("expected a digest, found none")?)?.to_owned();
-        let temporary = self.folder.join(uuid::Uuid::new_v4().to_string());
-        let mut upload = Upload { file: File::create(&temporary)?, hash: Sha256::new() };
-        let mut body = request.into_body();
-        let mut gathered = Vec::with_capacity(GATHERED);
-        while let Some(frame) = body.frame().await {
-            let Ok(data) = frame?.into_data() else { continue };
-            gathered.extend_from_slice(&data);
-            if gathered.len() >= GATHERED {
-                let full = std::mem::replace(&mut gathered, Vec::with_capacity(GATHERED));
-                upload = tokio::task::spawn_blocking(move || upload.append(&full)).await??;
-            }
-        }
-        let folder = self.folder.clone();
-        tokio::task::spawn_blocking(move || upload.append(&gathered)?.finish(&temporary, &folder, &digest)).await??;
+        let path = request.uri().path().to_owned();
+        self.uploads.append(&path, request.into_body()).await?;
+        self.uploads.finish(&path, digest).await?;
         Ok(status(StatusCode::CREATED))
-    }
-}
-
-/// An upload on its way to the disk.
-#[derive(Debug)]
-struct Upload {
-    file: File,
-    hash: Sha256,
-}
-
-impl Upload {
-    fn append(mut self, bytes: &[u8]) -> Outcome<Self> {
-        self.hash.update(bytes);
-        self.file.write_all(bytes)?;
-        Ok(self)
-    }
-
-    fn finish(self, temporary: &Path, folder: &Path, expected: &str) -> Outcome<()> {
-        let found = hex(self.hash.finalize());
-        if found != expected {
-            return Err(format!("expected the digest {expected}, found {found}").into());
-        }
-        self.file.sync_all()?;
-        std::fs::rename(temporary, folder.join(expected))?;
-        Ok(File::open(folder)?.sync_all()?)
     }
 }
 
@@ -206,10 +177,10 @@ fn describe(headers: &mut HeaderMap, digest: HeaderValue, tag: HeaderValue, leng
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
 }
 
-fn opened(path: &str) -> Outcome<Response> {
+/// Where an upload goes on.
+fn located(path: &str) -> Outcome<Response> {
     let mut response = status(StatusCode::ACCEPTED);
-    let location = HeaderValue::from_str(&format!("{path}{}", uuid::Uuid::new_v4()))?;
-    response.headers_mut().insert(header::LOCATION, location);
+    response.headers_mut().insert(header::LOCATION, HeaderValue::from_str(path)?);
     Ok(response)
 }
 

@@ -11,7 +11,7 @@ use crate::client::{Caller, Connection, Request};
 use crate::hex::digest;
 use crate::image::{Image, MANIFEST};
 use crate::processor::Sample;
-use crate::push::Contents;
+use crate::push::Fresh;
 
 /// How long the server is left to finish what it does after its last answer, which counts too.
 const SETTLE: Duration = Duration::from_millis(200);
@@ -36,24 +36,32 @@ pub(crate) enum Verb {
     ManifestByTag,
     ManifestByDigest,
     HeadByTag,
+    HeadByDigest,
     /// The blob of this many bytes.
     Blob(usize),
-    /// A fresh blob of this many bytes.
+    /// A fresh blob of this many bytes, in one request after the one that opens the upload.
     Push(usize),
+    /// The same, in chunks.
+    PushInChunks(usize),
+    /// A fresh manifest under a fresh tag.
+    PutManifest,
 }
 
-/// What Hallmark should reach.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Target {
-    /// No target is set.
-    None,
-    /// So many times docker-registry's rate.
-    Rate { docker_registry: f64 },
-    /// The same, and this share of the bare server's.
-    Rates { docker_registry: f64, bare: f64 },
-    /// At least docker-registry's rate, at less processor time.
-    RateForLess,
+/// How Hallmark compares with another server; more is better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ratio {
+    /// Its rate as a multiple of docker-registry's.
+    DockerRegistry,
+    /// docker-registry's processor time for a request as a multiple of its own.
+    DockerProcessor,
+    /// Its rate as a multiple of the bare server's.
+    Bare,
+    /// The bare server's processor time for a request as a multiple of its own.
+    BareProcessor,
 }
+
+/// What Hallmark should reach: ratios, and how large each should be at least.
+pub(crate) type Target = &'static [(Ratio, f64)];
 
 /// What one round took.
 #[derive(Clone, Copy, Debug)]
@@ -68,14 +76,14 @@ impl Verb {
     /// The size of what a request moves, if that is what matters, in bytes.
     pub(crate) const fn bulk(self) -> Option<usize> {
         match self {
-            Self::Blob(size) | Self::Push(size) if size >= 1 << 20 => Some(size),
+            Self::Blob(size) | Self::Push(size) | Self::PushInChunks(size) if size >= 1 << 20 => Some(size),
             _ => None,
         }
     }
 
     /// Whether it writes.
     pub(crate) const fn is_push(self) -> bool {
-        matches!(self, Self::Push(_))
+        matches!(self, Self::Push(_) | Self::PushInChunks(_) | Self::PutManifest)
     }
 }
 
@@ -89,7 +97,7 @@ pub(crate) struct Work {
 #[derive(Debug)]
 enum Task {
     Read { request: Request, length: u64 },
-    Push { repository: String, contents: Arc<Contents> },
+    Push { repository: String, fresh: Fresh },
 }
 
 impl Work {
@@ -100,7 +108,10 @@ impl Work {
             Verb::HeadByTag => ("HEAD", format!("manifests/{}", image.tag), image.digest()),
             Verb::ManifestByDigest => ("GET", format!("manifests/{}", image.digest()), image.digest()),
             Verb::Blob(size) => ("GET", format!("blobs/{}", image.layer(size)?), image.layer(size)?),
-            Verb::Push(_) => return Err("expected a load that reads, found a push".into()),
+            Verb::HeadByDigest => ("HEAD", format!("manifests/{}", image.digest()), image.digest()),
+            Verb::Push(_) | Verb::PushInChunks(_) | Verb::PutManifest => {
+                return Err("expected a load that reads, found a push".into());
+            }
         };
         let path = format!("/v2/{repository}/{path}");
         let look = caller.request("GET", &path, &[("Accept", MANIFEST)]);
@@ -113,14 +124,14 @@ impl Work {
         Ok(Self { caller: caller.clone(), task: Task::Read { request, length: u64::try_from(body.len())? } })
     }
 
-    /// Pushes of `contents` into `repository`.
-    pub(crate) fn push(caller: &Caller, repository: &str, contents: Arc<Contents>) -> Self {
-        Self { caller: caller.clone(), task: Task::Push { repository: repository.to_owned(), contents } }
+    /// Pushes of `fresh` content into `repository`.
+    pub(crate) fn push(caller: &Caller, repository: &str, fresh: Fresh) -> Self {
+        Self { caller: caller.clone(), task: Task::Push { repository: repository.to_owned(), fresh } }
     }
 
     async fn once(&self, connection: &mut Connection) -> Outcome<()> {
         match &self.task {
-            Task::Push { repository, contents } => contents.push(connection, &self.caller, repository).await,
+            Task::Push { repository, fresh } => fresh.push(connection, &self.caller, repository).await,
             Task::Read { request, length } => {
                 let found = connection.exchange(request, &[]).await?.expect(200)?.length;
                 if found == *length { Ok(()) } else { Err(format!("expected {length} bytes, found {found}").into()) }

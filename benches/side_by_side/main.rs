@@ -56,6 +56,9 @@ fn serve_bare(address: &str, folder: &str) -> Outcome<ExitCode> {
 fn measure(arguments: &[&str]) -> Outcome<ExitCode> {
     let quick = arguments.contains(&"--quick") || std::env::var_os("HALLMARK_BENCH_QUICK").is_some();
     let mut plan = if quick { Plan::quick() } else { Plan::full() };
+    if let Some(rounds) = arguments.iter().skip_while(|argument| **argument != "--rounds").nth(1) {
+        plan.rounds = rounds.parse()?;
+    }
     if let Some(only) = arguments.iter().skip_while(|argument| **argument != "--only").nth(1) {
         plan.loads.retain(|load| load.name.contains(only));
     }
@@ -70,13 +73,14 @@ fn measure(arguments: &[&str]) -> Outcome<ExitCode> {
 async fn passes(plan: &Plan, cores: &Cores) -> Outcome<ExitCode> {
     let password = uuid::Uuid::new_v4().to_string();
     let image = Image::with_layers(&plan::LAYERS)?;
+    let small = Image::with_layers(&plan::SMALL)?;
     let key = Key::new()?;
     let mut missing = Vec::new();
     for (title, credentials) in [("Without credentials", false), ("With Basic credentials", true)] {
         eprintln!("{title}");
         let folder = tempfile::Builder::new().prefix("side-by-side-").tempdir_in(server::data_folder())?;
         let setup = files::Setup { password: &password, key: &key, credentials };
-        let found = Phase { setup, image: &image, plan, cores }.run(folder.path()).await;
+        let found = Phase { setup, image: &image, small: &small, plan, cores }.run(folder.path()).await;
         println!("{}", table::render(title, &found));
         missing.extend(found.missing.into_iter().map(|reason| format!("{title}: {reason}")));
     }

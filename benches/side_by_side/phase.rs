@@ -15,8 +15,8 @@ use crate::files::{DROP, GATED, OPEN, Setup};
 use crate::image::Image;
 use crate::load::{Load, Round, Verb, Work};
 use crate::plan::Plan;
-use crate::processor::resident;
-use crate::push::{Contents, push_image};
+use crate::processor::{most_resident, resident};
+use crate::push::{Contents, Fresh, Manifests, push_image};
 use crate::server::{Kind, Server};
 
 /// How long the servers are left alone before their idle memory is read.
@@ -40,16 +40,29 @@ pub(crate) type Row = BTreeMap<Column, Vec<Round>>;
 #[derive(Debug, Default)]
 pub(crate) struct Found {
     pub(crate) rows: Vec<(Load, Row)>,
-    /// Resident memory before and after the loads, in bytes.
-    pub(crate) memory: Vec<(Kind, u64, u64)>,
+    pub(crate) memory: Vec<Memory>,
     /// What could not be measured, and why.
     pub(crate) missing: Vec<String>,
+}
+
+/// The resident memory of one server, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Memory {
+    pub(crate) kind: Kind,
+    /// Before it was given anything.
+    pub(crate) idle: u64,
+    /// After all loads.
+    pub(crate) after: u64,
+    /// The most it ever was.
+    pub(crate) peak: u64,
 }
 
 /// One pass.
 pub(crate) struct Phase<'a> {
     pub(crate) setup: Setup<'a>,
     pub(crate) image: &'a Image,
+    /// What the manifests that are pushed name.
+    pub(crate) small: &'a Image,
     pub(crate) plan: &'a Plan,
     pub(crate) cores: &'a Cores,
 }
@@ -108,8 +121,9 @@ impl Phase<'_> {
         }
         tokio::time::sleep(IDLE).await;
         for Ready { kind, server, memory } in &servers {
-            match resident(server.pid()) {
-                Ok(after) => found.memory.push((*kind, *memory, after)),
+            let pid = server.pid();
+            match resident(pid).and_then(|now| Ok((now, most_resident(pid)?))) {
+                Ok((after, peak)) => found.memory.push(Memory { kind: *kind, idle: *memory, after, peak }),
                 Err(error) => found.missing.push(format!("{}: memory: {error}", kind.name())),
             }
         }
@@ -142,6 +156,7 @@ impl Phase<'_> {
         let memory = resident(server.pid())?;
         let ci = self.caller(kind, &server, "ci");
         push_image(&ci, GATED, self.image).await?;
+        push_image(&ci, DROP, self.small).await?;
         if kind == Kind::Hallmark {
             let signature = self.setup.key.sign(self.image, GATED)?;
             push_image(&self.caller(kind, &server, "signer"), GATED, &signature).await?;
@@ -174,22 +189,32 @@ impl Phase<'_> {
     }
 
     async fn lanes(&self, load: &Load, servers: &[Ready], missing: &mut Vec<String>) -> Vec<Lane> {
-        let (columns, contents) = match load.verb {
-            Verb::Push(size) => {
-                (&[Column::DockerRegistry, Column::Bare, Column::Gated][..], Some(Arc::new(Contents::new(size))))
-            }
-            _ => (&[Column::DockerRegistry, Column::Bare, Column::Gated, Column::Open][..], None),
+        let fresh = match load.verb {
+            Verb::Push(size) => Some(Fresh::Blob(Arc::new(Contents::new(size)))),
+            Verb::PushInChunks(size) => Some(Fresh::Chunks(Arc::new(Contents::new(size)))),
+            Verb::PutManifest => match Manifests::of(self.small) {
+                Ok(manifests) => Some(Fresh::Manifest(Arc::new(manifests))),
+                Err(error) => {
+                    missing.push(format!("{}: {error}", load.name));
+                    return Vec::new();
+                }
+            },
+            _ => None,
         };
+        let mut columns = vec![Column::DockerRegistry, Column::Bare, Column::Gated];
+        if fresh.is_none() {
+            columns.push(Column::Open);
+        }
         let mut lanes = Vec::new();
         for column in columns {
             let Some(ready) = servers.iter().find(|ready| ready.kind == column.kind()) else { continue };
             let caller = self.loader(ready, load.verb);
-            let work = match &contents {
-                Some(contents) => Ok(Work::push(&caller, DROP, Arc::clone(contents))),
+            let work = match &fresh {
+                Some(fresh) => Ok(Work::push(&caller, DROP, fresh.clone())),
                 None => Work::read(&caller, column.repository(), self.image, load.verb).await,
             };
             match work {
-                Ok(work) => lanes.push(Lane { column: *column, work: Arc::new(work), pid: ready.server.pid() }),
+                Ok(work) => lanes.push(Lane { column, work: Arc::new(work), pid: ready.server.pid() }),
                 Err(error) => missing.push(format!("{}: {}: {error}", column.name(), load.name)),
             }
         }

@@ -51,8 +51,18 @@ impl Sample {
 
 /// The resident memory of a process, in bytes.
 pub(crate) fn resident(pid: u32) -> Outcome<u64> {
+    status(pid, "VmRSS:")
+}
+
+/// The most that its resident memory ever was, in bytes.
+pub(crate) fn most_resident(pid: u32) -> Outcome<u64> {
+    status(pid, "VmHWM:")
+}
+
+fn status(pid: u32, name: &str) -> Outcome<u64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("expected VmRSS, found none")?;
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
+    let line = line.ok_or_else(|| format!("expected {name} in /proc/<pid>/status, found none"))?;
     let kibibytes: u64 = line.split_whitespace().next().unwrap_or_default().parse()?;
     Ok(kibibytes.saturating_mul(1024))
 }

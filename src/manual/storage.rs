@@ -105,12 +105,18 @@
 //! The files, and nothing that a request waits for. Every statement is a look-up or a walk along an index that ends at a
 //! page; `metadata::sqlite::plans` holds the plan of each against the schema, with the few exceptions and what bounds
 //! them. What the background looks at is kept apart from what is stored: pending layouts, the trash, leases, judgements,
-//! and the pushes that wait for evidence (`tags.waits`). Counts are kept by triggers. A start opens the database, reads
-//! the revision, and does what was in flight.
+//! and the pushes that wait for evidence (`tags.waits`); so are the tags that may resolve under a requirement
+//! (`met_tags`). Counts are kept by triggers. A start opens the database, reads the revision, and does what was in
+//! flight.
 //!
 //! What grows with one repository: its `index.json` is written whole, off the threads that serve requests. With one
-//! subject: its list of referrers, which is answered whole. With what is hidden from the caller: a page of tags passes
-//! by those that do not resolve. `docs/scale.md` has the figures; `benches/README.md` says how they come about.
+//! subject: its list of referrers, which is answered whole. With what lost a requirement: a page of tags passes by those
+//! that met it once and do not resolve any more, up to a bound. `docs/scale.md` has the figures; `benches/README.md` says
+//! how they come about.
+//!
+//! A registry in which nothing happens does nothing but look at its files of policy and trust each second, and for
+//! garbage each 30 seconds: each task of `Registry::tend` waits for a change that concerns it, or for a moment that the
+//! metadata names.
 //!
 //! # In, out, afresh, and aside
 //!
@@ -152,10 +158,12 @@
 //! `quarantine`: in one transaction, and the epochs of its repositories advance. From then on [`Metadata::blob`] says so,
 //! pulls are 503, and [`Metadata::reserve`] speaks of it as of content that is not stored: so the next upload gets a
 //! fresh generation, and its commit heals every repository. To a manifest that must have it it is absent, so that whoever
-//! pushes an image is told to send it. Then the file is moved to `_quarantine`, and nothing removes
-//! it there. What the *machine* can't do (no descriptors, no memory) says nothing about content and quarantines nothing.
-//! A pull notices for free: a size that differs, a file that is lost, a manifest that does not hash. So does a push, which
-//! asks the medium whether live content is there ([`Store::size`]) and else stores it under a new key.
+//! pushes an image is told to send it. Then the pass moves the file to `_quarantine`, and nothing
+//! removes it there. What the *machine* can't do (no descriptors, no memory) says nothing about content and quarantines
+//! nothing. A pull notices for free: a size that differs, a file that is lost, a manifest that does not hash. So does the
+//! view that is to link a lost file, and a push, which asks the medium whether live content is there ([`Store::size`])
+//! and else stores it under a new key. They note it, and leave the file to the next pass: a pass alone moves files and
+//! gives them back, and `registry::garbage` says why. A file whose content is healed before that goes by the trash.
 //!
 //! Repair looks for sound bytes: a layout's file that is another inode ([`LayoutView::salvage`]), another repository's
 //! row of the manifest, the layout's own file of it. One commit puts them in the place of the rotten ones. Without any,

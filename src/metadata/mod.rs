@@ -10,6 +10,7 @@ mod failing;
 mod garbage;
 mod rot;
 mod sqlite;
+mod waiting;
 
 use std::collections::BTreeMap;
 
@@ -26,6 +27,7 @@ pub use self::failing::Failing;
 pub use self::garbage::{Garbage, GarbageBlob};
 pub use self::rot::{Content, PlacedManifest, Quarantined, ScrubPass};
 pub use self::sqlite::{FILE, Sqlite};
+pub use self::waiting::{ToJudge, WaitingIn, WaitingPush};
 
 /// Why the metadata could not answer: 503, never "absent".
 #[derive(Clone, Debug, thiserror::Error)]
@@ -248,17 +250,6 @@ pub struct Push {
     pub at: Timestamp,
 }
 
-/// The newest push of a tag that never met a requirement.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WaitingPush {
-    /// Grows from commit to commit, over all repositories; tags that were set in one commit share it.
-    pub sequence: u64,
-    /// The tag.
-    pub tag: Tag,
-    /// What was pushed.
-    pub push: Push,
-}
-
 /// A manifest that holds a blob or another manifest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Holder {
@@ -459,6 +450,16 @@ pub trait Metadata: Send + Sync + 'static {
         after: Option<&str>,
         limit: usize,
     ) -> Result<Vec<(Tag, Digest)>, Unavailable>;
+    /// As [`Metadata::tags`], only those that may resolve under a requirement: all that remember a push which ever met it,
+    /// or which is evidence or data about a digest that did, directly or through evidence and data; perhaps some that
+    /// did so once.
+    async fn tags_once_met(
+        &self,
+        repository: &RepositoryName,
+        requirement: &RequirementName,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<(Tag, Digest)>, Unavailable>;
     /// Repositories after `after` in byte order, at most `limit`.
     async fn repositories(&self, after: Option<&str>, limit: usize) -> Result<Vec<RepositoryName>, Unavailable>;
     /// Whether the repository exists: something was once stored in it.
@@ -530,10 +531,24 @@ pub trait Metadata: Send + Sync + 'static {
     ) -> Result<(), Unavailable>;
     /// The requirements that a digest ever met, by name.
     async fn met(&self, repository: &RepositoryName, digest: &Digest) -> Result<Vec<RequirementName>, Unavailable>;
-    /// What is to be judged because evidence or objects came, oldest first, at most `limit`, with a ticket for [`Metadata::judged`].
-    async fn to_judge(&self, limit: usize) -> Result<Vec<(RepositoryName, Digest, u64)>, Unavailable>;
-    /// Notes that it was judged; the ticket is void if something came after it was given.
-    async fn judged(&self, repository: &RepositoryName, digest: &Digest, ticket: u64) -> Result<(), Unavailable>;
+    /// What is to be judged at `at`, because evidence or objects came or because the moment came for which it was noted:
+    /// what came first, the oldest first, at most `limit`.
+    async fn to_judge(&self, at: Timestamp, limit: usize) -> Result<Vec<ToJudge>, Unavailable>;
+    /// The same of one repository, in no order.
+    async fn to_judge_in(
+        &self,
+        repository: &RepositoryName,
+        at: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<ToJudge>, Unavailable>;
+    /// When [`Metadata::to_judge`] has something next, if no more comes.
+    async fn next_to_judge(&self) -> Result<Option<Timestamp>, Unavailable>;
+    /// Notes that these were judged, each until the moment at which it is to be judged again, if there is one. Nothing is
+    /// noted of those about which something came after they were read. Survives the death of the process only.
+    async fn judged(&self, judged: &[(ToJudge, Option<Timestamp>)]) -> Result<(), Unavailable>;
+    /// Notes that a digest is to be judged at `at`, or earlier if that was noted before.
+    async fn judge_again(&self, repository: &RepositoryName, digest: &Digest, at: Timestamp)
+    -> Result<(), Unavailable>;
 
     /// Deletes sessions last written before `uploads_before`, blobs that nothing holds and whose lease ended, orphaned
     /// evidence whose lease ended, at most `limit` of each; contents that no repository has go to the trash. Takes what is in the trash already along.
@@ -552,9 +567,9 @@ pub trait Metadata: Send + Sync + 'static {
     async fn accepted_revision(&self) -> Result<Option<StoredRevision>, Unavailable>;
 
     // What keeps content sound. A quarantined content is live to everything but readers and new manifests: it is held,
-    // counted and swept as before, and absent to `put_manifest` where it must be present. `reserve` speaks of it as of
-    // content that is not stored, so that the next upload heals it: `commit_blob` with a fresh key puts that in the place
-    // of the old one.
+    // counted, mounted and swept as before, and absent to `put_manifest` where it must be present. `reserve` speaks of it
+    // as of content that is not stored, so that the next upload heals it: `commit_blob` with a fresh key puts that in the
+    // place of the old one, which goes to the trash.
 
     /// Every stored content, whichever repositories have it, in the order of their digests' bytes, after `after`, at most
     /// `limit`.
@@ -572,20 +587,25 @@ pub trait Metadata: Send + Sync + 'static {
     ) -> Result<Option<Vec<RepositoryName>>, Unavailable>;
     /// Takes a quarantined content out of the layouts of the repositories that have it.
     async fn conceal_content(&self, digest: &Digest) -> Result<(), Unavailable>;
-    /// Puts sound bytes under `key`, which were found in `from`, in the place of a quarantined content, and its layouts
-    /// behind. False, changing nothing, if it is not quarantined (any more): the key is surplus, remove it.
+    /// Puts the sound bytes under `key`, which were found in `from`, in the place of a content that is quarantined under
+    /// `rotten`, which goes to the trash, and its layouts behind; the two may be the same, if what was there is sound
+    /// again. False, changing nothing, if it is not quarantined under that key (any more): another `key` is surplus then,
+    /// remove it.
     async fn replace_content(
         &self,
         digest: &Digest,
+        rotten: &str,
         key: &str,
         from: &'static str,
         at: Timestamp,
     ) -> Result<bool, Unavailable>;
-    /// Notes that the bytes of a manifest are not `digest`. False if it was noted, or the manifest is gone.
+    /// Notes that the bytes of a manifest, which are `found`, are not `digest`. False if it was noted, the manifest is
+    /// gone, or its bytes are others (by now).
     async fn quarantine_manifest(
         &self,
         repository: &RepositoryName,
         digest: &Digest,
+        found: &[u8],
         why: &str,
         at: Timestamp,
     ) -> Result<bool, Unavailable>;
@@ -647,23 +667,24 @@ pub trait Metadata: Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<StoredManifest>, Unavailable>;
 
-    /// Repositories in which pushes wait, in the order in which they were made, at most `limit`. A push waits while it is
-    /// the newest of its tag, is of an object, and its digest never met a requirement; whether any is asked for there is
-    /// not known here.
-    async fn repositories_waiting(
+    /// Repositories in which pushes wait, in the order in which they were made, at most `limit`, each with the first that
+    /// was pushed at `from` or after. A push waits while it is the newest of its tag, is of an object, and its digest never
+    /// met a requirement; whether any is asked for there is not known here.
+    async fn waiting(
         &self,
         after: Option<&RepositoryName>,
+        from: Timestamp,
         limit: usize,
-    ) -> Result<Vec<RepositoryName>, Unavailable>;
-    /// Pushes of a repository that wait, oldest first, after (sequence, tag) in that order, at most `limit`.
+    ) -> Result<Vec<WaitingIn>, Unavailable>;
+    /// Pushes of a repository that wait and were pushed at `from` or after, oldest first, those of one moment by tag;
+    /// without those of the moment `from` up to the tag `after`; at most `limit`.
     async fn waiting_pushes(
         &self,
         repository: &RepositoryName,
-        after: Option<(u64, &Tag)>,
+        from: Timestamp,
+        after: Option<&Tag>,
         limit: usize,
     ) -> Result<Vec<WaitingPush>, Unavailable>;
-    /// How many pushes of a repository wait.
-    async fn count_waiting(&self, repository: &RepositoryName) -> Result<u64, Unavailable>;
     /// Digests about which evidence is stored, each once, after `after` in the order of their bytes, at most `limit`.
     async fn subjects_of_evidence(
         &self,

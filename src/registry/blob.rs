@@ -34,7 +34,7 @@ struct Placed {
 impl Registry {
     /// Makes content that is stored, or that `seal` stores, part of a repository.
     pub(super) async fn commit_blob(&self, blob: NewBlob<'_>) -> Result<(), Error> {
-        loop {
+        let sealed = loop {
             let Placed { key, sealed, lost } = self.place(&blob).await?;
             let now = self.clock.now();
             let commit = CommitBlob {
@@ -63,10 +63,10 @@ impl Registry {
                 self.adrift.note(&key);
             }
             match committed? {
-                Committed::Stored => break,
+                Committed::Stored => break sealed,
                 Committed::Surplus => {
                     self.store.remove(&key).await?;
-                    break;
+                    break sealed;
                 }
                 Committed::Gone => {}
                 Committed::Capped => {
@@ -82,11 +82,12 @@ impl Registry {
                     )));
                 }
             }
-        }
+        };
         self.counters.count_blob();
         match blob.upload {
-            Some(upload) => Ok(self.store.discard(upload).await?),
-            None => Ok(()),
+            // Nobody needed its bytes.
+            Some(upload) if !sealed => Ok(self.store.discard(upload).await?),
+            _ => Ok(()),
         }
     }
 

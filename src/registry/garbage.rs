@@ -1,6 +1,6 @@
 //! Collection: rows first, in one transaction; then the bytes that the transaction put in the trash.
 //!
-//! # Why collection and pushes can't race
+//! # Why collection, scrub and pushes can't race
 //!
 //! Every change of what is stored is one transaction of [`Metadata`], and the engine runs transactions one after another.
 //! So only two things are to be shown: that each transaction keeps the invariants, and that what is done *between*
@@ -12,7 +12,9 @@
 //! - **I2** A blob's lease is null exactly while a manifest of its repository holds it.
 //! - **I3** No live key is in the trash. A key comes to life once: it has a generation of its own, and one that was in
 //!   the trash is refused while it is remembered.
-//! - **I4** Each live key has its file, whole and durable.
+//! - **I4** Each live key has its file, whole and durable, as far as the medium keeps it.
+//! - **I5** A content that is quarantined is so under its live key, and is served to nobody until it is live under another,
+//!   or that one's file is found to be whole.
 //!
 //! | step | where | one transaction | keeps the invariants because |
 //! |---|---|---|---|
@@ -27,6 +29,13 @@
 //! | sweep: rows | [`Registry::sweep`] | [`sweep`](crate::metadata::Metadata::sweep) | as a deletion of each blob whose lease ended and that nothing holds |
 //! | sweep: files | [`Registry::sweep`] | none; [`Store::remove`](crate::store::Store::remove) | I4: it unlinks only what the transaction before it found in the trash, which by I3 is not live and never will be |
 //! | sweep: end | [`Registry::sweep`] | [`forget_trash`](crate::metadata::Metadata::forget_trash) | the file is gone; the key is remembered for a day |
+//! | scrub: hash again | `Housekeeping::check_content` | none; [`contents`](crate::metadata::Metadata::contents) reads | what it saw may be stale when it is used, so each step below asks again |
+//! | scrub, pull, view: quarantine | `Housekeeping::note_rot` | [`quarantine_content`](crate::metadata::Metadata::quarantine_content) | I5: only if the key that was looked at is live. The epochs of all that have the content advance before the step is done |
+//! | scrub: move aside | `Housekeeping::repair_content` | none; [`Store::quarantine`](crate::store::Store::quarantine) | I4: the key is quarantined, in the trash or forgotten, and only this pass could give it back |
+//! | scrub: copy | `Housekeeping::repair_content` | none; [`salvage`](crate::store::LayoutView::salvage) | as a seal: hashed, durable, and under a generation that is fresh |
+//! | scrub: repair | `Housekeeping::check_content` | [`replace_content`](crate::metadata::Metadata::replace_content) | I4: what comes to life was hashed by this pass. I3, I5: only if the content is still quarantined under the key that was looked at, which goes to the trash if it is another; else a copy is surplus and goes |
+//! | scrub: conceal | `Housekeeping::repair_content` | [`conceal_content`](crate::metadata::Metadata::conceal_content) | it marks layouts as behind, which ask what is so when they are written |
+//! | scrub: unnamed | `Housekeeping::collect_unnamed` | [`trash_unnamed`](crate::metadata::Metadata::trash_unnamed) | I3: only keys that no content, no intent and no trash names, asked in the transaction that takes them |
 //!
 //! **A push and a sweep meet in the transactions alone.** If the sweep of a blob is first, `put_manifest` finds it absent
 //! and refuses the push whole. If `put_manifest` is first, the blob has a holder and no lease, and the sweep does not see
@@ -38,15 +47,47 @@
 //! thing outside the transactions: a commit takes less than the day for which a removed key is remembered.
 //!
 //! **A pull** that read a key before the sweep opens the file or finds it absent, and then answers that the blob is
-//! unknown; an open file stays readable. A layout that links it finds it absent, and reads its view again.
+//! unknown, or looks again if its content has another key by now; an open file stays readable. A layout that links it
+//! finds it absent, and reads its view again.
+//!
+//! **No scrub takes what somebody was told is there.** What is under a key is sealed once, and nothing but the medium
+//! changes it. So what a scrub found under a key is true of that key, however late it acts on it, and of no other: the
+//! content may have been collected and pushed again since, but then it is under a key that was not looked at, and
+//! `quarantine_content` compares keys in its transaction. A file that is absent because it was collected had its key in the
+//! trash before, so by I3 that key is not live.
+//!
+//! From then on `reserve` speaks of the content as of one that is not stored. Whoever uploads it is told that it is there
+//! after its own bytes were sealed, under a fresh key; a commit that was told of the old one is `Gone`; a mount is an
+//! upload. So nobody is told anything that rests on the quarantined file, and moving it takes nothing from anybody. What a
+//! manifest names of it is 503 until it heals, and not absent. But it may be given back: a file that was out of sight is
+//! found whole by a later pass. Were it moved by whoever noticed its absence, the move could come after that, and hit a
+//! key that is served again. So requests only note, and passes alone move and give back, one pass at a time.
+//!
+//! `replace_content` asks for the key that was looked at, and not only whether the content is quarantined. For that could
+//! be said of its next life: deleted, its key in the trash, pushed again under another key, and that one lost as well.
+//!
+//! **No scrub makes rotten bytes live.** A key comes to life by a commit, of bytes that were hashed as they came; by a copy
+//! that was hashed as it was made; or again by its own file, which the same pass has just hashed to its end.
+//!
+//! **What has no name can't come to life.** A key has a name before its file does: the intent, noted before the seal, stays
+//! until the commit that makes the key live, and what is not live any more is in the trash. A copy that is salvaged has
+//! no intent, but the pass that commits it is the one that looks for what has no name, and does so later. Only a power
+//! cut takes an intent from a file, and with it whoever could have committed it. That a file must be a day old besides
+//! is not needed for this.
+//!
+//! What is left is the time until anybody looks: rotten bytes are served until then, and a push is told that they are
+//! there. Clients hash what they pull; the scrub's rate bounds the time.
 //!
 //! **A crash** between two steps leaves: before the seal, an upload with its session, which goes on or expires; between
-//! seal and commit, a file that only its intent names, which is taken back at the start or by the next sweep; between the sweep's transaction and its unlinks, or between those and
-//! `forget_trash`, rows in the trash, which the next sweep takes along, and removing what is absent succeeds.
+//! seal and commit, a file that only its intent names, which is taken back at the start or by the next sweep; between the
+//! sweep's transaction and its unlinks, or between those and `forget_trash`, rows in the trash, which the next sweep takes
+//! along, and removing what is absent succeeds; between a quarantine and its move, a file that the next pass moves; between
+//! a copy and its commit, an object that nothing names, which a pass puts in the trash when it is a day old.
 //!
-//! `registry::tests::schedule` searches for a counter-example by interleaving all of this at every call, and finds what
-//! is left out on purpose: a sweep that unlinks first, that heeds no lease, that forgets before it unlinks, a push that
-//! does not ask again. `registry::tests::faults_in_turn` lets each call fail.
+//! `registry::tests::schedule` searches for a counter-example by interleaving all of this at every call, while files rot,
+//! go, and come back. It finds what is left out on purpose: a sweep that unlinks first, that heeds no lease, that forgets
+//! before it unlinks; a push that does not ask again; a scrub that compares no keys, that asks for names too early; a move
+//! beside the pass. `registry::tests::faults_in_turn` lets each call fail.
 //!
 //! [`Metadata`]: crate::metadata::Metadata
 //! [`Registry::sweep`]: super::Registry::sweep

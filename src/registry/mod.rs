@@ -10,6 +10,7 @@ mod audit;
 mod backup;
 mod blob;
 mod cases;
+mod changed;
 mod classify;
 mod commit;
 mod counters;
@@ -52,7 +53,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::Mutex;
 
 use crate::clock::Clock;
 use crate::config::Limits;
@@ -132,7 +133,7 @@ pub struct Registry {
     unjudged: Mutex<Option<judge::Place>>,
     counters: Counters,
     refusals: audit::Refusals,
-    changed: Arc<Notify>,
+    changed: Arc<changed::Changed>,
     housekeeping: Housekeeping,
     writing_view: Arc<Mutex<()>>,
 }
@@ -161,7 +162,7 @@ impl Weighter<Question<Reference>, Arc<Answer<Admitted<ManifestContent>>>> for M
 impl Registry {
     /// A registry over `parts` that enforces `revision`, which is kept as the last good one.
     pub async fn open(parts: Parts, revision: Revision) -> Result<Arc<Self>, Error> {
-        let (epochs, changed) = (Arc::new(epoch::Epochs::new()), Arc::new(Notify::new()));
+        let (epochs, changed) = (Arc::new(epoch::Epochs::new()), Arc::new(changed::Changed::default()));
         let housekeeping = Housekeeping::beside(
             Arc::clone(&parts.store),
             Arc::clone(&parts.metadata),
@@ -188,7 +189,7 @@ impl Registry {
             tag_history: parts.tag_history,
             sparse_images: parts.sparse_images,
             data_types: parts.data_types,
-            current: ArcSwap::from_pointee(Current::first(revision)),
+            current: ArcSwap::from_pointee(Current::first(revision, judged)),
             swapping: Mutex::new(()),
             epochs,
             verdicts: Cache::new(VERDICTS),
@@ -233,12 +234,15 @@ impl Registry {
             Ok(self.metadata.accept_revision(revision).await?)
         };
         self.housekeeping.with_reserve(keep).await?;
-        self.current.store(next);
-        if whole && unjudged.is_none() {
-            return Ok(self.metadata.note_revision_judged().await?);
+        let whole = whole && unjudged.is_none();
+        if whole {
+            next.note_judged();
+        } else {
+            *unjudged = Some(judge::Place::default());
         }
-        *unjudged = Some(judge::Place::default());
-        Ok(())
+        self.current.store(next);
+        self.changed.tell();
+        if whole { Ok(self.metadata.note_revision_judged().await?) } else { Ok(()) }
     }
 
     /// Judges what `next` touches, as far as it can be done without keeping the revision waiting; says whether that is all.

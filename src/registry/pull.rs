@@ -11,6 +11,9 @@ use crate::store::{ObjectKey, StoreError};
 use super::resolve::Decision;
 use super::{Admitted, Allowed, BlobContent, Error, Lenience, ManifestContent, Registry};
 
+/// How often a pull looks where a blob's bytes are, if they moved while it opened them.
+const LOOKS: usize = 4;
+
 /// How many of the objects that once met a requirement are tried before the others.
 const LIKELY: usize = 16;
 
@@ -74,7 +77,7 @@ impl Registry {
             return Err(Error::ManifestUnknown(reference.clone()));
         };
         if Digest::of(stored.digest.algorithm(), &stored.bytes) != resolved.digest {
-            self.housekeeping.check_manifest(allowed.repository(), &resolved.digest, &stored.bytes).await?;
+            self.housekeeping.quarantine_manifest(allowed.repository(), &resolved.digest, &stored.bytes).await?;
             return Err(Error::Quarantined(resolved.digest));
         }
         let content = ManifestContent { bytes: stored.bytes, media_type: stored.media_type, digest: resolved.digest };
@@ -92,10 +95,26 @@ impl Registry {
             && self.stands(allowed, &answer)
         {
             match self.open_blob(allowed.repository(), digest, &answer.admitted).await {
-                Err(Error::BlobUnknown(_) | Error::Unavailable(_)) => self.blobs.remove(&question),
-                opened => return opened,
+                Ok(Some(opened)) => return Ok(opened),
+                Ok(None) | Err(Error::BlobUnknown(_) | Error::Unavailable(_)) => self.blobs.remove(&question),
+                Err(error) => return Err(error),
             };
         }
+        for _ in 0..LOOKS {
+            if let Some(opened) = self.look_for_blob(allowed, digest, &question).await? {
+                return Ok(opened);
+            }
+        }
+        Err(Error::Unavailable(format!("stored blob {digest} moved each time it was opened")))
+    }
+
+    /// A blob where the metadata says that it is; none if it was stored anew or repaired meanwhile, under another key.
+    async fn look_for_blob(
+        &self,
+        allowed: &Allowed<Pull>,
+        digest: &Digest,
+        question: &Question<Digest>,
+    ) -> Result<Option<Admitted<BlobContent>>, Error> {
         let epoch = self.epochs.of(allowed.repository());
         let Some(blob) = self.metadata.blob(allowed.repository(), digest).await? else {
             return Err(Error::BlobUnknown(*digest));
@@ -107,7 +126,7 @@ impl Registry {
             return Err(Error::Quarantined(*digest));
         }
         let ticket = BlobTicket { key: ObjectKey(blob.key), size: blob.size, lenience };
-        let opened = self.open_blob(allowed.repository(), digest, &ticket).await?;
+        let Some(opened) = self.open_blob(allowed.repository(), digest, &ticket).await? else { return Ok(None) };
         if self.metadata.holders(allowed.repository(), digest, 1).await?.is_empty() {
             let now = self.clock.now();
             let lease = now.plus(self.limits.blob_lease);
@@ -115,20 +134,21 @@ impl Registry {
             self.housekeeping.with_reserve(touch).await?;
         } else {
             let answer = Answer { admitted: ticket, serial: allowed.current().serial, epoch, until };
-            self.blobs.insert(question, Arc::new(answer));
+            self.blobs.insert(question.clone(), Arc::new(answer));
         }
-        Ok(opened)
+        Ok(Some(opened))
     }
 
+    /// Opens a blob where it was; none if it is elsewhere by now.
     async fn open_blob(
         &self,
         repository: &RepositoryName,
         digest: &Digest,
         ticket: &BlobTicket,
-    ) -> Result<Admitted<BlobContent>, Error> {
+    ) -> Result<Option<Admitted<BlobContent>>, Error> {
         let why = match self.store.open(&ticket.key).await {
             Ok(object) if object.size() == ticket.size => {
-                return Ok(Admitted::new(BlobContent { digest: *digest, object }, ticket.lenience.clone()));
+                return Ok(Some(Admitted::new(BlobContent { digest: *digest, object }, ticket.lenience.clone())));
             }
             Ok(object) => format!("expected {} bytes, found {}", ticket.size, object.size()),
             Err(StoreError::Absent(_)) => "expected a file, found none".to_owned(),
@@ -136,10 +156,10 @@ impl Registry {
         };
         match self.metadata.blob(repository, digest).await? {
             Some(blob) if blob.key == ticket.key.0 => {
-                self.housekeeping.quarantine(digest, &blob.key, &why).await?;
+                self.housekeeping.note_rot(digest, &blob.key, &why).await?;
                 Err(Error::Quarantined(*digest))
             }
-            Some(_) => Err(Error::Unavailable(format!("stored blob {digest} moved while it was opened"))),
+            Some(_) => Ok(None),
             // It was collected since the metadata was read.
             None => Err(Error::BlobUnknown(*digest)),
         }

@@ -9,6 +9,9 @@ use crate::store::{LayoutChange, LayoutEntry, ObjectKey, Store, StoreError};
 use super::commit::carried_through;
 use super::{Error, Registry};
 
+/// How often in a row what a view links may be found absent.
+const MISSES: usize = 8;
+
 impl Registry {
     /// Brings every layout up to date. Each repository is done once; what changes meanwhile waits for the next call.
     pub async fn flush_views(&self) -> Result<(), Error> {
@@ -17,16 +20,34 @@ impl Registry {
 
     async fn write_views(&self) -> Result<(), Error> {
         let mut last: Option<RepositoryName> = None;
-        let mut missed = None;
+        let (mut missed, mut misses) = (None, 0_usize);
         while let Some(written) = self.write_next_view(last.as_ref()).await? {
             match written.result {
-                Ok(()) => last = Some(written.repository),
-                // What it links was collected since it was read, and that is a change of its own.
-                Err(StoreError::Absent(_)) if missed != Some(written.sequence) => missed = Some(written.sequence),
+                Ok(()) => (last, misses) = (Some(written.repository), 0),
+                // What it links was collected since it was read, and that is a change of its own; or it was lost, and
+                // that must be noted, or this layout would hold up all others.
+                Err(StoreError::Absent(key)) if misses < MISSES => {
+                    let noted = missed == Some(written.sequence) && self.note_loss(&key).await?;
+                    (missed, misses) = (Some(written.sequence), if noted { 0 } else { misses.saturating_add(1) });
+                }
                 Err(error) => return Err(error.into()),
             }
         }
         Ok(())
+    }
+
+    /// Notes that the bytes of a content are lost that the view that waits longest is to link. False if it links no such
+    /// key any more.
+    async fn note_loss(&self, key: &str) -> Result<bool, Error> {
+        let Some(view) = self.metadata.dirty_view().await? else { return Ok(false) };
+        let lost = view.changes.into_iter().find_map(|change| match change {
+            ViewChange::Link(digest, linked) => (linked == key).then_some(digest),
+            ViewChange::Write(..) | ViewChange::Unlink(_) => None,
+        });
+        match lost {
+            Some(digest) => self.housekeeping.note_rot(&digest, key, "expected a file, found none").await,
+            None => Ok(false),
+        }
     }
 
     /// Writes the view that waits longest. None if there is none, or if it is `last` again: it changes faster than it is

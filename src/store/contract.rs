@@ -1,15 +1,19 @@
-//! What every [`Store`] is held to. An implementation's tests call [`contract!`] with a way to open an empty one.
+//! What every [`Store`] is held to: one list of facts, one list of implementations, and a test for each of both.
+
+// A fact that is not in the list is used by nobody.
+#![deny(dead_code)]
 
 use bytes::Bytes;
+use tempfile::TempDir;
 use uuid::Uuid;
 
-use super::{Object, ObjectKey, READ_BYTES, Store, StoreError};
+use super::{Failing, Filesystem, Object, ObjectKey, READ_BYTES, Store, StoreError};
 use crate::oci::{Algorithm, Digest, Hasher};
 
-/// One test for each fact of the contract. `$open` is a function from nothing to a store and whatever keeps it alive.
-macro_rules! contract {
+/// One test for each fact of the contract. `$open` is a function from a folder to an empty store in it.
+macro_rules! facts {
     ($open:expr) => {
-        $crate::store::contract::contract! { $open =>
+        facts! { $open =>
             sealed_bytes_are_read_back
             sealed_emptiness_is_an_object
             an_append_feeds_the_hasher
@@ -49,13 +53,35 @@ macro_rules! contract {
         $(
             #[tokio::test]
             async fn $fact() {
-                let (store, _alive) = $open();
-                $crate::store::contract::$fact(&store).await;
+                let folder = ::tempfile::TempDir::new().unwrap();
+                super::$fact(&$open(&folder)).await;
             }
         )*
     };
 }
-pub(crate) use contract;
+
+/// A module of tests for each implementation. `tests/floors.rs` looks for the names of all that there are.
+macro_rules! implementations {
+    ($($module:ident is $name:literal: $open:expr;)*) => {
+        $(
+            #[doc = concat!("The facts, over `", $name, "`.")]
+            mod $module {
+                use super::*;
+
+                facts!($open);
+            }
+        )*
+    };
+}
+
+implementations! {
+    filesystem is "Filesystem": filesystem_in;
+    failing is "Failing": |folder: &TempDir| Failing::new(filesystem_in(folder));
+}
+
+fn filesystem_in(folder: &TempDir) -> Filesystem {
+    Filesystem::open(folder.path()).unwrap()
+}
 
 fn sha256() -> Hasher {
     Hasher::new(Algorithm::Sha256)
@@ -84,20 +110,20 @@ pub(crate) fn is_absent<T>(result: &Result<T, StoreError>) -> bool {
     matches!(result, Err(StoreError::Absent(_)))
 }
 
-pub(crate) async fn sealed_bytes_are_read_back(store: &dyn Store) {
+async fn sealed_bytes_are_read_back(store: &dyn Store) {
     let key = stored(store, b"content", 1).await;
     let object = store.open(&key).await.unwrap();
     assert_eq!(object.size(), 7);
     assert_eq!(read(&*object).await, "content");
 }
 
-pub(crate) async fn sealed_emptiness_is_an_object(store: &dyn Store) {
+async fn sealed_emptiness_is_an_object(store: &dyn Store) {
     let key = stored(store, b"", 1).await;
     let object = store.open(&key).await.unwrap();
     assert_eq!((object.size(), object.read(0, 10).await.unwrap()), (0, Bytes::new()));
 }
 
-pub(crate) async fn an_append_feeds_the_hasher(store: &dyn Store) {
+async fn an_append_feeds_the_hasher(store: &dyn Store) {
     let upload = Uuid::new_v4();
     store.begin(upload).await.unwrap();
     let hasher = store.append(upload, 0, Bytes::from_static(b"con"), sha256()).await.unwrap();
@@ -105,14 +131,14 @@ pub(crate) async fn an_append_feeds_the_hasher(store: &dyn Store) {
     assert_eq!(hasher.finish(), Digest::sha256(b"content"));
 }
 
-pub(crate) async fn an_append_overwrites_what_was_there(store: &dyn Store) {
+async fn an_append_overwrites_what_was_there(store: &dyn Store) {
     let upload = uploaded(store, b"con----").await;
     store.append(upload, 3, Bytes::from_static(b"tent"), sha256()).await.unwrap();
     let key = store.seal(upload, 7, &Digest::sha256(b"content"), 1).await.unwrap();
     assert_eq!(read(&*store.open(&key).await.unwrap()).await, "content");
 }
 
-pub(crate) async fn an_append_of_another_upload_is_its_own(store: &dyn Store) {
+async fn an_append_of_another_upload_is_its_own(store: &dyn Store) {
     let (one, other) = (uploaded(store, b"one").await, uploaded(store, b"two").await);
     let one = store.seal(one, 3, &Digest::sha256(b"one"), 1).await.unwrap();
     let other = store.seal(other, 3, &Digest::sha256(b"two"), 1).await.unwrap();
@@ -120,20 +146,20 @@ pub(crate) async fn an_append_of_another_upload_is_its_own(store: &dyn Store) {
     assert_eq!(read(&*store.open(&other).await.unwrap()).await, "two");
 }
 
-pub(crate) async fn bytes_behind_the_size_are_cut_off(store: &dyn Store) {
+async fn bytes_behind_the_size_are_cut_off(store: &dyn Store) {
     let upload = uploaded(store, b"content and more").await;
     let key = store.seal(upload, 7, &Digest::sha256(b"content"), 1).await.unwrap();
     assert_eq!(read(&*store.open(&key).await.unwrap()).await, "content");
 }
 
-pub(crate) async fn an_upload_too_short_to_seal_is_refused_and_stays(store: &dyn Store) {
+async fn an_upload_too_short_to_seal_is_refused_and_stays(store: &dyn Store) {
     let upload = uploaded(store, b"con").await;
     let refused = store.seal(upload, 7, &Digest::sha256(b"content"), 1).await;
     assert!(matches!(refused, Err(StoreError::Io(_))));
     assert_eq!(store.uploads().await.unwrap(), [upload]);
 }
 
-pub(crate) async fn an_upload_sealed_once_is_gone(store: &dyn Store) {
+async fn an_upload_sealed_once_is_gone(store: &dyn Store) {
     let upload = uploaded(store, b"content").await;
     let key = store.seal(upload, 7, &Digest::sha256(b"content"), 1).await.unwrap();
     assert!(is_absent(&store.append(upload, 0, Bytes::from_static(b"CONTENT"), sha256()).await));
@@ -141,7 +167,7 @@ pub(crate) async fn an_upload_sealed_once_is_gone(store: &dyn Store) {
     assert_eq!(read(&*store.open(&key).await.unwrap()).await, "content");
 }
 
-pub(crate) async fn an_upload_that_was_never_begun_is_absent(store: &dyn Store) {
+async fn an_upload_that_was_never_begun_is_absent(store: &dyn Store) {
     let upload = Uuid::new_v4();
     assert!(is_absent(&store.append(upload, 0, Bytes::from_static(b"x"), sha256()).await));
     assert!(is_absent(&store.rehash(upload, 0, sha256()).await));
@@ -149,28 +175,28 @@ pub(crate) async fn an_upload_that_was_never_begun_is_absent(store: &dyn Store) 
     assert!(store.uploads().await.unwrap().is_empty());
 }
 
-pub(crate) async fn an_upload_is_begun_once(store: &dyn Store) {
+async fn an_upload_is_begun_once(store: &dyn Store) {
     let upload = uploaded(store, b"content").await;
     assert!(matches!(store.begin(upload).await, Err(StoreError::Io(_))));
     let hasher = store.rehash(upload, 7, sha256()).await.unwrap();
     assert_eq!(hasher.finish(), Digest::sha256(b"content"));
 }
 
-pub(crate) async fn a_discarded_upload_is_absent(store: &dyn Store) {
+async fn a_discarded_upload_is_absent(store: &dyn Store) {
     let upload = uploaded(store, b"content").await;
     store.discard(upload).await.unwrap();
     assert!(is_absent(&store.append(upload, 0, Bytes::from_static(b"x"), sha256()).await));
     assert!(is_absent(&store.seal(upload, 7, &Digest::sha256(b"content"), 1).await));
 }
 
-pub(crate) async fn discarding_what_is_absent_succeeds(store: &dyn Store) {
+async fn discarding_what_is_absent_succeeds(store: &dyn Store) {
     let upload = uploaded(store, b"content").await;
     store.discard(upload).await.unwrap();
     store.discard(upload).await.unwrap();
     store.discard(Uuid::new_v4()).await.unwrap();
 }
 
-pub(crate) async fn an_upload_is_listed_until_it_is_sealed_or_discarded(store: &dyn Store) {
+async fn an_upload_is_listed_until_it_is_sealed_or_discarded(store: &dyn Store) {
     let (sealed, discarded, stays) =
         (uploaded(store, b"").await, uploaded(store, b"").await, uploaded(store, b"").await);
     let mut all = vec![sealed, discarded, stays];
@@ -183,64 +209,64 @@ pub(crate) async fn an_upload_is_listed_until_it_is_sealed_or_discarded(store: &
     assert_eq!(store.uploads().await.unwrap(), [stays]);
 }
 
-pub(crate) async fn rehashing_gives_the_digest_of_the_first_bytes(store: &dyn Store) {
+async fn rehashing_gives_the_digest_of_the_first_bytes(store: &dyn Store) {
     let upload = uploaded(store, b"content and more").await;
     let hasher = store.rehash(upload, 7, Hasher::new(Algorithm::Sha512)).await.unwrap();
     assert_eq!(hasher.finish(), Digest::of(Algorithm::Sha512, b"content"));
 }
 
-pub(crate) async fn rehashing_more_than_there_is_is_refused(store: &dyn Store) {
+async fn rehashing_more_than_there_is_is_refused(store: &dyn Store) {
     let upload = uploaded(store, b"con").await;
     assert!(matches!(store.rehash(upload, 4, sha256()).await, Err(StoreError::Io(_))));
 }
 
-pub(crate) async fn generations_of_one_digest_are_apart(store: &dyn Store) {
+async fn generations_of_one_digest_are_apart(store: &dyn Store) {
     let (old, new) = (stored(store, b"content", 1).await, stored(store, b"content", 2).await);
     assert_ne!(old, new);
     store.remove(&old).await.unwrap();
     assert_eq!(read(&*store.open(&new).await.unwrap()).await, "content");
 }
 
-pub(crate) async fn a_removed_object_is_absent(store: &dyn Store) {
+async fn a_removed_object_is_absent(store: &dyn Store) {
     let key = stored(store, b"content", 1).await;
     store.open(&key).await.unwrap();
     store.remove(&key).await.unwrap();
     assert!(is_absent(&store.open(&key).await));
 }
 
-pub(crate) async fn removing_what_is_absent_succeeds(store: &dyn Store) {
+async fn removing_what_is_absent_succeeds(store: &dyn Store) {
     let key = stored(store, b"content", 1).await;
     store.remove(&key).await.unwrap();
     store.remove(&key).await.unwrap();
 }
 
-pub(crate) async fn an_open_object_survives_its_removal(store: &dyn Store) {
+async fn an_open_object_survives_its_removal(store: &dyn Store) {
     let key = stored(store, b"content", 1).await;
     let object = store.open(&key).await.unwrap();
     store.remove(&key).await.unwrap();
     assert_eq!(read(&*object).await, "content");
 }
 
-pub(crate) async fn what_is_sealed_has_the_key_that_was_told_before(store: &dyn Store) {
+async fn what_is_sealed_has_the_key_that_was_told_before(store: &dyn Store) {
     let upload = uploaded(store, b"content").await;
     let digest = Digest::sha256(b"content");
     let told = store.key(upload, &digest, 3);
     assert_eq!(store.seal(upload, 7, &digest, 3).await.unwrap(), told);
 }
 
-pub(crate) async fn the_size_of_an_object_is_told(store: &dyn Store) {
+async fn the_size_of_an_object_is_told(store: &dyn Store) {
     let key = stored(store, b"content", 1).await;
     assert_eq!(store.size(&key).await.unwrap(), 7);
 }
 
-pub(crate) async fn the_size_of_what_is_removed_is_absent(store: &dyn Store) {
+async fn the_size_of_what_is_removed_is_absent(store: &dyn Store) {
     let key = stored(store, b"content", 1).await;
     let _open = store.open(&key).await.unwrap();
     store.remove(&key).await.unwrap();
     assert!(is_absent(&store.size(&key).await));
 }
 
-pub(crate) async fn an_object_that_is_unsealed_is_the_upload_that_it_was(store: &dyn Store) {
+async fn an_object_that_is_unsealed_is_the_upload_that_it_was(store: &dyn Store) {
     let upload = uploaded(store, b"content").await;
     let digest = Digest::sha256(b"content");
     let key = store.seal(upload, 7, &digest, 1).await.unwrap();
@@ -251,14 +277,14 @@ pub(crate) async fn an_object_that_is_unsealed_is_the_upload_that_it_was(store: 
     assert_eq!(read(&*store.open(&key).await.unwrap()).await, "content");
 }
 
-pub(crate) async fn unsealing_what_was_never_sealed_leaves_the_upload(store: &dyn Store) {
+async fn unsealing_what_was_never_sealed_leaves_the_upload(store: &dyn Store) {
     let upload = uploaded(store, b"content").await;
     let digest = Digest::sha256(b"content");
     store.unseal(&store.key(upload, &digest, 1), upload).await.unwrap();
     assert_eq!(store.rehash(upload, 7, sha256()).await.unwrap().finish(), digest);
 }
 
-pub(crate) async fn an_object_opened_cold_is_read_from_end_to_end(store: &dyn Store) {
+async fn an_object_opened_cold_is_read_from_end_to_end(store: &dyn Store) {
     let key = stored(store, b"content", 1).await;
     let object = store.open_cold(&key).await.unwrap();
     assert_eq!((object.size(), read(&*object).await), (7, Bytes::from_static(b"content")));
@@ -268,7 +294,7 @@ pub(crate) async fn an_object_opened_cold_is_read_from_end_to_end(store: &dyn St
     assert!(is_absent(&store.open_cold(&key).await));
 }
 
-pub(crate) async fn a_quarantined_object_is_absent_and_not_removed(store: &dyn Store) {
+async fn a_quarantined_object_is_absent_and_not_removed(store: &dyn Store) {
     let key = stored(store, b"content", 1).await;
     drop(store.open(&key).await.unwrap());
     store.quarantine(&key).await.unwrap();
@@ -277,20 +303,20 @@ pub(crate) async fn a_quarantined_object_is_absent_and_not_removed(store: &dyn S
     assert!(store.objects(None).await.unwrap().is_empty());
 }
 
-pub(crate) async fn a_quarantined_object_that_is_open_is_read_on(store: &dyn Store) {
+async fn a_quarantined_object_that_is_open_is_read_on(store: &dyn Store) {
     let key = stored(store, b"content", 1).await;
     let object = store.open(&key).await.unwrap();
     store.quarantine(&key).await.unwrap();
     assert_eq!(read(&*object).await, "content");
 }
 
-pub(crate) async fn quarantining_what_is_absent_succeeds(store: &dyn Store) {
+async fn quarantining_what_is_absent_succeeds(store: &dyn Store) {
     let key = stored(store, b"content", 1).await;
     store.quarantine(&key).await.unwrap();
     store.quarantine(&key).await.unwrap();
 }
 
-pub(crate) async fn every_object_is_listed_once(store: &dyn Store) {
+async fn every_object_is_listed_once(store: &dyn Store) {
     let contents: [&[u8]; 6] = [b"a", b"b", b"c", b"d", b"e", b"f"];
     let mut expected = Vec::new();
     for content in contents {
@@ -308,13 +334,13 @@ pub(crate) async fn every_object_is_listed_once(store: &dyn Store) {
     assert_eq!(found, expected);
 }
 
-pub(crate) async fn a_reserve_is_given_back_once(store: &dyn Store) {
+async fn a_reserve_is_given_back_once(store: &dyn Store) {
     assert!(!store.release_reserve().await.unwrap());
     assert!(store.keep_reserve(1 << 20).await.unwrap() && store.keep_reserve(1 << 16).await.unwrap());
     assert!(store.release_reserve().await.unwrap() && !store.release_reserve().await.unwrap());
 }
 
-pub(crate) async fn keys_that_were_never_made_are_absent(store: &dyn Store) {
+async fn keys_that_were_never_made_are_absent(store: &dyn Store) {
     let good = stored(store, b"content", 1).await;
     for bad in [format!("../{good}"), format!("{good}0"), format!("/{good}"), "../../etc/passwd".into(), String::new()]
     {
@@ -322,7 +348,7 @@ pub(crate) async fn keys_that_were_never_made_are_absent(store: &dyn Store) {
     }
 }
 
-pub(crate) async fn reads_end_where_the_object_ends(store: &dyn Store) {
+async fn reads_end_where_the_object_ends(store: &dyn Store) {
     let key = stored(store, b"content", 1).await;
     let object = store.open(&key).await.unwrap();
     assert_eq!(object.read(3, 2).await.unwrap(), "te");
@@ -333,7 +359,7 @@ pub(crate) async fn reads_end_where_the_object_ends(store: &dyn Store) {
     assert_eq!(object.read(0, 0).await.unwrap(), "");
 }
 
-pub(crate) async fn a_read_longer_than_a_piece_is_whole(store: &dyn Store) {
+async fn a_read_longer_than_a_piece_is_whole(store: &dyn Store) {
     let content: Bytes = (0..=READ_BYTES * 2).map(|i| u8::try_from(i % 251).unwrap()).collect();
     let (upload, size) = (Uuid::new_v4(), u64::try_from(content.len()).unwrap());
     store.begin(upload).await.unwrap();

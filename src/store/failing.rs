@@ -181,20 +181,24 @@ impl<S: Store> LayoutView for Failing<S> {
     }
 
     async fn shown(&self) -> Result<Vec<FoundLayout>, StoreError> {
-        self.view()?.shown().await
+        let view = self.view()?;
+        self.interruptions.around("shown", view.shown()).await
     }
 
     async fn adopt(&self, layout: &ImageLayout, digest: &Digest, generation: u64) -> Result<Adopted, StoreError> {
         self.with_room()?;
-        self.interruptions.around("adopt", self.view()?.adopt(layout, digest, generation)).await
+        let view = self.view()?;
+        self.interruptions.around("adopt", view.adopt(layout, digest, generation)).await
     }
 
     async fn settle(&self, adopted: Vec<ObjectKey>) -> Result<(), StoreError> {
-        self.interruptions.around("settle", self.view()?.settle(adopted)).await
+        let view = self.view()?;
+        self.interruptions.around("settle", view.settle(adopted)).await
     }
 
     async fn census(&self) -> Result<Census, StoreError> {
-        self.view()?.census().await
+        let view = self.view()?;
+        self.interruptions.around("census", view.census()).await
     }
 
     async fn salvage(

@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use hallmark::oci::Digest;
+use hallmark::oci::{Algorithm, Digest};
 use openssl::ec::{EcGroup, EcKey};
 use openssl::hash::MessageDigest;
 use openssl::nid::Nid;
@@ -43,21 +43,49 @@ pub(crate) fn shared(random: &mut Random) -> Vec<u8> {
     format!("shared {which} ").into_bytes().into_iter().cycle().take(length).collect()
 }
 
-fn descriptor(media_type: &str, bytes: &[u8]) -> Value {
-    json!({"mediaType": media_type, "digest": Digest::sha256(bytes), "size": bytes.len()})
+/// What digests are made by: now and then the longer one.
+pub(crate) fn algorithm(random: &mut Random) -> Algorithm {
+    if random.once_in(4) { Algorithm::Sha512 } else { Algorithm::Sha256 }
 }
 
-fn manifest(value: &Value, media_type: &'static str, subject: Option<Digest>, blobs: Vec<Digest>) -> Manifest {
+/// Bytes and the digest under which they are pushed.
+#[derive(Clone, Debug)]
+pub(crate) struct Blob {
+    pub(crate) digest: Digest,
+    pub(crate) bytes: Vec<u8>,
+}
+
+impl Blob {
+    pub(crate) fn new(algorithm: Algorithm, bytes: Vec<u8>) -> Self {
+        Self { digest: Digest::of(algorithm, &bytes), bytes }
+    }
+}
+
+fn descriptor(media_type: &str, blob: &Blob) -> Value {
+    json!({"mediaType": media_type, "digest": blob.digest, "size": blob.bytes.len()})
+}
+
+/// What a manifest is beside its bytes.
+struct Shape {
+    media_type: &'static str,
+    subject: Option<Digest>,
+    blobs: Vec<Digest>,
+}
+
+fn manifest(algorithm: Algorithm, value: &Value, shape: Shape) -> Manifest {
     let bytes = serde_json::to_vec(value).unwrap();
-    Manifest { digest: Digest::sha256(&bytes), bytes: bytes.into(), media_type, subject, blobs }
-}
-
-fn digests(blobs: &[&[u8]]) -> Vec<Digest> {
-    blobs.iter().map(|bytes| Digest::sha256(bytes)).collect()
+    let Shape { media_type, subject, blobs } = shape;
+    Manifest { digest: Digest::of(algorithm, &bytes), bytes: bytes.into(), media_type, subject, blobs }
 }
 
 /// An image, about `subject` if there is one.
-pub(crate) fn image(note: &str, config: &[u8], layers: &[Vec<u8>], subject: Option<&Manifest>) -> Manifest {
+pub(crate) fn image(
+    algorithm: Algorithm,
+    note: &str,
+    config: &Blob,
+    layers: &[Blob],
+    subject: Option<&Manifest>,
+) -> Manifest {
     let mut value = json!({
         "schemaVersion": 2,
         "mediaType": MANIFEST,
@@ -71,12 +99,12 @@ pub(crate) fn image(note: &str, config: &[u8], layers: &[Vec<u8>], subject: Opti
             "mediaType": subject.media_type, "digest": subject.digest, "size": subject.bytes.len()
         });
     }
-    let mut blobs: Vec<&[u8]> = vec![config];
-    blobs.extend(layers.iter().map(Vec::as_slice));
-    manifest(&value, MANIFEST, subject.map(|subject| subject.digest), digests(&blobs))
+    let blobs = std::iter::once(config).chain(layers).map(|blob| blob.digest).collect();
+    let subject = subject.map(|subject| subject.digest);
+    manifest(algorithm, &value, Shape { media_type: MANIFEST, subject, blobs })
 }
 
-pub(crate) fn index(note: &str, children: &[&Manifest]) -> Manifest {
+pub(crate) fn index(algorithm: Algorithm, note: &str, children: &[&Manifest]) -> Manifest {
     let entry = |m: &&Manifest| json!({"mediaType": m.media_type, "digest": m.digest, "size": m.bytes.len()});
     let value = json!({
         "schemaVersion": 2,
@@ -84,11 +112,11 @@ pub(crate) fn index(note: &str, children: &[&Manifest]) -> Manifest {
         "manifests": children.iter().map(entry).collect::<Vec<_>>(),
         "annotations": {"note": note},
     });
-    manifest(&value, INDEX, None, Vec::new())
+    manifest(algorithm, &value, Shape { media_type: INDEX, subject: None, blobs: Vec::new() })
 }
 
 /// The payload and the config of a signature as cosign 2 makes it, and its manifest.
-pub(crate) fn signature(key: &PKey<Private>, note: &str, subject: &Manifest) -> (Vec<u8>, Vec<u8>, Manifest) {
+pub(crate) fn signature(key: &PKey<Private>, note: &str, subject: &Manifest) -> (Blob, Blob, Manifest) {
     let payload = json!({
         "critical": {
             "identity": {"docker-reference": ""},
@@ -97,10 +125,10 @@ pub(crate) fn signature(key: &PKey<Private>, note: &str, subject: &Manifest) -> 
         },
         "optional": {"note": note}
     });
-    let payload = payload.to_string().into_bytes();
+    let payload = Blob::new(Algorithm::Sha256, payload.to_string().into_bytes());
     let mut signer = Signer::new(MessageDigest::sha256(), key).unwrap();
-    let signed = STANDARD.encode(signer.sign_oneshot_to_vec(&payload).unwrap());
-    let config = format!("{{\"a config of\": \"{note}\"}}").into_bytes();
+    let signed = STANDARD.encode(signer.sign_oneshot_to_vec(&payload.bytes).unwrap());
+    let config = Blob::new(Algorithm::Sha256, format!("{{\"a config of\": \"{note}\"}}").into_bytes());
     let mut layer = descriptor("application/vnd.dev.cosign.simplesigning.v1+json", &payload);
     layer["annotations"] = json!({"dev.cosignproject.cosign/signature": signed});
     let value = json!({
@@ -109,6 +137,7 @@ pub(crate) fn signature(key: &PKey<Private>, note: &str, subject: &Manifest) -> 
         "config": descriptor("application/vnd.oci.image.config.v1+json", &config),
         "layers": [layer],
     });
-    let signature = manifest(&value, MANIFEST, None, digests(&[&config, &payload]));
+    let blobs = vec![config.digest, payload.digest];
+    let signature = manifest(Algorithm::Sha256, &value, Shape { media_type: MANIFEST, subject: None, blobs });
     (payload, config, signature)
 }

@@ -35,15 +35,24 @@ pub(crate) struct House {
     starts: Vec<Duration>,
 }
 
+fn folder_in(place: &str) -> std::io::Result<TempDir> {
+    tempfile::Builder::new().prefix("hallmark-crash-").tempdir_in(place)
+}
+
 impl House {
     pub(crate) fn new(seed: u64) -> Self {
-        Self::with_workers(seed, WORKERS)
+        Self::open(seed, WORKERS, folder_in(env!("CARGO_TARGET_TMPDIR")).unwrap())
     }
 
-    pub(crate) fn with_workers(seed: u64, workers: u64) -> Self {
+    /// One worker, in memory where the machine has a folder for that: so much happens between two looks of the program at
+    /// its layouts that some are behind at any moment.
+    pub(crate) fn of_one_worker(seed: u64) -> Self {
+        let folder = folder_in("/dev/shm").or_else(|_| folder_in(env!("CARGO_TARGET_TMPDIR"))).unwrap();
+        Self::open(seed, 1, folder)
+    }
+
+    fn open(seed: u64, workers: u64, folder: TempDir) -> Self {
         eprintln!("HALLMARK_CRASH_SEED={seed}");
-        let folder =
-            tempfile::Builder::new().prefix("hallmark-crash-").tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let key = content::key();
         furnish(folder.path(), &key.public_key_to_pem().unwrap());
         let contended = Arc::new(Contended::default());
@@ -191,7 +200,9 @@ impl House {
         for (key, (size, digest)) in contents.iter().cycle().skip(first).take(contents.len()) {
             // Collected meanwhile.
             let Ok(bytes) = std::fs::read(self.root().join("_cas").join(key)) else { continue };
-            if u64::try_from(bytes.len()).unwrap() != *size || (left > 0 && Digest::sha256(&bytes) != *digest) {
+            if u64::try_from(bytes.len()).unwrap() != *size
+                || (left > 0 && Digest::of(digest.algorithm(), &bytes) != *digest)
+            {
                 found.push(format!("_cas/{key} does not hold what it is named for"));
             }
             left = left.saturating_sub(*size);

@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use hallmark::oci::Digest;
+use hallmark::oci::{Algorithm, Digest};
 
 use crate::facts::Facts;
+
+pub(crate) const ALGORITHMS: [&str; 2] = [Algorithm::Sha256.as_str(), Algorithm::Sha512.as_str()];
 
 /// Every difference between the tree and the metadata, once the layouts were flushed.
 pub(crate) fn differences(root: &Path, facts: &Facts) -> Vec<String> {
@@ -28,7 +30,7 @@ pub(crate) fn differences(root: &Path, facts: &Facts) -> Vec<String> {
 }
 
 /// Names below `folder` that hold a layout, or nothing at all.
-fn find_layouts(root: &Path, folder: &Path, found: &mut Vec<String>) {
+pub(crate) fn find_layouts(root: &Path, folder: &Path, found: &mut Vec<String>) {
     let mut folders: Vec<PathBuf> = Vec::new();
     let mut is_layout = false;
     for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
@@ -57,11 +59,15 @@ fn layout(folder: &Path, repository: &str, facts: &Facts) -> Vec<String> {
         .into_iter()
         .chain(facts.manifests.get(repository))
         .flatten()
-        .map(Digest::hex)
+        .map(|digest| format!("{}/{}", digest.algorithm().as_str(), digest.hex()))
         .collect();
-    let files: BTreeSet<String> = names(&folder.join("blobs/sha256")).into_iter().collect();
+    let of = |algorithm: &str| {
+        let names = names(&folder.join("blobs").join(algorithm)).into_iter();
+        names.map(|name| format!("{algorithm}/{name}")).collect::<Vec<_>>()
+    };
+    let files: BTreeSet<String> = ALGORITHMS.into_iter().flat_map(of).collect();
     for (missing, what) in [(expected.difference(&files), "a file"), (files.difference(&expected), "no file")] {
-        found.extend(missing.map(|hex| format!("{repository}: expected {what} of {hex}, found otherwise")));
+        found.extend(missing.map(|name| format!("{repository}: expected {what} of {name}, found otherwise")));
     }
     let entries = facts.entries.get(repository).cloned().unwrap_or_default();
     let index = index(&folder.join("index.json"));
@@ -88,9 +94,13 @@ pub(crate) fn names(folder: &Path) -> Vec<String> {
 
 /// Objects, by key, that are there.
 pub(crate) fn objects(root: &Path) -> BTreeSet<String> {
-    let cas = root.join("_cas/sha256");
-    let shards = names(&cas).into_iter();
-    shards
-        .flat_map(|shard| names(&cas.join(&shard)).into_iter().map(move |name| format!("sha256/{shard}/{name}")))
-        .collect()
+    let mut found = BTreeSet::new();
+    for algorithm in ALGORITHMS {
+        let folder = root.join("_cas").join(algorithm);
+        for shard in names(&folder) {
+            let names = names(&folder.join(&shard)).into_iter();
+            found.extend(names.map(|name| format!("{algorithm}/{shard}/{name}")));
+        }
+    }
+    found
 }

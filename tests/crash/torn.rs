@@ -1,8 +1,9 @@
-//! What a power cut may leave of writes that were not synced: logs that end in mid-frame, uploads with other bytes.
+//! What a power cut may leave of writes that were not synced: logs that end in mid-frame, uploads with other bytes, and
+//! layouts in any state between two that were whole.
 
 use std::path::Path;
-use std::time::Duration;
 
+use crate::half_written::{self, Kept};
 use crate::house::House;
 use crate::random::Random;
 use crate::server::QUIET;
@@ -27,18 +28,19 @@ fn mark(root: &Path) -> Mark {
 }
 
 /// One worker works and stops. Then only upload sessions go on, of which nothing is synced; the program is killed, and
-/// what it wrote since is spoilt. What was acknowledged before must be there, and a session that is shown must be whole.
+/// what it wrote since is spoilt, and so are layouts that were pending. What was acknowledged before must be there, a
+/// session that is shown must be whole, and layouts must come to be what the metadata is.
 pub(crate) fn survives(seed: u64, rounds: u64) {
-    let mut house = House::with_workers(seed, 1);
-    let mut torn = 0;
+    let mut house = House::of_one_worker(seed);
+    let (mut torn, mut unmade) = (0, 0);
     for _ in 0..rounds {
         let server = house.start(QUIET);
         house.check(&server, 0);
+        let kept = Kept::take(&house.root(), house.folder().join("kept"));
         let worker = &mut house.workers[0];
         for _ in 0..STEPS {
             worker.step().expect("an answer");
         }
-        std::thread::sleep(Duration::from_millis(50));
         let before = mark(&house.root());
         let worker = &mut house.workers[0];
         worker.open_session().expect("an answer");
@@ -48,6 +50,7 @@ pub(crate) fn survives(seed: u64, rounds: u64) {
             tear(&log(&house.root()), before.length, &mut house.random);
             torn += 1;
         }
+        unmade += half_written::leave(&house.root(), &kept, &mut house.random);
         let sessions = house.workers[0].forget_sessions();
         for session in &sessions {
             let file = house.root().join("_uploads").join(session.path.rsplit('/').next().unwrap());
@@ -62,6 +65,8 @@ pub(crate) fn survives(seed: u64, rounds: u64) {
         server.kill();
     }
     assert!(torn > rounds / 2, "expected logs to be torn, found {torn} in {rounds} rounds");
+    eprintln!("{torn} logs torn, {unmade} names of layouts unmade");
+    assert!(unmade > 0, "expected layouts to be pending, found none in {rounds} rounds");
 }
 
 /// Spoils a file from some place behind `from` on. One that is absent stays so.

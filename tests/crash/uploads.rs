@@ -1,6 +1,8 @@
 //! Upload sessions that a worker has open, over several lives of the program.
 
-use crate::content;
+use hallmark::oci::{Algorithm, Digest};
+
+use crate::content::{self, Blob};
 use crate::facts::Facts;
 use crate::http::send;
 use crate::random::Random;
@@ -11,7 +13,7 @@ use crate::worker::Worker;
 pub(crate) struct Session {
     pub(crate) path: String,
     pub(crate) repository: String,
-    pub(crate) content: Vec<u8>,
+    pub(crate) content: Blob,
     pub(crate) acknowledged: usize,
     /// What may have arrived beyond it.
     sent: usize,
@@ -20,8 +22,12 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    pub(crate) fn digest(&self) -> hallmark::oci::Digest {
-        hallmark::oci::Digest::sha256(&self.content)
+    pub(crate) fn digest(&self) -> Digest {
+        self.content.digest
+    }
+
+    fn left(&self) -> usize {
+        self.content.bytes.len() - self.acknowledged
     }
 }
 
@@ -32,7 +38,7 @@ impl Worker {
             return self.open_session();
         }
         let at = self.random.index(self.sessions.len());
-        let left = self.sessions[at].content.len() - self.sessions[at].acknowledged;
+        let left = self.sessions[at].left();
         match self.random.below(8) {
             0 => self.cancel(at),
             1 | 2 => self.finish(at),
@@ -46,17 +52,24 @@ impl Worker {
 
     pub(crate) fn open_session(&mut self) -> Option<()> {
         let repository = self.repository();
-        let content = content::own(&mut self.random);
-        let path = self.begin_session(&repository)?;
+        let content = self.own_blob();
+        let path = self.begin_session(&repository, content.digest.algorithm())?;
         self.sessions.push(Session { path, repository, content, acknowledged: 0, sent: 0, ending: false });
         let at = self.sessions.len() - 1;
         // An offset of nothing looks like one of one byte.
         self.send_chunk(at, 20)
     }
 
-    /// The path of a new session.
-    pub(crate) fn begin_session(&mut self, repository: &str) -> Option<String> {
-        let answer = self.ask("POST", &format!("/v2/{repository}/blobs/uploads/"), &[], b"")?;
+    /// Bytes that nobody else pushes, under one digest or the other.
+    pub(crate) fn own_blob(&mut self) -> Blob {
+        Blob::new(content::algorithm(&mut self.random), content::own(&mut self.random))
+    }
+
+    /// The path of a new session, which may be told what it will end under.
+    pub(crate) fn begin_session(&mut self, repository: &str, algorithm: Algorithm) -> Option<String> {
+        let told =
+            if self.random.once_in(2) { format!("?digest-algorithm={}", algorithm.as_str()) } else { String::new() };
+        let answer = self.ask("POST", &format!("/v2/{repository}/blobs/uploads/{told}"), &[], b"")?;
         self.expect(answer.status == 202, || format!("expected a session in {repository}, found {answer:?}"));
         answer.header("location").map(str::to_owned)
     }
@@ -68,7 +81,8 @@ impl Worker {
         let session = session.clone();
         let range = format!("{from}-{}", to - 1);
         self.log.push(format!("PATCH {} {range}", session.path));
-        let answer = self.ask("PATCH", &session.path, &[("content-range", &range)], &session.content[from..to])?;
+        let answer =
+            self.ask("PATCH", &session.path, &[("content-range", &range)], &session.content.bytes[from..to])?;
         self.expect(answer.status == 202, || format!("expected chunk {range} to be taken, found {answer:?}"));
         self.sessions[at].acknowledged = to;
         Some(())
@@ -76,15 +90,15 @@ impl Worker {
 
     pub(crate) fn finish(&mut self, at: usize) -> Option<()> {
         self.sessions[at].ending = true;
-        self.sessions[at].sent = self.sessions[at].content.len();
+        self.sessions[at].sent = self.sessions[at].content.bytes.len();
         let session = self.sessions[at].clone();
         self.log.push(format!("PUT {} {}", session.path, session.digest()));
         let path = format!("{}?digest={}", session.path, session.digest());
-        let answer = self.ask("PUT", &path, &[], &session.content[session.acknowledged..])?;
+        let answer = self.ask("PUT", &path, &[], &session.content.bytes[session.acknowledged..])?;
         self.expect(answer.status == 201, || format!("expected {} to become a blob, found {answer:?}", session.path));
         self.sessions.remove(at);
         let read = self.ask("GET", &format!("/v2/{}/blobs/{}", session.repository, session.digest()), &[], b"")?;
-        self.expect(read.status == 200 && read.body == session.content, || {
+        self.expect(read.status == 200 && read.body == session.content.bytes, || {
             format!("expected what was uploaded to {}, found {}", session.path, read.status)
         });
         Some(())
@@ -139,7 +153,7 @@ impl Worker {
     /// One more chunk for every session.
     pub(crate) fn go_on_with_all(&mut self) {
         for at in 0..self.sessions.len() {
-            let left = self.sessions[at].content.len() - self.sessions[at].acknowledged;
+            let left = self.sessions[at].left();
             if left > 1 {
                 self.send_chunk(at, left / 2).expect("an answer");
             }

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use hallmark::oci::Digest;
+use hallmark::oci::{Algorithm, Digest};
 use openssl::pkey::{PKey, Private};
 
 use crate::contended::{self, Contended};
-use crate::content::{self, own, shared};
+use crate::content::{self, Blob, shared};
 use crate::http::{Answer, send};
 use crate::random::Random;
 use crate::uploads::Session;
@@ -154,19 +154,29 @@ impl Worker {
         }
     }
 
+    /// Bytes that everybody pushes, under one digest or the other.
+    fn shared_blob(&mut self) -> Blob {
+        Blob::new(content::algorithm(&mut self.random), shared(&mut self.random))
+    }
+
+    fn blob(&mut self) -> Blob {
+        if self.random.once_in(2) { self.shared_blob() } else { self.own_blob() }
+    }
+
     /// Uploads a blob, in one of the ways that there are.
-    fn upload(&mut self, repository: &str, bytes: &[u8]) -> Option<()> {
-        let digest = Digest::sha256(bytes);
+    fn upload(&mut self, repository: &str, blob: &Blob) -> Option<()> {
+        let Blob { digest, bytes } = blob;
+        let digest = *digest;
         let mut after = self.world.clone();
         after.blob_came(repository, digest);
         let path = match self.random.below(3) {
             0 => format!("/v2/{repository}/blobs/uploads/?digest={digest}"),
-            _ => format!("{}?digest={digest}", self.begin_session(repository)?),
+            _ => format!("{}?digest={digest}", self.begin_session(repository, digest.algorithm())?),
         };
         if path.contains("/?digest") {
             return self.change(after, 0, ("POST", &path, "", bytes)).map(drop);
         }
-        let mut rest = bytes;
+        let mut rest = bytes.as_slice();
         if self.random.once_in(2) {
             let (session, _) = path.split_once('?').unwrap();
             let (first, last) = bytes.split_at(bytes.len() / 2);
@@ -177,12 +187,12 @@ impl Worker {
         self.change(after, 0, ("PUT", &path, "", rest)).map(drop)
     }
 
-    /// Pushes a manifest by digest, under a tag, or under several at once.
+    /// Pushes a manifest by digest, under a tag, or under several at once. Under a tag alone its digest is the usual one.
     fn put(&mut self, repository: &str, manifest: &Manifest, tags: &[String]) -> Option<()> {
         let mut after = self.world.clone();
         after.push(repository, manifest, tags);
         let path = match tags {
-            [tag] => format!("/v2/{repository}/manifests/{tag}"),
+            [tag] if manifest.digest.algorithm() == Algorithm::Sha256 => format!("/v2/{repository}/manifests/{tag}"),
             tags => {
                 let query = tags.iter().map(|tag| format!("tag={tag}")).collect::<Vec<_>>().join("&");
                 format!("/v2/{repository}/manifests/{}?{query}", manifest.digest)
@@ -194,16 +204,14 @@ impl Worker {
 
     fn push_image(&mut self, repository: &str, about_another: bool) -> Option<()> {
         let subject = if about_another { self.own_manifest(repository) } else { None };
-        let config = if self.random.once_in(2) { shared(&mut self.random) } else { own(&mut self.random) };
-        let mut layers = Vec::new();
-        for _ in 0..=self.random.below(2) {
-            layers.push(if self.random.once_in(2) { shared(&mut self.random) } else { own(&mut self.random) });
-        }
+        let config = self.blob();
+        let layers: Vec<_> = (0..=self.random.below(2)).map(|_| self.blob()).collect();
         for blob in std::iter::once(&config).chain(&layers) {
             self.upload(repository, blob)?;
         }
         let note = self.note();
-        let image = content::image(&note, &config, &layers, subject.as_ref());
+        let algorithm = content::algorithm(&mut self.random);
+        let image = content::image(algorithm, &note, &config, &layers, subject.as_ref());
         let mut tags: Vec<String> = (0..self.random.below(4)).map(|_| self.tag()).collect();
         tags.dedup();
         self.put(repository, &image, &tags)
@@ -212,7 +220,8 @@ impl Worker {
     fn push_index(&mut self, repository: &str) -> Option<()> {
         let children: Vec<_> = (0..2).filter_map(|_| self.own_manifest(repository)).collect();
         let note = self.note();
-        let index = content::index(&note, &children.iter().collect::<Vec<_>>());
+        let algorithm = content::algorithm(&mut self.random);
+        let index = content::index(algorithm, &note, &children.iter().collect::<Vec<_>>());
         let tags = [self.tag()];
         self.put(repository, &index, &tags)
     }
@@ -234,7 +243,11 @@ impl Worker {
     }
 
     fn sign(&mut self, repository: &str) -> Option<()> {
-        let Some(subject) = self.own_manifest(repository) else { return Some(()) };
+        let subject = self.own_manifest(repository);
+        // The tag of a signature has no room for a longer digest.
+        let Some(subject) = subject.filter(|subject| subject.digest.algorithm() == Algorithm::Sha256) else {
+            return Some(());
+        };
         let note = self.note();
         let (payload, config, signature) = content::signature(&self.key, &note, &subject);
         self.upload(repository, &payload)?;
@@ -246,10 +259,10 @@ impl Worker {
     /// Pushes the tag that everybody pushes.
     fn push_contended(&mut self) -> Option<()> {
         let repository = contended::REPOSITORY;
-        let layer = shared(&mut self.random);
+        let layer = self.shared_blob();
         self.upload(repository, &layer)?;
         let note = self.note();
-        let image = content::image(&note, &layer, &[], None);
+        let image = content::image(Algorithm::Sha256, &note, &layer, &[], None);
         let mut after = self.world.clone();
         // The tag is nobody's own, and manifests under it are never deleted here.
         after.push(repository, &image, &[]);
@@ -282,9 +295,9 @@ impl Worker {
     }
 
     fn upload_and_delete(&mut self, repository: &str) -> Option<()> {
-        let blob = own(&mut self.random);
+        let blob = self.own_blob();
         self.upload(repository, &blob)?;
-        let digest = Digest::sha256(&blob);
+        let digest = blob.digest;
         let mut after = self.world.clone();
         after.blob_went(repository, digest);
         // It may have been collected.
@@ -314,7 +327,7 @@ impl Worker {
         });
         for blob in &manifest.blobs {
             let found = self.ask("GET", &format!("/v2/{repository}/blobs/{blob}"), &[], b"")?;
-            self.expect(found.status == 200 && Digest::sha256(&found.body) == *blob, || {
+            self.expect(found.status == 200 && Digest::of(blob.algorithm(), &found.body) == *blob, || {
                 format!("expected blob {blob} of {repository}:{tag}, found {}", found.status)
             });
         }

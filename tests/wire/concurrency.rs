@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Barrier;
+use std::time::{Duration, Instant};
 
 use hallmark::oci::Digest;
 
@@ -155,4 +156,75 @@ fn mounts_beside_deletions_of_their_source_are_whole_or_are_uploads() {
     program.push_blob("open/source", b"mounted");
     assert_eq!(program.send("POST", &mount).status, 201);
     assert_eq!(program.send("GET", &format!("/v2/open/app/blobs/{layer}")).body, b"mounted");
+}
+
+/// Pushes an image of these layers to the source of mounts.
+fn push_source(program: &Program, layers: &[Vec<u8>]) -> Digest {
+    let config = program.push_blob("open/source", b"{}");
+    let layer = |bytes: &Vec<u8>| {
+        let digest = program.push_blob("open/source", bytes);
+        serde_json::json!({
+            "mediaType": "application/vnd.oci.image.layer.v1.tar", "digest": digest, "size": bytes.len()
+        })
+    };
+    let image = serde_json::json!({
+        "schemaVersion": 2,
+        "mediaType": MANIFEST,
+        "config": {"mediaType": "application/vnd.oci.image.config.v1+json", "digest": config, "size": 2},
+        "layers": layers.iter().map(layer).collect::<Vec<_>>()
+    });
+    let image = serde_json::to_vec(&image).unwrap();
+    let digest = Digest::sha256(&image);
+    let path = format!("/v2/open/source/manifests/{digest}");
+    assert_eq!(program.send_with("PUT", &path, &[("content-type", MANIFEST)], &image).status, 201);
+    digest
+}
+
+#[test]
+fn what_was_mounted_while_its_source_was_collected_is_served() {
+    /// As many mounts, each of a layer of its own, spread over a time in whose midst all layers are collected.
+    const MOUNTS: usize = 40;
+    const GRACE: Duration = Duration::from_secs(1);
+    let program = Program::start_with(&["--deleted-grace-seconds", "1"]);
+    let (mut mounted, mut uploads) = (0, 0);
+    for round in 0..4 {
+        let layers: Vec<Vec<u8>> =
+            (0..MOUNTS).map(|number| format!("layer {number} of round {round}").into_bytes()).collect();
+        let last = push_source(&program, &layers);
+        let answers = at_once(MOUNTS + 1, |number| {
+            let Some(layer) = layers.get(number) else {
+                let began = Instant::now();
+                assert_eq!(program.send("DELETE", &format!("/v2/open/source/manifests/{last}")).status, 202);
+                while began.elapsed() < GRACE * 3 / 2 {
+                    assert_eq!(program.send("POST", "/_hallmark/gc").status, 200);
+                }
+                return None;
+            };
+            // The first come with the deletion itself, the others from shortly before the end of the grace on.
+            let wait =
+                if number < 4 { Duration::ZERO } else { GRACE * 9 / 10 + GRACE / 100 * number.try_into().unwrap() };
+            std::thread::sleep(wait);
+            let mount = format!("mount={}&from=open/source", Digest::sha256(layer));
+            Some(program.send("POST", &format!("/v2/open/app/blobs/uploads/?{mount}")).status)
+        });
+        assert_eq!(program.send("POST", "/_hallmark/gc").status, 200);
+        for (layer, answer) in layers.iter().zip(answers.into_iter().flatten()) {
+            let served = program.send("GET", &format!("/v2/open/app/blobs/{}", Digest::sha256(layer)));
+            let left = program.send("HEAD", &format!("/v2/open/source/blobs/{}", Digest::sha256(layer)));
+            assert_eq!(left.status, 404, "the source was collected");
+            match answer {
+                201 => {
+                    mounted += 1;
+                    assert_eq!((served.status, &served.body), (200, layer), "what was mounted in round {round}");
+                }
+                202 => {
+                    uploads += 1;
+                    assert_eq!(served.status, 404, "what was not mounted in round {round}");
+                }
+                other => unreachable!("expected a mount or an upload, found {other}"),
+            }
+        }
+    }
+    // Else collection came before all of them, or after.
+    assert!(mounted > 16 && uploads > 0, "{mounted} mounted, {uploads} to be uploaded");
 }

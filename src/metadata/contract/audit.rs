@@ -175,10 +175,10 @@ async fn quarantine_and_repair_are_noted_with_why() {
             m.quarantine_content(&digest("a"), "key/a", "it rotted", at(7)).await.unwrap();
         }
         for _ in 0..2 {
-            m.replace_content(&digest("a"), "key/sound", "a copy", at(8)).await.unwrap();
+            m.replace_content(&digest("a"), "key/a", "key/sound", "a copy", at(8)).await.unwrap();
         }
         store(m, object("i")).await;
-        m.quarantine_manifest(&repo("r"), &digest("i"), "it rotted too", at(9)).await.unwrap();
+        m.quarantine_manifest(&repo("r"), &digest("i"), b"i", "it rotted too", at(9)).await.unwrap();
         m.replace_manifest(&repo("r"), &digest("i"), Bytes::from_static(b"i"), "a layout", at(10)).await.unwrap();
         let expected = [
             "push blob r - user:ci",
@@ -206,7 +206,7 @@ async fn a_push_that_heals_is_noted_as_a_repair_by_its_pusher() {
         let lost = CommitBlob { key: "key/third".to_owned(), lost: Some("key/again".to_owned()), ..blob("a") };
         m.commit_blob(lost).await.unwrap();
         store(m, object("i")).await;
-        m.quarantine_manifest(&repo("r"), &digest("i"), "why", at(9)).await.unwrap();
+        m.quarantine_manifest(&repo("r"), &digest("i"), b"i", "why", at(9)).await.unwrap();
         m.put_manifest(object("i")).await.unwrap();
         let told = told(m).await;
         assert_eq!(told[2..4], ["repair blob r - user:other", "repair blob r - user:ci"]);

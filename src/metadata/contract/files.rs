@@ -1,7 +1,10 @@
-//! The database as a file: copied while it is in use, made afresh, put in the place of another, read beside its owner.
+//! The database as a file, of the embedded engine alone: left by a process that died, refused at the door, copied while
+//! it is in use, made afresh, put in the place of another, read beside its owner.
 
 use std::fs;
 use std::path::PathBuf;
+
+use rusqlite::Connection;
 
 use super::*;
 use crate::metadata::Reserved;
@@ -65,7 +68,7 @@ async fn a_snapshot_leaves_trash_behind() {
 async fn what_is_no_database_of_ours_gives_no_snapshot() {
     let (_folder, path) = place();
     assert!(Sqlite::snapshot(&path("absent"), &path("copy")).is_err());
-    rusqlite::Connection::open(path("other")).unwrap().execute_batch("CREATE TABLE t (c)").unwrap();
+    Connection::open(path("other")).unwrap().execute_batch("CREATE TABLE t (c)").unwrap();
     assert!(Sqlite::snapshot(&path("other"), &path("copy")).is_err());
     assert!(!path("copy").exists());
 }
@@ -131,4 +134,57 @@ async fn beside_nothing_there_is_nothing_to_open() {
     let (_folder, path) = place();
     assert!(Sqlite::open_beside(&path("m")).is_err());
     assert!(!path("m").exists());
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_is_in_the_files_before_the_process_ends() {
+    let (_folder, path) = place();
+    let m = Sqlite::open(&path("m")).unwrap();
+    store(&m, object("i")).await;
+    // What a killed process leaves behind: the files as they are, without any orderly end.
+    fs::copy(path("m"), path("copy")).unwrap();
+    fs::copy(path("m-wal"), path("copy-wal")).unwrap();
+    assert!(has(&Sqlite::open(&path("copy")).unwrap(), "i").await);
+}
+
+#[tokio::test]
+async fn close_writes_the_log_back() {
+    let (_folder, path) = place();
+    let m = Sqlite::open(&path("m")).unwrap();
+    store(&m, object("i")).await;
+    m.close().await.unwrap();
+    assert_eq!(fs::metadata(path("m-wal")).unwrap().len(), 0);
+    assert!(has(&m, "i").await);
+}
+
+#[tokio::test]
+async fn a_newer_schema_is_refused() {
+    let (_folder, path) = place();
+    drop(Sqlite::open(&path("m")).unwrap());
+    Connection::open(path("m")).unwrap().pragma_update(None, "user_version", 99).unwrap();
+    let refused = Sqlite::open(&path("m")).unwrap_err().to_string();
+    assert_eq!(refused, "the metadata can't answer: expected schema version 1 or older, found 99");
+}
+
+#[tokio::test]
+async fn a_database_that_is_not_hallmarks_is_refused() {
+    let (_folder, path) = place();
+    Connection::open(path("m")).unwrap().execute_batch("CREATE TABLE theirs (a)").unwrap();
+    assert!(Sqlite::open(&path("m")).is_err());
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_database_is_refused() {
+    let (_folder, path) = place();
+    fs::copy(file!(), path("m")).unwrap();
+    assert!(Sqlite::open(&path("m")).is_err());
+}
+
+#[tokio::test]
+async fn a_stored_value_that_cannot_be_read_is_unavailable_and_never_absent() {
+    let (_folder, path) = place();
+    let m = Sqlite::open(&path("m")).unwrap();
+    store(&m, object("i")).await;
+    Connection::open(path("m")).unwrap().execute("UPDATE manifests SET kind = 'nonsense'", []).unwrap();
+    assert!(m.manifest(&repo("r"), &digest("i")).await.is_err());
 }

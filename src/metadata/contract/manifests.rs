@@ -59,7 +59,7 @@ async fn absent_required_content_is_named_and_nothing_changes() {
         assert_eq!(m.put_manifest(put).await.unwrap(), Put::Absent(digests(&["b", "c"])));
         assert_eq!(find(m, "i").await, None);
         assert!(m.pushes(&repo("r"), &tag("v1")).await.unwrap().is_empty());
-        assert!(m.to_judge(10).await.unwrap().is_empty());
+        assert!(m.to_judge(at(0), 10).await.unwrap().is_empty());
         assert_eq!(
             m.delete_blob(&repo("r"), &digest("a"), &by(0)).await.unwrap(),
             crate::metadata::BlobDeleted::Deleted

@@ -1,15 +1,18 @@
-//! The contract, fact by fact, over every engine.
+//! The contract, fact by fact, over every engine: a test gets the metadata that it asks from [`each`] or [`each_opened`],
+//! and so can leave none out. What only one of them shows is in `files` and `failing`.
 
 mod audit;
 mod blobs;
 mod conditions;
 mod durability;
+mod failing;
 mod files;
 mod garbage;
 mod generations;
 mod intents;
 mod judgements;
 mod manifests;
+mod once_met;
 mod quarantine;
 mod scrub;
 mod sweep;
@@ -20,20 +23,53 @@ mod waiting;
 mod whole;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Duration;
 
 use bytes::Bytes;
 use tempfile::TempDir;
 
-use super::{By, CommitBlob, Committed, DeleteTag, Kind, Metadata, Put, PutLink, PutManifest, Sqlite, TagDeleted};
+use super::{
+    By, CommitBlob, Committed, DeleteTag, Failing, Kind, Metadata, Put, PutLink, PutManifest, Sqlite, TagDeleted,
+};
 use crate::clock::Timestamp;
 use crate::gate::{Shape, Who};
 use crate::oci::{Digest, LinkKind, Precondition, RepositoryName, Tag};
 
+/// Opens what an engine has at a path, or makes it.
+type Open = fn(&Path) -> Box<dyn Metadata>;
+
+/// Every engine. `tests/floors.rs` looks for the names of all that there are.
+const ENGINES: [(&str, Open); 2] = [
+    ("Sqlite", |path| Box::new(Sqlite::open(path).unwrap())),
+    ("Failing", |path| Box::new(Failing::new(Sqlite::open(path).unwrap()))),
+];
+
+/// Says at the end of a fact that does not hold over which engine.
+struct Over(&'static str);
+
+impl Drop for Over {
+    #[expect(clippy::print_stderr, reason = "a panic says where, and not over which engine")]
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("over {}", self.0);
+        }
+    }
+}
+
 /// Holds `fact` against an empty database of each engine.
 async fn each(fact: impl AsyncFn(&dyn Metadata)) {
-    let folder = TempDir::new().unwrap();
-    fact(&Sqlite::open(&folder.path().join("metadata")).unwrap()).await;
+    each_opened(async |open| fact(&*open()).await).await;
+}
+
+/// Holds `fact` against each engine, of which it opens the same database as often as it likes.
+async fn each_opened(fact: impl AsyncFn(&dyn Fn() -> Box<dyn Metadata>)) {
+    for (name, open) in ENGINES {
+        let _over = Over(name);
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("metadata");
+        fact(&|| open(&path)).await;
+    }
 }
 
 /// A moment, some seconds after the beginning.

@@ -76,6 +76,7 @@ async fn a_push_under_a_fresh_key_heals_content_everywhere() {
         assert_eq!(m.quarantined_count().await.unwrap(), 0);
         assert_eq!(m.totals().await.unwrap().blobs, 1);
         assert_eq!(shown(m).await, [ViewChange::Link(digest("a"), "key/again".to_owned())]);
+        assert_eq!(m.sweep(at(0), at(0), 10).await.unwrap().trash, ["key/a"]);
     })
     .await;
 }
@@ -124,9 +125,10 @@ async fn a_commit_of_the_key_that_is_quarantined_is_told_that_it_is_gone() {
 async fn a_repair_takes_the_place_of_quarantined_content_alone() {
     each(async |m| {
         store_blob(m, "a").await;
-        assert!(!m.replace_content(&digest("a"), "key/sound", "a copy", at(8)).await.unwrap());
+        let repair = async || m.replace_content(&digest("a"), "key/a", "key/sound", "a copy", at(8)).await.unwrap();
+        assert!(!repair().await);
         hold(m, "a").await;
-        assert!(m.replace_content(&digest("a"), "key/sound", "a copy", at(8)).await.unwrap());
+        assert!(repair().await);
         let repaired = m.blob(&repo("r"), &digest("a")).await.unwrap().unwrap();
         assert_eq!((repaired.key.as_str(), repaired.size, repaired.quarantined), ("key/sound", 10, false));
     })
@@ -138,8 +140,32 @@ async fn content_whose_own_bytes_came_back_is_repaired_under_its_own_key() {
     each(async |m| {
         store_blob(m, "a").await;
         hold(m, "a").await;
-        assert!(m.replace_content(&digest("a"), "key/a", "a copy", at(8)).await.unwrap());
+        assert!(m.replace_content(&digest("a"), "key/a", "key/a", "a copy", at(8)).await.unwrap());
         assert_eq!(m.reserve(digest("a")).await.unwrap(), Reserved::Live("key/a".to_owned()));
+        assert!(m.sweep(at(0), at(0), 10).await.unwrap().trash.is_empty());
+    })
+    .await;
+}
+
+/// Looked at under `key/a`, given up, pushed again under `key/again`, and quarantined there.
+async fn hold_another(m: &dyn Metadata) {
+    store_blob(m, "a").await;
+    hold(m, "a").await;
+    m.delete_blob(&repo("r"), &digest("a"), &by(0)).await.unwrap();
+    let again = CommitBlob { key: "key/again".to_owned(), ..blob("a") };
+    assert_eq!(m.commit_blob(again).await.unwrap(), Committed::Stored);
+    assert!(m.quarantine_content(&digest("a"), "key/again", "why", at(7)).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_repair_of_what_was_under_a_key_that_was_given_up_changes_nothing() {
+    each(async |m| {
+        hold_another(m).await;
+        for key in ["key/a", "key/sound"] {
+            assert!(!m.replace_content(&digest("a"), "key/a", key, "a copy", at(8)).await.unwrap());
+        }
+        assert_eq!(m.blob(&repo("r"), &digest("a")).await.unwrap().unwrap().key, "key/again");
+        assert_eq!(m.sweep(at(0), at(0), 10).await.unwrap().trash, ["key/a"]);
     })
     .await;
 }
@@ -170,10 +196,9 @@ async fn quarantined_content_that_nobody_wants_is_swept_and_forgotten() {
 #[tokio::test]
 async fn a_manifest_is_quarantined_in_its_repository() {
     each(async |m| {
-        store(m, object("i")).await;
-        store(m, PutManifest { repository: repo("s"), ..object("i") }).await;
-        assert!(m.quarantine_manifest(&repo("r"), &digest("i"), "why", at(7)).await.unwrap());
-        assert!(!m.quarantine_manifest(&repo("r"), &digest("i"), "why", at(8)).await.unwrap());
+        store(m, rotten()).await;
+        store(m, PutManifest { repository: repo("s"), ..rotten() }).await;
+        assert!(hold_manifest(m).await && !hold_manifest(m).await);
         let held = m.quarantined(10).await.unwrap();
         assert_eq!((held.len(), held[0].repository.as_ref(), &held[0].key), (1, Some(&repo("r")), &None));
     })
@@ -183,9 +208,20 @@ async fn a_manifest_is_quarantined_in_its_repository() {
 #[tokio::test]
 async fn a_manifest_that_is_absent_is_not_quarantined() {
     each(async |m| {
-        store(m, object("i")).await;
-        assert!(!m.quarantine_manifest(&repo("r"), &digest("j"), "why", at(7)).await.unwrap());
-        assert!(!m.quarantine_manifest(&repo("t"), &digest("i"), "why", at(7)).await.unwrap());
+        store(m, rotten()).await;
+        assert!(!m.quarantine_manifest(&repo("r"), &digest("j"), b"rot", "why", at(7)).await.unwrap());
+        assert!(!m.quarantine_manifest(&repo("t"), &digest("i"), b"rot", "why", at(7)).await.unwrap());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_manifest_that_was_healed_since_it_was_read_is_not_quarantined() {
+    each(async |m| {
+        store(m, rotten()).await;
+        m.put_manifest(object("i")).await.unwrap();
+        assert!(!hold_manifest(m).await);
+        assert_eq!(m.quarantined_count().await.unwrap(), 0);
     })
     .await;
 }
@@ -206,6 +242,11 @@ fn rotten() -> PutManifest {
     PutManifest { bytes: Bytes::from_static(b"rot"), ..object("i") }
 }
 
+/// Notes that it is not what its name says.
+async fn hold_manifest(m: &dyn Metadata) -> bool {
+    m.quarantine_manifest(&repo("r"), &digest("i"), b"rot", "why", at(7)).await.unwrap()
+}
+
 async fn bytes(m: &dyn Metadata) -> Bytes {
     m.manifest(&repo("r"), &digest("i")).await.unwrap().unwrap().bytes
 }
@@ -217,7 +258,7 @@ async fn the_bytes_of_a_quarantined_manifest_are_replaced() {
         let sound =
             async || m.replace_manifest(&repo("r"), &digest("i"), Bytes::from_static(b"i"), "a copy", at(8)).await;
         assert!(!sound().await.unwrap());
-        m.quarantine_manifest(&repo("r"), &digest("i"), "why", at(7)).await.unwrap();
+        hold_manifest(m).await;
         shown(m).await;
         assert!(sound().await.unwrap());
         assert_eq!((bytes(m).await, m.quarantined_count().await.unwrap()), (Bytes::from_static(b"i"), 0));
@@ -230,7 +271,7 @@ async fn the_bytes_of_a_quarantined_manifest_are_replaced() {
 async fn a_manifest_that_is_pushed_again_is_healed() {
     each(async |m| {
         store(m, rotten()).await;
-        m.quarantine_manifest(&repo("r"), &digest("i"), "why", at(7)).await.unwrap();
+        hold_manifest(m).await;
         assert_eq!(m.put_manifest(object("i")).await.unwrap(), Put::Stored { existed: true });
         assert_eq!((bytes(m).await, m.quarantined_count().await.unwrap()), (Bytes::from_static(b"i"), 0));
     })
@@ -241,7 +282,7 @@ async fn a_manifest_that_is_pushed_again_is_healed() {
 async fn a_quarantined_manifest_that_is_deleted_is_forgotten() {
     each(async |m| {
         store(m, rotten()).await;
-        m.quarantine_manifest(&repo("r"), &digest("i"), "why", at(7)).await.unwrap();
+        hold_manifest(m).await;
         delete(m, "i").await;
         assert_eq!(m.quarantined_count().await.unwrap(), 0);
     })

@@ -75,12 +75,3 @@ async fn content_that_was_collected_is_listed_no_more() {
     })
     .await;
 }
-
-#[tokio::test]
-async fn nothing_is_read_while_it_fails() {
-    let folder = TempDir::new().unwrap();
-    let m = crate::metadata::Failing::new(Sqlite::open(&folder.path().join("metadata")).unwrap());
-    m.fail(true);
-    assert!(m.manifests(&repo("r"), None, 2).await.is_err());
-    assert!(m.contents(None, 2).await.is_err());
-}

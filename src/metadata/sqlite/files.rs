@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::{BUSY, GENERATIONS, Sqlite, counters, readers, schema, view};
+use super::{GENERATIONS, Sqlite, connection, counters, schema, view};
 use crate::metadata::Unavailable;
 
 /// What `SQLite` keeps beside a database.
@@ -79,10 +79,7 @@ impl Sqlite {
 
 /// A database that is there.
 fn connect(path: &Path) -> Result<Connection, Unavailable> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags)?;
-    connection.busy_timeout(BUSY)?;
-    connection.set_prepared_statement_cache_capacity(readers::STATEMENTS);
+    let connection = connection::open(path, OpenFlags::empty())?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     Ok(connection)
 }

@@ -23,6 +23,11 @@ const FACTS: &[(&str, &str)] = &[
     ),
     ("no live key is in the trash", "SELECT 1 FROM contents c JOIN trash t ON t.key = c.key"),
     (
+        "what is quarantined is live, under the key that was noted",
+        "SELECT 1 FROM quarantine q WHERE q.repository = 0 AND NOT EXISTS (
+           SELECT 1 FROM contents c WHERE c.digest = q.digest AND c.key = q.key)",
+    ),
+    (
         "each link has its manifest, in its repository",
         "SELECT 1 FROM links l WHERE NOT EXISTS (
            SELECT 1 FROM manifests m WHERE m.id = l.parent AND m.repository = l.repository)",
@@ -53,6 +58,30 @@ const FACTS: &[(&str, &str)] = &[
            SELECT 1 FROM manifests m WHERE m.repository = e.repository AND m.digest = e.digest)",
     ),
     (
+        "a tag is listed under what each of its pushes met, or what that is about, at any remove",
+        "WITH RECURSIVE judged (repository, tag, digest) AS (
+           SELECT repository, tag, digest FROM pushes
+           UNION SELECT j.repository, j.tag, m.subject FROM judged j
+             JOIN manifests m ON m.repository = j.repository AND m.digest = j.digest
+             WHERE m.kind <> 'object' AND m.subject IS NOT NULL)
+         SELECT 1 FROM judged j JOIN met e ON e.repository = j.repository AND e.digest = j.digest
+         WHERE NOT EXISTS (SELECT 1 FROM met_tags l
+           WHERE l.repository = j.repository AND l.name = j.tag AND l.requirement = e.requirement)",
+    ),
+    (
+        "tags are listed that are there",
+        "SELECT 1 FROM met_tags l WHERE NOT EXISTS (
+           SELECT 1 FROM tags t WHERE t.repository = l.repository AND t.name = l.name)",
+    ),
+    (
+        "a push waits since it was made, while it is of an object that never met anything",
+        "SELECT 1 FROM tags t JOIN pushes p
+           ON p.repository = t.repository AND p.tag = t.name AND p.sequence = t.newest
+         JOIN manifests m ON m.repository = p.repository AND m.digest = p.digest
+         WHERE t.waits IS NOT CASE WHEN m.kind = 'object' AND NOT EXISTS (
+           SELECT 1 FROM met e WHERE e.repository = p.repository AND e.digest = p.digest) THEN p.at END",
+    ),
+    (
         "evidence expires exactly while its subject never came",
         "SELECT 1 FROM manifests e JOIN manifests s ON s.repository = e.repository AND s.digest = e.subject
          WHERE e.orphan_lease IS NOT NULL",
@@ -81,6 +110,8 @@ pub(crate) struct Keys {
     pub(crate) live: Vec<String>,
     /// Of content whose bytes are to be removed.
     pub(crate) trash: Vec<String>,
+    /// Those of live content that is quarantined.
+    pub(crate) quarantined: Vec<String>,
 }
 
 impl Sqlite {
@@ -117,8 +148,15 @@ impl Sqlite {
     /// Every key, in order.
     pub(crate) fn keys(&self) -> Result<Keys, Unavailable> {
         self.readers.snapshot(|connection| {
-            let live = column(connection, "SELECT key FROM contents ORDER BY key")?;
-            Ok(Keys { live, trash: column(connection, "SELECT key FROM trash WHERE removed IS NULL ORDER BY key")? })
+            Ok(Keys {
+                live: column(connection, "SELECT key FROM contents ORDER BY key")?,
+                trash: column(connection, "SELECT key FROM trash WHERE removed IS NULL ORDER BY key")?,
+                quarantined: column(
+                    connection,
+                    "SELECT c.key FROM contents c JOIN quarantine q ON q.repository = 0 AND q.digest = c.digest
+                     ORDER BY c.key",
+                )?,
+            })
         })
     }
 }

@@ -5,6 +5,7 @@
 
 mod audit;
 mod blobs;
+mod connection;
 mod counters;
 mod files;
 mod garbage;
@@ -14,6 +15,7 @@ mod intents;
 mod judgements;
 mod links;
 mod manifests;
+mod met;
 mod operations;
 #[cfg(test)]
 mod plans;
@@ -30,6 +32,7 @@ mod tags;
 mod uploads;
 mod values;
 mod view;
+mod waiting;
 mod writer;
 
 use std::path::Path;
@@ -47,9 +50,6 @@ use crate::oci::RepositoryName;
 
 /// The name of the database below the root of all data.
 pub const FILE: &str = "_metadata.sqlite";
-
-/// How long a connection waits for another: only while a log is recovered does one have to.
-const BUSY: Duration = Duration::from_secs(5);
 
 /// `SQLITE_IOERR_SHMSIZE`: there is no room for the index of the log.
 const SHARED_MEMORY_SIZE: i32 = 4874;
@@ -79,10 +79,7 @@ pub struct Sqlite {
 impl Sqlite {
     /// Opens the database at `path`, which is made if it is absent. A schema newer than this program is refused.
     pub fn open(path: &Path) -> Result<Self, Unavailable> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let mut connection = Connection::open_with_flags(path, flags)?;
-        connection.busy_timeout(BUSY)?;
-        connection.set_prepared_statement_cache_capacity(readers::STATEMENTS);
+        let mut connection = connection::open(path, OpenFlags::SQLITE_OPEN_CREATE)?;
         connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
         connection.pragma_update(None, "synchronous", "FULL")?;
         schema::migrate(&mut connection)?;

@@ -5,15 +5,15 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use super::{
-    Sqlite, audit, blobs, counters, garbage, intents, judgements, links, manifests, push, quarantine, removal,
-    repositories, revisions, scrub, sweep, tags, uploads, view,
+    Sqlite, audit, blobs, counters, garbage, intents, judgements, links, manifests, met, push, quarantine, removal,
+    repositories, revisions, scrub, sweep, tags, uploads, view, waiting,
 };
 use crate::clock::Timestamp;
 use crate::gate::{RequirementName, Who};
 use crate::metadata::{
     Audited, Blob, BlobDeleted, By, CommitBlob, Committed, Content, DeleteTag, DirtyView, Garbage, Holder, Intent,
     Metadata, PlacedManifest, Push, Put, PutManifest, Quarantined, Refusal, Reserved, ScrubPass, StoredManifest,
-    StoredRevision, Swept, TagDeleted, Totals, Trail, Unavailable, Upload, WaitingPush,
+    StoredRevision, Swept, TagDeleted, ToJudge, Totals, Trail, Unavailable, Upload, WaitingIn, WaitingPush,
 };
 use crate::oci::{Digest, RepositoryName, Tag};
 
@@ -129,6 +129,16 @@ impl Metadata for Sqlite {
         self.read(|c| tags::list(c, repository, after, limit))
     }
 
+    async fn tags_once_met(
+        &self,
+        repository: &RepositoryName,
+        requirement: &RequirementName,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<(Tag, Digest)>, Unavailable> {
+        self.read(|c| met::tags(c, repository, requirement, after, limit))
+    }
+
     async fn repositories(&self, after: Option<&str>, limit: usize) -> Result<Vec<RepositoryName>, Unavailable> {
         self.read(|c| repositories::list(c, after, limit))
     }
@@ -204,11 +214,11 @@ impl Metadata for Sqlite {
     }
 
     async fn record_verified(&self, repository: &RepositoryName, evidence: &Digest) -> Result<(), Unavailable> {
-        if !self.read(|c| judgements::is_unverified(c, repository, evidence))? {
+        if !self.read(|c| met::is_unverified(c, repository, evidence))? {
             return Ok(());
         }
         let (repository, evidence) = (repository.clone(), *evidence);
-        self.write(move |c| judgements::record_verified(c, &repository, &evidence)).await
+        self.write(move |c| met::record_verified(c, &repository, &evidence)).await
     }
 
     async fn record_met(
@@ -218,27 +228,50 @@ impl Metadata for Sqlite {
         requirements: &[RequirementName],
         at: Timestamp,
     ) -> Result<(), Unavailable> {
-        let known = self.read(|c| judgements::met(c, repository, digest))?;
+        let known = self.read(|c| met::of(c, repository, digest))?;
         let news: Vec<_> = requirements.iter().filter(|name| !known.contains(name)).cloned().collect();
         if news.is_empty() {
             return Ok(());
         }
         let (repository, digest) = (repository.clone(), *digest);
-        self.write(move |c| judgements::record_met(c, &repository, &digest, &news, at)).await
+        self.write(move |c| met::record_met(c, &repository, &digest, &news, at)).await
     }
 
     async fn met(&self, repository: &RepositoryName, digest: &Digest) -> Result<Vec<RequirementName>, Unavailable> {
-        self.read(|c| judgements::met(c, repository, digest))
+        self.read(|c| met::of(c, repository, digest))
     }
 
-    async fn to_judge(&self, limit: usize) -> Result<Vec<(RepositoryName, Digest, u64)>, Unavailable> {
-        self.read(|c| judgements::waiting(c, limit))
+    async fn to_judge(&self, at: Timestamp, limit: usize) -> Result<Vec<ToJudge>, Unavailable> {
+        self.read(|c| judgements::waiting(c, at, limit))
     }
 
-    async fn judged(&self, repository: &RepositoryName, digest: &Digest, ticket: u64) -> Result<(), Unavailable> {
+    async fn to_judge_in(
+        &self,
+        repository: &RepositoryName,
+        at: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<ToJudge>, Unavailable> {
+        self.read(|c| judgements::waiting_in(c, repository, at, limit))
+    }
+
+    async fn next_to_judge(&self) -> Result<Option<Timestamp>, Unavailable> {
+        self.read(judgements::next)
+    }
+
+    async fn judged(&self, judged: &[(ToJudge, Option<Timestamp>)]) -> Result<(), Unavailable> {
+        let judged = judged.to_vec();
+        // Lost in a power cut, they are judged once more.
+        self.note(move |c| judged.iter().try_for_each(|(judged, again)| judgements::judged(c, judged, *again))).await
+    }
+
+    async fn judge_again(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        at: Timestamp,
+    ) -> Result<(), Unavailable> {
         let (repository, digest) = (repository.clone(), *digest);
-        // Lost in a power cut, it is judged once more.
-        self.note(move |c| judgements::judged(c, &repository, &digest, ticket)).await
+        self.write(move |c| judgements::again(c, &repository, &digest, at)).await
     }
 
     async fn sweep(&self, at: Timestamp, uploads_before: Timestamp, limit: usize) -> Result<Swept, Unavailable> {
@@ -289,23 +322,25 @@ impl Metadata for Sqlite {
     async fn replace_content(
         &self,
         digest: &Digest,
+        rotten: &str,
         key: &str,
         from: &'static str,
         at: Timestamp,
     ) -> Result<bool, Unavailable> {
-        let (digest, key) = (*digest, key.to_owned());
-        self.write(move |c| quarantine::replace_if_held(c, &digest, &key, (from, at))).await
+        let (digest, rotten, key) = (*digest, rotten.to_owned(), key.to_owned());
+        self.write(move |c| quarantine::replace_if_held(c, &digest, (&rotten, &key), (from, at))).await
     }
 
     async fn quarantine_manifest(
         &self,
         repository: &RepositoryName,
         digest: &Digest,
+        found: &[u8],
         why: &str,
         at: Timestamp,
     ) -> Result<bool, Unavailable> {
-        let (repository, digest, why) = (repository.clone(), *digest, why.to_owned());
-        self.write(move |c| quarantine::manifest(c, &repository, &digest, &why, at)).await
+        let (repository, digest, found, why) = (repository.clone(), *digest, found.to_vec(), why.to_owned());
+        self.write(move |c| quarantine::manifest(c, (&repository, &digest), &found, (&why, at))).await
     }
 
     async fn replace_manifest(
@@ -402,25 +437,23 @@ impl Metadata for Sqlite {
         self.in_repository(repository, |c, id| manifests::list(c, id, after, limit))
     }
 
-    async fn repositories_waiting(
+    async fn waiting(
         &self,
         after: Option<&RepositoryName>,
+        from: Timestamp,
         limit: usize,
-    ) -> Result<Vec<RepositoryName>, Unavailable> {
-        self.readers.snapshot(|c| tags::repositories_waiting(c, after, limit))
+    ) -> Result<Vec<WaitingIn>, Unavailable> {
+        self.readers.snapshot(|c| waiting::repositories(c, after, from, limit))
     }
 
     async fn waiting_pushes(
         &self,
         repository: &RepositoryName,
-        after: Option<(u64, &Tag)>,
+        from: Timestamp,
+        after: Option<&Tag>,
         limit: usize,
     ) -> Result<Vec<WaitingPush>, Unavailable> {
-        self.in_repository(repository, |c, id| tags::waiting(c, id, after, limit))
-    }
-
-    async fn count_waiting(&self, repository: &RepositoryName) -> Result<u64, Unavailable> {
-        self.in_repository(repository, tags::count_waiting)
+        self.in_repository(repository, |c, id| waiting::pushes(c, id, from, after, limit))
     }
 
     async fn subjects_of_evidence(

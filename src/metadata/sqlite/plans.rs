@@ -6,12 +6,13 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OpenFlags};
 
 use super::schema;
 
 /// Tables that are walked, each with the reason why that costs the same in every store.
-const WALKED: [(&str, &str); 7] = [
+const WALKED: [(&str, &str); 8] = [
+    ("about", "has as many rows as there are pieces of evidence and data about one digest"),
     ("counters", "has as many rows as there are names in the schema"),
     ("intents", "has as many rows as there are seals under way"),
     ("revision", "has one row"),
@@ -24,7 +25,7 @@ const WALKED: [(&str, &str); 7] = [
 /// Indexes that are walked in their order, each with the reason why that ends early.
 const WALKED_IN_ORDER: [(&str, &str); 4] = [
     ("pending_sequence", "ends at the first row"),
-    ("judgements_ticket", "ends at the limit"),
+    ("judgements_due", "ends at the first row"),
     ("uploads_whole", "holds only uploads in one request that a process left behind, and is asked at the start"),
     ("trash_waiting", "holds only what waits to be removed, and ends at the limit"),
 ];
@@ -90,8 +91,12 @@ fn plan(connection: &Connection, statement: &str) -> Vec<String> {
     steps.collect::<Result<_, _>>().unwrap()
 }
 
+fn in_memory() -> Connection {
+    super::connection::open(Path::new(":memory:"), OpenFlags::SQLITE_OPEN_CREATE).unwrap()
+}
+
 fn planned() -> Vec<(String, Vec<String>)> {
-    let mut connection = Connection::open_in_memory().unwrap();
+    let mut connection = in_memory();
     schema::migrate(&mut connection).unwrap();
     statements().into_iter().map(|statement| (statement.clone(), plan(&connection, &statement))).collect()
 }
@@ -129,7 +134,7 @@ fn no_statement_sorts_what_grows() {
 
 #[test]
 fn a_walk_is_seen() {
-    let mut connection = Connection::open_in_memory().unwrap();
+    let mut connection = in_memory();
     schema::migrate(&mut connection).unwrap();
     let plan = plan(&connection, "SELECT digest FROM manifests WHERE media_type = ?1");
     assert!(plan.iter().any(|step| walks(step)), "{plan:?}");

@@ -6,7 +6,7 @@ use super::audit::Entry;
 use super::repositories::{self, RepositoryId};
 use super::tags::{self, Pushed};
 use super::values::{self, Count};
-use super::{blobs, counters, judgements, links, manifests, quarantine, view};
+use super::{blobs, counters, judgements, links, manifests, met, quarantine, view};
 use crate::metadata::{Event, Kind, OnlyIf, Put, PutLink, PutManifest};
 use crate::oci::{Digest, LinkKind, Reference, Tag};
 
@@ -207,6 +207,7 @@ fn insert(
     links::bump(connection, repository, &manifest.digest, change)?;
     if let (Some(subject), true) = (&manifest.subject, manifest.kind != Kind::Object) {
         links::bump(connection, repository, subject, change)?;
+        met::list_tags_below(connection, repository, &manifest.digest)?;
     }
     view::mark(connection, repository, &manifest.digest)
 }
@@ -255,6 +256,7 @@ fn put_again(
         links::promote(connection, known.row)?;
     }
     tags::settle(connection, repository, &manifest.digest)?;
+    met::list_tags_below(connection, repository, &manifest.digest)?;
     let concerned = [Some(manifest.digest), known.subject, manifest.subject];
     for digest in concerned.iter().flatten() {
         links::bump(connection, repository, digest, change)?;

@@ -58,8 +58,11 @@ pub(super) fn content(
     repositories::with_blob(connection, digest, usize::MAX).map(Some)
 }
 
-/// Puts sound bytes in the place of a content that is quarantined.
+/// Puts sound bytes in the place of a content that is quarantined. Nothing gives back another key's file after that.
 pub(super) fn replace(connection: &Connection, digest: &Digest, key: &str, size: u64) -> rusqlite::Result<()> {
+    if let Some(rotten) = blobs::live_key(connection, digest)?.filter(|rotten| rotten != key) {
+        blobs::trash(connection, &rotten)?;
+    }
     connection.prepare_cached("DELETE FROM contents WHERE digest = ?1")?.execute([digest])?;
     blobs::name(connection, digest, key, size)?;
     forget_content(connection, digest)?;
@@ -69,14 +72,14 @@ pub(super) fn replace(connection: &Connection, digest: &Digest, key: &str, size:
 pub(super) fn replace_if_held(
     connection: &Connection,
     digest: &Digest,
-    key: &str,
+    (rotten, key): (&str, &str),
     (from, at): (&str, Timestamp),
 ) -> rusqlite::Result<bool> {
     let mut statement = connection.prepare_cached(
         "SELECT c.size FROM contents c JOIN quarantine q ON q.repository = 0 AND q.digest = c.digest
-         WHERE c.digest = ?1",
+         WHERE c.digest = ?1 AND c.key = ?2",
     )?;
-    let size = statement.query_row([digest], |row| row.get::<_, Count>(0)).optional()?;
+    let size = statement.query_row(params![digest, rotten], |row| row.get::<_, Count>(0)).optional()?;
     let Some(Count(size)) = size else { return Ok(false) };
     replace(connection, digest, key, size)?;
     let why = format!("sound bytes were found in {from}");
@@ -86,17 +89,19 @@ pub(super) fn replace_if_held(
 
 pub(super) fn manifest(
     connection: &Connection,
-    name: &RepositoryName,
-    digest: &Digest,
-    why: &str,
-    at: Timestamp,
+    (name, digest): (&RepositoryName, &Digest),
+    found: &[u8],
+    (why, at): (&str, Timestamp),
 ) -> rusqlite::Result<bool> {
     let Some(repository) = repositories::find(connection, name)? else { return Ok(false) };
-    let Some(kind) = manifests::kind(connection, repository, digest)? else { return Ok(false) };
+    let mut still =
+        connection.prepare_cached("SELECT kind FROM manifests WHERE repository = ?1 AND digest = ?2 AND bytes = ?3")?;
+    let kind = still.query_row(params![repository, digest, found], |row| row.get::<_, String>(0)).optional()?;
+    let Some(kind) = kind else { return Ok(false) };
     if !note(connection, repository, digest, None, (why, at))? {
         return Ok(false);
     }
-    let entry = Entry::of_itself(Event::Quarantine, (values::kind(kind), digest), at).in_repository(name);
+    let entry = Entry::of_itself(Event::Quarantine, (&kind, digest), at).in_repository(name);
     entry.because(why).note(connection)?;
     Ok(true)
 }

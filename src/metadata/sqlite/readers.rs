@@ -7,13 +7,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, OpenFlags};
 
+use super::connection;
 use crate::metadata::Unavailable;
 
 /// Enough for every runtime thread of a large machine; more threads share.
 pub(super) const SLOTS: usize = 64;
-
-/// Statements that a connection keeps prepared: all of them.
-pub(super) const STATEMENTS: usize = 256;
 
 static THREADS: AtomicUsize = AtomicUsize::new(0);
 
@@ -61,11 +59,8 @@ impl Readers {
     }
 
     fn open(&self) -> Result<Connection, Unavailable> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(&self.path, flags)?;
-        connection.busy_timeout(super::BUSY)?;
+        let connection = connection::open(&self.path, OpenFlags::empty())?;
         connection.pragma_update(None, "query_only", true)?;
-        connection.set_prepared_statement_cache_capacity(STATEMENTS);
         Ok(connection)
     }
 }

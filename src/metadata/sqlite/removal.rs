@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::audit::{self, Entry};
 use super::repositories::{self, RepositoryId};
-use super::{counters, judgements, links, manifests, quarantine, tags, values, view};
+use super::{counters, judgements, links, manifests, met, quarantine, tags, values, view};
 use crate::clock::Timestamp;
 use crate::metadata::{By, DeleteTag, Kind, TagDeleted};
 use crate::oci::{Digest, RepositoryName};
@@ -100,6 +100,7 @@ pub(super) fn remove(
 
     tags::forget(connection, repository, digest)?;
     judgements::forget(connection, repository, digest)?;
+    met::forget(connection, repository, digest)?;
     quarantine::forget(connection, repository, digest)?;
     let held = links::remove(connection, repository, row, blobs_until)?;
     connection.prepare_cached("DELETE FROM manifests WHERE id = ?1")?.execute([row])?;

@@ -1,10 +1,13 @@
 //! One content: hashed again, quarantined, repaired.
 
+use std::sync::Arc;
+
 use crate::metadata::{Content, Reserved};
 use crate::oci::{Digest, Hasher};
 use crate::store::{ObjectKey, READ_BYTES, StoreError};
 
 use super::super::Error;
+use super::super::commit::carried_through;
 use super::pace::Pace;
 use super::{Housekeeping, News, count};
 
@@ -32,14 +35,15 @@ impl Housekeeping {
         match found {
             Found::Sound if content.quarantined => {
                 // Its file was out of sight for a while.
-                if self.metadata.replace_content(&content.digest, &content.key, OWN_FILE, self.clock.now()).await? {
-                    self.repaired_content(&content.digest, OWN_FILE).await?;
+                let (digest, key) = (&content.digest, &content.key);
+                if self.metadata.replace_content(digest, key, key, OWN_FILE, self.clock.now()).await? {
+                    self.repaired_content(digest, OWN_FILE).await?;
                 }
                 Ok(())
             }
             Found::Sound => Ok(()),
             Found::Rotten(why) => {
-                if !content.quarantined && !self.quarantine(&content.digest, &content.key, &why).await? {
+                if !content.quarantined && !self.note_rot(&content.digest, &content.key, &why).await? {
                     return Ok(());
                 }
                 self.repair_content(content).await
@@ -102,25 +106,40 @@ impl Housekeeping {
         Ok(Found::Rotten(format!("expected bytes that hash to their name, found {found}")))
     }
 
-    /// Puts what is under `key` where nothing serves it. False if it is not the key of the content any more, or there
-    /// already.
-    pub(in super::super) async fn quarantine(&self, digest: &Digest, key: &str, why: &str) -> Result<bool, Error> {
-        let at = self.clock.now();
-        let note = || async { Ok(self.metadata.quarantine_content(digest, key, why, at).await?) };
-        let Some(repositories) = self.with_reserve(note).await? else { return Ok(false) };
-        self.changed(&repositories);
-        count(&self.counters.quarantined, 1);
-        let repository = repositories.first().cloned();
-        self.news.push(News::Quarantined { digest: *digest, repository, why: why.to_owned() });
-        // From here on the row keeps it from being served; the move keeps it for whoever wants to look.
-        self.store.quarantine(&ObjectKey(key.to_owned())).await?;
-        Ok(true)
+    /// Notes that what is under `key` is not the content: from then on nothing serves it. False if it is not the key of
+    /// the content any more, or that was noted already.
+    ///
+    /// The file stays where it is until the next pass of the scrub: a pass alone moves files aside and gives them back, so
+    /// that none is moved that was given back.
+    pub(in super::super) async fn note_rot(&self, digest: &Digest, key: &str, why: &str) -> Result<bool, Error> {
+        self.with_reserve(|| self.note_rot_in(digest, key, why)).await
+    }
+
+    /// The one that noticed may be a client that goes away: what was answered before the note is not answered after it,
+    /// whoever still waits.
+    async fn note_rot_in(&self, digest: &Digest, key: &str, why: &str) -> Result<bool, Error> {
+        let (metadata, epochs, changed) =
+            (Arc::clone(&self.metadata), Arc::clone(&self.epochs), Arc::clone(&self.changed));
+        let (counters, news) = (Arc::clone(&self.counters), Arc::clone(&self.news));
+        let (digest, key, why, at) = (*digest, key.to_owned(), why.to_owned(), self.clock.now());
+        carried_through(async move {
+            let noted = metadata.quarantine_content(&digest, &key, &why, at).await;
+            let Some(repositories) = noted.inspect_err(|_| epochs.advance_all())? else { return Ok(false) };
+            for repository in &repositories {
+                epochs.advance(repository);
+            }
+            changed.tell();
+            count(&counters.quarantined, 1);
+            news.push(News::Quarantined { digest, repository: repositories.into_iter().next(), why });
+            Ok(true)
+        })
+        .await
     }
 
     /// Looks for another copy of a quarantined content; without one, the layouts lose it too.
     async fn repair_content(&self, content: &Content) -> Result<(), Error> {
         let (digest, rotten) = (&content.digest, ObjectKey(content.key.clone()));
-        // A crash may have come between the row and the move.
+        // The row keeps it from being served; this keeps it for whoever wants to look.
         self.store.quarantine(&rotten).await?;
         let repositories = self.metadata.repositories_with(digest, COPIES).await?;
         let Reserved::Fresh(generation) = self.metadata.reserve(*digest).await? else { return Ok(()) };
@@ -130,13 +149,13 @@ impl Housekeeping {
         };
         let Some(key) = salvaged else {
             self.metadata.conceal_content(digest).await?;
-            self.changed.notify_one();
+            self.changed.tell();
             return Ok(());
         };
-        if self.metadata.replace_content(digest, &key.0, LAYOUT, self.clock.now()).await? {
+        if self.metadata.replace_content(digest, &rotten.0, &key.0, LAYOUT, self.clock.now()).await? {
             return self.repaired_content(digest, LAYOUT).await;
         }
-        // It was pushed again meanwhile.
+        // It was pushed again meanwhile, or given up.
         Ok(self.store.remove(&key).await?)
     }
 

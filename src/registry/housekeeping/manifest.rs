@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use crate::metadata::PlacedManifest;
 use crate::oci::{Digest, RepositoryName};
 
 use super::super::Error;
@@ -11,25 +12,45 @@ use super::{Housekeeping, News, count};
 const COPIES: usize = 16;
 
 impl Housekeeping {
-    /// Quarantines a manifest whose bytes are not what its name says, unless they are; and repairs it if there is
-    /// another copy.
-    pub(in super::super) async fn check_manifest(
+    /// Hashes a manifest again. One whose bytes are not what its name says is quarantined, and repaired if there is another
+    /// copy.
+    pub(super) async fn check_manifest(&self, manifest: &PlacedManifest) -> Result<(), Error> {
+        let PlacedManifest { repository, digest, bytes, quarantined, .. } = manifest;
+        if Digest::of(digest.algorithm(), bytes) != *digest {
+            return self.quarantine_manifest(repository, digest, bytes).await;
+        }
+        if *quarantined {
+            // Its bytes were read otherwise for a while.
+            self.repair_manifest(repository, digest, (bytes.clone(), "its own bytes")).await?;
+        }
+        Ok(())
+    }
+
+    /// Notes that the bytes of a manifest are not what its name says, unless they are others by now; and looks for a copy.
+    pub(in super::super) async fn quarantine_manifest(
         &self,
         repository: &RepositoryName,
         digest: &Digest,
         bytes: &[u8],
     ) -> Result<(), Error> {
-        let found = Digest::of(digest.algorithm(), bytes);
-        if found == *digest {
-            return Ok(());
-        }
-        let why = format!("expected bytes that hash to their name, found {found}");
-        if self.metadata.quarantine_manifest(repository, digest, &why, self.clock.now()).await? {
+        let why = format!("expected bytes that hash to their name, found {}", Digest::of(digest.algorithm(), bytes));
+        if self.metadata.quarantine_manifest(repository, digest, bytes, &why, self.clock.now()).await? {
             self.changed(std::slice::from_ref(repository));
             count(&self.counters.quarantined, 1);
             self.news.push(News::Quarantined { digest: *digest, repository: Some(repository.clone()), why });
         }
-        let Some((bytes, from)) = self.manifest_copy(repository, digest).await? else { return Ok(()) };
+        match self.manifest_copy(repository, digest).await? {
+            Some(copy) => self.repair_manifest(repository, digest, copy).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn repair_manifest(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        (bytes, from): (Bytes, &'static str),
+    ) -> Result<(), Error> {
         if self.metadata.replace_manifest(repository, digest, bytes, from, self.clock.now()).await? {
             self.changed(std::slice::from_ref(repository));
             count(&self.counters.repaired, 1);

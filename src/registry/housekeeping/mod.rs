@@ -16,7 +16,7 @@ mod room;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use tokio::sync::Notify;
+use tokio::sync::{Mutex, Notify};
 
 use crate::clock::Clock;
 use crate::config::Limits;
@@ -24,6 +24,7 @@ use crate::metadata::Metadata;
 use crate::oci::RepositoryName;
 use crate::store::Store;
 
+use super::changed::Changed;
 use super::epoch::Epochs;
 
 pub use audit::AuditRecord;
@@ -39,14 +40,15 @@ pub struct Housekeeping {
     clock: Arc<dyn Clock>,
     limits: Limits,
     epochs: Arc<Epochs>,
-    /// The layouts are behind.
-    changed: Arc<Notify>,
+    changed: Arc<Changed>,
     /// Someone asks for a pass.
     asked: Notify,
+    /// Passes come one after another.
+    passing: Mutex<()>,
     running: AtomicBool,
-    news: news::Queue,
+    news: Arc<news::Queue>,
     room: Room,
-    counters: ScrubCounters,
+    counters: Arc<ScrubCounters>,
 }
 
 /// What scrubs came to since the process began.
@@ -102,7 +104,7 @@ impl Housekeeping {
         metadata: Arc<dyn Metadata>,
         clock: Arc<dyn Clock>,
         limits: Limits,
-        (epochs, changed): (Arc<Epochs>, Arc<Notify>),
+        (epochs, changed): (Arc<Epochs>, Arc<Changed>),
     ) -> Self {
         Self {
             store,
@@ -112,15 +114,16 @@ impl Housekeeping {
             epochs,
             changed,
             asked: Notify::new(),
+            passing: Mutex::new(()),
             running: AtomicBool::new(false),
-            news: news::Queue::default(),
+            news: Arc::default(),
             room: Room::default(),
-            counters: ScrubCounters::default(),
+            counters: Arc::default(),
         }
     }
 
     /// What scrubs came to since the process began.
-    pub const fn counters(&self) -> &ScrubCounters {
+    pub fn counters(&self) -> &ScrubCounters {
         &self.counters
     }
 
@@ -129,6 +132,6 @@ impl Housekeeping {
         for repository in repositories {
             self.epochs.advance(repository);
         }
-        self.changed.notify_one();
+        self.changed.tell();
     }
 }

@@ -69,6 +69,8 @@ impl Housekeeping {
     }
 
     async fn run_pass(&self, rate: Option<NonZeroU64>) -> Result<(), Error> {
+        // What is quarantined is moved and given back by a pass alone: by one, never by two at once.
+        let _turn = self.passing.lock().await;
         self.running.store(true, Ordering::Release);
         let _running = Running(self);
         let under_way = self.metadata.scrub_pass().await?.filter(|pass| pass.ended.is_none());
@@ -111,7 +113,7 @@ impl Housekeeping {
             }
             for manifest in manifests {
                 let before = (self.counters.quarantined(), self.counters.repaired());
-                self.check_manifest(&manifest.repository, &manifest.digest, &manifest.bytes).await?;
+                self.check_manifest(&manifest).await?;
                 let size = u64::try_from(manifest.bytes.len()).unwrap_or(u64::MAX);
                 count(&self.counters.bytes, size);
                 pass.manifest = manifest.place;

@@ -7,9 +7,11 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::{House, reason, repository, sig_tag, tag, who};
+use crate::clock::Clock as _;
 use crate::metadata::Metadata as _;
 use crate::oci::{Algorithm, Digest, Precondition, media_type};
 use crate::registry::Error;
+use crate::registry::judge::TRIED_AGAIN;
 
 #[tokio::test]
 async fn when_the_metadata_can_not_answer_nothing_is_told_and_nothing_is_served_that_was_not_judged() {
@@ -89,8 +91,10 @@ async fn what_can_not_be_judged_holds_up_nothing_else_that_waits() {
     house.lose(layer);
     house.distrust_second().await;
     assert!(matches!(house.registry.judge_queue().await, Err(Error::Unavailable(_))));
-    let waiting: Vec<_> = house.metadata.to_judge(10).await.unwrap().into_iter().map(|(_, digest, _)| digest).collect();
+    let again = house.clock.now().plus(TRIED_AGAIN);
+    let waiting: Vec<_> = house.metadata.to_judge(again, 10).await.unwrap().into_iter().map(|one| one.digest).collect();
     assert_eq!(waiting, [lost]);
+    assert_eq!(house.metadata.next_to_judge().await.unwrap(), Some(again));
 }
 
 #[tokio::test]

@@ -14,6 +14,7 @@ use crate::clock::Clock as _;
 use crate::gate::Action;
 use crate::interruption::{Fault, Interruption};
 use crate::oci::Tag;
+use crate::registry::judge::TRIED_AGAIN;
 
 /// Lets one call fail.
 struct InTurn {
@@ -489,8 +490,12 @@ async fn a_revision() {
 async fn what_is_to_be_judged() {
     hold(Verb {
         prepare: |house, number| Box::pin(pushed(house, number)),
-        act: |house, _| Box::pin(house.registry.judge_queue()),
-        is_done: |house, _| Box::pin(async move { house.metadata.to_judge(1).await.unwrap().is_empty() }),
+        act: |house, _| {
+            // What could not be judged is tried again after a while.
+            house.clock.advance(TRIED_AGAIN);
+            Box::pin(house.registry.judge_queue())
+        },
+        is_done: |house, _| Box::pin(async move { house.metadata.next_to_judge().await.unwrap().is_none() }),
     })
     .await;
 }

@@ -10,22 +10,41 @@ use crate::metadata::{Event, Metadata as _, Trail};
 use crate::oci::{Digest, Link, LinkKind, Manifest, Reference, RepositoryName, media_type};
 use crate::store::{ObjectKey, Store as _};
 
+/// What a medium did to files, by their keys.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Harmed {
+    /// Those that were ever other than what was sealed: they may be quarantined.
+    pub(super) ever: BTreeSet<String>,
+    /// Those that are not there.
+    pub(super) lost: BTreeSet<String>,
+}
+
 impl House {
-    /// What holds at any moment, also while much is under way: every live key has its file.
-    pub(super) fn broken_now(&self) -> Vec<String> {
+    /// What holds at any moment, also while much is under way: every live key has its file, and none is quarantined whose
+    /// file nothing harmed.
+    pub(super) fn broken_now(&self, harmed: &Harmed) -> Vec<String> {
         let facts = self.metadata.inner();
         let mut broken: Vec<String> = facts.broken().unwrap().into_iter().map(str::to_owned).collect();
-        for key in facts.keys().unwrap().live {
-            if !self.cas().join(&key).is_file() {
+        let keys = facts.keys().unwrap();
+        for key in &keys.live {
+            let excused = keys.quarantined.contains(key) || harmed.lost.contains(key);
+            if !excused && !self.file_of(key).is_file() {
                 broken.push(format!("the file of {key}, which is live, is missing"));
             }
         }
+        let innocent = keys.quarantined.iter().filter(|key| !harmed.ever.contains(*key));
+        broken.extend(innocent.map(|key| format!("{key} is quarantined, and nothing harmed its file")));
         broken
     }
 
-    /// What holds when nothing is under way.
+    /// What holds when nothing is under way, of files that nothing harmed.
     pub(super) async fn broken(&self) -> Vec<String> {
-        let mut broken = self.lies().await;
+        self.broken_but(&Harmed::default()).await
+    }
+
+    /// What holds when nothing is under way, and every file that was harmed was noticed.
+    pub(super) async fn broken_but(&self, harmed: &Harmed) -> Vec<String> {
+        let mut broken = self.lies_but(&Harmed { lost: BTreeSet::new(), ..harmed.clone() }).await;
         broken.extend(self.unnamed());
         self.check_sessions(&mut broken).await;
         broken
@@ -34,7 +53,11 @@ impl House {
     /// What holds when nothing is under way, whatever failed half-way: that may leave bytes which nothing names, garbage
     /// and never a lie.
     pub(super) async fn lies(&self) -> Vec<String> {
-        let mut lies = self.broken_now();
+        self.lies_but(&Harmed::default()).await
+    }
+
+    async fn lies_but(&self, harmed: &Harmed) -> Vec<String> {
+        let mut lies = self.broken_now(harmed);
         self.check_manifests(&mut lies).await;
         self.check_blobs(&mut lies).await;
         self.check_answers(&mut lies).await;
@@ -90,6 +113,11 @@ impl House {
         self.folder.path().join("_cas")
     }
 
+    /// The file of an object.
+    pub(super) fn file_of(&self, key: &str) -> PathBuf {
+        self.cas().join(key)
+    }
+
     /// Files of the store that neither live content nor the trash names.
     pub(super) fn unnamed(&self) -> Vec<String> {
         let keys = self.metadata.inner().keys().unwrap();
@@ -133,7 +161,7 @@ impl House {
         let mut seen = BTreeSet::new();
         for (repository, digest) in self.metadata.inner().all_blobs().unwrap() {
             let blob = self.metadata.blob(&repository, &digest).await.unwrap().unwrap();
-            if !seen.insert(blob.key.clone()) {
+            if blob.quarantined || !seen.insert(blob.key.clone()) {
                 continue;
             }
             match self.read_all(&ObjectKey(blob.key)).await {
@@ -163,8 +191,13 @@ impl House {
         let mut broken = Vec::new();
         let mut expected: BTreeMap<RepositoryName, BTreeSet<String>> = BTreeMap::new();
         let facts = self.metadata.inner();
+        let quarantined = facts.keys().unwrap().quarantined;
+        let is_held = |digest: &Digest| quarantined.iter().any(|key| key.contains(&digest.hex()));
         for (repository, digest) in facts.all_manifests().unwrap().into_iter().chain(facts.all_blobs().unwrap()) {
-            expected.entry(repository).or_default().insert(digest.hex());
+            let expected = expected.entry(repository).or_default();
+            if !is_held(&digest) {
+                expected.insert(digest.hex());
+            }
         }
         for repository in self.metadata.repositories(None, usize::MAX).await.unwrap() {
             let folder = self.folder.path().join(repository.as_str());

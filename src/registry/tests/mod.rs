@@ -11,6 +11,8 @@ mod faults;
 mod faults_in_turn;
 mod import;
 mod invariants;
+mod listing;
+mod meanwhile;
 mod notation;
 mod rebuild;
 mod recovery;

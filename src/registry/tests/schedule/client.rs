@@ -6,10 +6,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde_json::Value;
 
+use super::harm::Damage;
 use super::record::{Change, Record};
+use crate::authz::Pull;
 use crate::oci::{Algorithm, Digest, LinkKind, Manifest, Precondition, Reference, RepositoryName, Tag, media_type};
 use crate::registry::tests::{House, digest_of, image, index, who};
-use crate::registry::{Error, ManifestPut};
+use crate::registry::{Allowed, Error, ManifestPut};
 
 /// How long blobs here stay that nothing holds.
 pub(super) const LEASE: Duration = Duration::from_mins(10);
@@ -21,6 +23,7 @@ pub(super) const IMAGES: usize = 3;
 pub(super) struct Client {
     pub(super) house: Arc<House>,
     pub(super) record: Arc<Record>,
+    pub(super) damage: Arc<Damage>,
     /// Makes contents differ from those of other runs.
     pub(super) seed: u64,
     pub(super) repository: RepositoryName,
@@ -101,7 +104,8 @@ impl Client {
         self.put(media_type::OCI_INDEX, &index(&children), Some(tag), since).await;
     }
 
-    /// Stores a manifest whose blobs were uploaded since. It may be refused only if they were deleted, or too old.
+    /// Stores a manifest whose blobs were uploaded since. It may be refused only if they were deleted, too
+    /// old, or rotted.
     async fn put(
         &self,
         kind: &str,
@@ -132,7 +136,9 @@ impl Client {
             Err(Error::ContentAbsent(absent)) => {
                 let (began, clock, blobs) = since;
                 let waited = self.house.clock_now().since(clock);
-                let excused = waited >= LEASE || self.record.may_be_deleted(&self.repository, blobs, began);
+                // What rotted is absent to whoever pushes, so that it is sent again.
+                let rotted = absent.iter().all(|digest| self.damage.is_harmed(digest));
+                let excused = rotted || waited >= LEASE || self.record.may_be_deleted(&self.repository, blobs, began);
                 assert!(excused, "{digest} was refused within the lease of its blobs: {absent:?}");
                 self.record.refuse(&asked);
             }
@@ -183,15 +189,22 @@ impl Client {
         assert_eq!(Digest::sha256(&manifest.bytes), manifest.digest);
         let parsed = Manifest::parse(&manifest.bytes, &manifest.media_type, 100).unwrap();
         for link in parsed.links().filter(|link| link.kind != LinkKind::Manifest) {
-            match self.house.registry.blob(&allowed, &link.descriptor.digest).await {
-                Ok(blob) => {
-                    let bytes = blob.object.read(0, usize::MAX).await.unwrap();
-                    assert_eq!(Digest::sha256(&bytes), link.descriptor.digest);
-                }
-                // The manifest was deleted meanwhile.
-                Err(Error::BlobUnknown(_)) => {}
-                Err(error) => panic!("{error:?}"),
+            self.pull_blob(&allowed, link.descriptor.digest).await;
+        }
+    }
+
+    async fn pull_blob(&self, allowed: &Allowed<Pull>, digest: Digest) {
+        let unsettled = self.damage.unsettled(&digest);
+        match self.house.registry.blob(allowed, &digest).await {
+            Ok(blob) => {
+                let bytes = blob.object.read(0, usize::MAX).await.unwrap();
+                let sound = Digest::sha256(&bytes) == digest;
+                assert!(sound || !unsettled.is_empty(), "{digest} was quarantined, and its rotten bytes were served");
             }
+            Err(Error::Quarantined(_)) => assert!(self.damage.is_harmed(&digest), "{digest} is called rotten"),
+            // The manifest was deleted meanwhile.
+            Err(Error::BlobUnknown(_)) => {}
+            Err(error) => panic!("{error:?}"),
         }
     }
 

@@ -1,19 +1,23 @@
-//! Pushes, deletions, mounts, signatures, pulls, sweeps and views of layouts, interleaved at every call of the store and
-//! of the metadata as a seed says, over the real ones; then everything that must hold is checked.
+//! Pushes, deletions, mounts, signatures, pulls, sweeps, passes of the scrub and views of layouts, interleaved at every
+//! call of the store and of the metadata as a seed says, over the real ones, while files rot or go; then everything that
+//! must hold is checked.
 //!
 //! `HALLMARK_SEEDS` says how many seeds are searched, `HALLMARK_SEED` names the one to search alone.
 
 mod client;
 mod defects;
+mod harm;
 mod random;
 mod record;
 mod scheduler;
 mod tasks;
 
+use std::os::unix::fs::MetadataExt as _;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use self::harm::Damage;
 use self::record::Record;
 use self::scheduler::{Scheduler, Task};
 use self::tasks::Cast;
@@ -41,9 +45,14 @@ impl House {
     }
 }
 
+/// A house whose clock is ahead of the machine's, so that to the scrub every object is old enough to be collected.
 async fn house() -> Arc<House> {
     let limits = Limits { blob_lease: client::LEASE, ..Limits::default() };
-    Arc::new(House::in_memory(limits).await)
+    let house = House::in_memory(limits).await;
+    let made = std::fs::metadata(house.folder.path()).unwrap().ctime();
+    let late = Timestamp::from_micros((made + 30 * 60 * 60) * 1_000_000);
+    house.clock.advance(late.since(house.clock_now()));
+    Arc::new(house)
 }
 
 fn repositories() -> [RepositoryName; 2] {
@@ -65,24 +74,24 @@ impl std::fmt::Debug for Found {
 
 /// Runs the tasks that `seed` casts, among them those of `defect`.
 async fn run(house: &Arc<House>, seed: u64, defect: Option<defects::Defect>) -> Result<(), Box<Found>> {
-    let record = Arc::new(Record::default());
+    let (record, damage) = (Arc::new(Record::default()), Arc::new(Damage::default()));
     let scheduler = Scheduler::new(seed);
-    let tasks = Cast::new(house, &record, seed).tasks(defect);
+    let tasks = Cast::new(house, &record, &damage, seed).tasks(defect);
     house.interrupt(Some(&scheduler));
-    let wrong = play(house, &scheduler, tasks).await;
+    let wrong = play(house, &scheduler, &damage, tasks).await;
     house.interrupt(None);
-    let wrong = if wrong.is_empty() { at_rest(house, &record).await } else { wrong };
+    let wrong = if wrong.is_empty() { at_rest(house, &record, &damage).await } else { wrong };
     let wrong = if wrong.is_empty() { to_nothing(house).await } else { wrong };
     if wrong.is_empty() { Ok(()) } else { Err(Box::new(Found { seed, wrong, trace: scheduler.trace() })) }
 }
 
 /// What is wrong while the tasks run.
-async fn play(house: &Arc<House>, scheduler: &Arc<Scheduler>, tasks: Vec<Task>) -> Vec<String> {
+async fn play(house: &Arc<House>, scheduler: &Arc<Scheduler>, damage: &Damage, tasks: Vec<Task>) -> Vec<String> {
     let wrong = Mutex::new(Vec::new());
     let check = |step: usize| {
         let mut wrong = wrong.lock().unwrap();
         if wrong.is_empty() && step.is_multiple_of(8) {
-            *wrong = house.broken_now();
+            *wrong = house.broken_now(&damage.harmed());
         }
     };
     let played = AssertUnwindSafe(scheduler.run(tasks, check));
@@ -93,10 +102,19 @@ async fn play(house: &Arc<House>, scheduler: &Arc<Scheduler>, tasks: Vec<Task>) 
 }
 
 /// What is wrong when nothing is under way.
-async fn at_rest(house: &House, record: &Record) -> Vec<String> {
+async fn at_rest(house: &House, record: &Record, damage: &Damage) -> Vec<String> {
     house.registry.judge_queue().await.unwrap();
+    let harmed = damage.harmed();
+    let mut wrong = Vec::new();
+    if harmed.ever.is_empty() {
+        house.registry.flush_views().await.unwrap();
+        wrong.extend(house.broken().await);
+    }
+    // What was harmed is noticed now, and what it left unnamed goes.
+    house.registry.housekeeping().scrub_at_once().await.unwrap();
+    house.registry.sweep().await.unwrap();
     house.registry.flush_views().await.unwrap();
-    let mut wrong = house.broken().await;
+    wrong.extend(house.broken_but(&harmed).await);
     wrong.extend(house.broken_layouts().await);
     wrong.extend(record.contradictions(house).await);
     wrong
@@ -107,7 +125,7 @@ async fn to_nothing(house: &House) -> Vec<String> {
     house.clock.advance(Duration::from_hours(24 * 8));
     house.registry.sweep().await.unwrap();
     house.registry.flush_views().await.unwrap();
-    let mut wrong = house.broken().await;
+    let mut wrong = house.unnamed();
     let ci = super::who("ci");
     for (repository, digest) in house.metadata.inner().all_manifests().unwrap() {
         let allowed = house.registry.allow_delete(&ci, &repository).unwrap();

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::client::{Client, IMAGES};
 use super::defects::Defect;
+use super::harm::{Damage, Harm};
 use super::random::Random;
 use super::record::Record;
 use super::repositories;
@@ -22,21 +23,23 @@ const STEPS: [Duration; 5] =
 pub(super) struct Cast {
     house: Arc<House>,
     record: Arc<Record>,
+    damage: Arc<Damage>,
     seed: u64,
     random: Random,
 }
 
 impl Cast {
-    pub(super) fn new(house: &Arc<House>, record: &Arc<Record>, seed: u64) -> Self {
+    pub(super) fn new(house: &Arc<House>, record: &Arc<Record>, damage: &Arc<Damage>, seed: u64) -> Self {
         // Apart from the numbers that the scheduler draws from the same seed.
         let random = Random::new(!seed);
-        Self { house: Arc::clone(house), record: Arc::clone(record), seed, random }
+        Self { house: Arc::clone(house), record: Arc::clone(record), damage: Arc::clone(damage), seed, random }
     }
 
     fn client(&mut self) -> Client {
         let repository = self.random.of(&[0, 0, 1]);
         let repository = repositories()[repository].clone();
-        Client { house: Arc::clone(&self.house), record: Arc::clone(&self.record), seed: self.seed, repository }
+        let (house, record, damage) = (Arc::clone(&self.house), Arc::clone(&self.record), Arc::clone(&self.damage));
+        Client { house, record, damage, seed: self.seed, repository }
     }
 
     /// Some that push, some that delete, one or two that sweep, and whoever else.
@@ -47,8 +50,24 @@ impl Cast {
                 // It comes to its commit late: someone must still sweep then.
                 tasks.extend([self.defective(Defect::PushThatAsksBefore), self.sweep(5)]);
             }
-            Some(sweep) => tasks.push(self.defective(sweep)),
+            Some(Defect::MoveBesideThePass) => {
+                tasks.extend([self.defective(Defect::MoveBesideThePass), self.scrub(12)]);
+                tasks.extend((0..5).map(|_| self.harm_by(Harm::Absence)).collect::<Vec<_>>());
+            }
+            Some(Defect::ScrubThatCondemnsWhatIsLive) => {
+                // What it looked at must be collected and pushed again meanwhile.
+                tasks.extend([self.defective(Defect::ScrubThatCondemnsWhatIsLive), self.sweep(5)]);
+                tasks.extend([self.delete(), self.delete(), self.push(), self.push()]);
+            }
+            Some(defect) => tasks.push(self.defective(defect)),
             None => tasks.push(self.sweep(1)),
+        }
+        if self.random.once_in(2) {
+            let passes = 2 + self.random.below(3);
+            tasks.push(self.scrub(passes));
+            for _ in 0..self.random.below(3) {
+                tasks.push(self.harm());
+            }
         }
         for _ in 0..2 + self.random.below(3) {
             tasks.push(self.anyone());
@@ -142,6 +161,33 @@ impl Cast {
     fn sign(&mut self) -> Task {
         let (client, number) = (self.client(), self.random.below(IMAGES));
         task(format!("signature of {number}"), true, async move { client.sign(number).await })
+    }
+
+    /// Passes of the scrub, one after another; to it, every object that nothing names is old enough to go.
+    fn scrub(&mut self, passes: usize) -> Task {
+        let client = self.client();
+        task(format!("{passes} passes of the scrub"), false, async move {
+            for _ in 0..passes {
+                client.house.registry.housekeeping().scrub_at_once().await.unwrap();
+                client.damage.settle(&client.house);
+            }
+        })
+    }
+
+    fn harm(&mut self) -> Task {
+        let harm = self.random.of(&[Harm::Rot, Harm::Loss, Harm::Absence]);
+        self.harm_by(harm)
+    }
+
+    fn harm_by(&mut self, harm: Harm) -> Task {
+        let (client, number) = (self.client(), self.random.below(IMAGES + 1));
+        let (copied, before, absent_for) = (self.random.once_in(2), self.random.below(40), self.random.below(40));
+        let what = format!("{harm:?} of {number} in {} after {before}, copied: {copied}", client.repository);
+        task(what, false, async move {
+            let bytes = if number == IMAGES { client.config() } else { client.layer(number) };
+            client.wait(before).await;
+            client.harm(Digest::sha256(&bytes), harm, copied, absent_for).await;
+        })
     }
 
     fn flush(&mut self) -> Task {

@@ -1,4 +1,4 @@
-//! The contract on a file system, and what only a file system shows.
+//! What only a file system shows. The contract is held by `store::contract`.
 
 mod adopt;
 mod layout;
@@ -9,12 +9,9 @@ mod tree;
 use tempfile::TempDir;
 
 use super::Filesystem;
-use crate::store::contract::contract;
 
 /// An empty store, and the folder that goes when the test ends.
 fn empty() -> (Filesystem, TempDir) {
     let folder = TempDir::new().unwrap();
     (Filesystem::open(folder.path()).unwrap(), folder)
 }
-
-contract!(empty);

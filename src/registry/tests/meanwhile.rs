@@ -1,0 +1,163 @@
+//! What comes between two calls of a pull, of a view or of a pass of the scrub.
+
+use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use async_trait::async_trait;
+use tokio::sync::Semaphore;
+
+use super::scrub::{flip, with_layer};
+use super::{House, repository, tag};
+use crate::clock::Timestamp;
+use crate::interruption::{Fault, Interruption};
+use crate::metadata::{Failing, Metadata as _, Sqlite};
+use crate::oci::Digest;
+use crate::registry::{Error, News};
+
+/// Before so many opens, moves the bytes of a content under another key, as a repair does.
+struct Moves {
+    metadata: Arc<Failing<Sqlite>>,
+    folder: std::path::PathBuf,
+    digest: Digest,
+    left: AtomicUsize,
+}
+
+#[async_trait]
+impl Interruption for Moves {
+    async fn before(&self, call: &'static str) -> Option<Fault> {
+        if call != "open" {
+            return None;
+        }
+        let left = self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).ok()?;
+        let inner = self.metadata.inner();
+        let key = inner.blob(&repository(), &self.digest).await.unwrap().unwrap().key;
+        let other = format!("{}.{}", key.rsplit_once('.').unwrap().0, 1_000_000 + left);
+        fs::hard_link(self.folder.join(&key), self.folder.join(&other)).unwrap();
+        fs::remove_file(self.folder.join(&key)).unwrap();
+        let at = Timestamp::from_micros(0);
+        inner.quarantine_content(&self.digest, &key, "lost", at).await.unwrap().unwrap();
+        assert!(inner.replace_content(&self.digest, &key, &other, "a copy", at).await.unwrap());
+        None
+    }
+
+    async fn after(&self, _: &'static str) {}
+}
+
+async fn pull_while_it_moves(times: usize) -> Result<u64, Error> {
+    let (house, digest) = with_layer().await;
+    let folder = house.folder.path().join("_cas");
+    let moves = Moves { metadata: Arc::clone(&house.metadata), folder, digest, left: AtomicUsize::new(times) };
+    house.store.interruptions().set(Some(Arc::new(moves)));
+    house.pull_blob("ci", digest).await
+}
+
+#[tokio::test]
+async fn a_pull_finds_a_blob_that_moves_while_it_is_opened() {
+    assert_eq!(pull_while_it_moves(1).await.unwrap(), 21);
+}
+
+#[tokio::test]
+async fn a_pull_of_a_blob_that_moves_for_ever_ends() {
+    let ended = pull_while_it_moves(1_000).await;
+    assert!(matches!(&ended, Err(Error::Unavailable(why)) if why.contains("moved each time")), "{ended:?}");
+}
+
+#[tokio::test]
+async fn a_pull_notes_what_is_lost_and_leaves_the_move_to_a_pass() {
+    let (house, layer) = with_layer().await;
+    let file = house.files_of(layer).remove(0);
+    fs::File::options().write(true).open(&file).unwrap().set_len(3).unwrap();
+    assert!(matches!(house.pull_blob("ci", layer).await, Err(Error::Quarantined(_))));
+    assert!(file.exists());
+    house.scrub().await;
+    assert!(!file.exists());
+    assert!(house.folder.path().join("_quarantine").join(file.file_name().unwrap()).exists());
+}
+
+#[tokio::test]
+async fn a_file_that_a_pull_missed_and_that_comes_back_is_given_back_whole() {
+    let (house, layer) = with_layer().await;
+    let (file, aside) = (house.files_of(layer).remove(0), house.folder.path().join("aside"));
+    fs::hard_link(&file, &aside).unwrap();
+    fs::remove_file(&file).unwrap();
+    assert!(matches!(house.pull_blob("ci", layer).await, Err(Error::Quarantined(_))));
+    fs::hard_link(&aside, &file).unwrap();
+    house.scrub().await;
+    assert_eq!(house.pull_blob("ci", layer).await.unwrap(), 21);
+    assert!(file.exists());
+}
+
+#[tokio::test]
+async fn a_layout_that_is_to_link_a_lost_file_goes_without_it_and_holds_up_no_other() {
+    let house = House::new().await;
+    let lost = house.upload("ci", b"lost").await.unwrap();
+    fs::remove_file(house.files_of(lost).remove(0)).unwrap();
+    house.push_image("ci", "another", Some("v1")).await.unwrap();
+    let there = house.registry.allow_sign(&super::who("ci"), &"prod/other".parse().unwrap()).unwrap();
+    let another = Digest::sha256(b"another");
+    assert!(house.registry.mount(&there, &another, Some(&repository())).await.unwrap());
+    house.registry.flush_views().await.unwrap();
+    for repository in ["prod/app", "prod/other"] {
+        let blobs = house.folder.path().join(repository).join("blobs/sha256");
+        assert!(blobs.join(another.hex()).exists() && !blobs.join(lost.hex()).exists(), "{repository}");
+    }
+    assert!(matches!(house.pull_blob("ci", lost).await, Err(Error::Quarantined(_))));
+    let news = house.registry.housekeeping().news_so_far();
+    assert!(matches!(news, Some(News::Quarantined { digest, .. }) if digest == lost), "{news:?}");
+}
+
+/// Lets nobody open an object for the scrub until it is told, and counts who came.
+struct Holds {
+    came: AtomicUsize,
+    may_go: Semaphore,
+}
+
+#[async_trait]
+impl Interruption for Holds {
+    async fn before(&self, call: &'static str) -> Option<Fault> {
+        if call == "open_cold" {
+            self.came.fetch_add(1, Ordering::SeqCst);
+            self.may_go.acquire().await.unwrap().forget();
+        }
+        None
+    }
+
+    async fn after(&self, _: &'static str) {}
+}
+
+#[tokio::test]
+async fn of_two_passes_the_second_waits_for_the_first() {
+    let (house, layer) = with_layer().await;
+    flip(&house.files_of(layer).remove(0));
+    let holds = Arc::new(Holds { came: AtomicUsize::new(0), may_go: Semaphore::new(0) });
+    house.store.interruptions().set(Some(Arc::<Holds>::clone(&holds)));
+    let passes = async { tokio::join!(house.scrub(), house.scrub()) };
+    let watch = async {
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(holds.came.load(Ordering::SeqCst), 1);
+        holds.may_go.add_permits(100);
+    };
+    tokio::join!(passes, watch);
+    // The second begins anew: two contents each.
+    assert_eq!(holds.came.load(Ordering::SeqCst), 4);
+}
+
+#[tokio::test]
+async fn a_manifest_whose_bytes_are_sound_again_is_healed_by_a_pass() {
+    let (house, _) = with_layer().await;
+    let digest = house.pull("ci", &tag("v1")).await.unwrap();
+    let sound = house.metadata.manifest(&repository(), &digest).await.unwrap().unwrap().bytes;
+    let database = rusqlite::Connection::open(house.folder.path().join("_metadata.sqlite")).unwrap();
+    let write = |bytes: &[u8]| database.execute("UPDATE manifests SET bytes = ?1", [bytes]).unwrap();
+    write(b"{}");
+    let at = Timestamp::from_micros(0);
+    assert!(house.metadata.quarantine_manifest(&repository(), &digest, b"{}", "rotten", at).await.unwrap());
+    write(&sound);
+    house.scrub().await;
+    assert_eq!(house.metadata.quarantined_count().await.unwrap(), 0);
+    let news = house.registry.housekeeping().news_so_far();
+    assert!(matches!(news, Some(News::Repaired { from: "its own bytes", .. })), "{news:?}");
+}
