@@ -14,6 +14,8 @@ pub(super) enum Step {
     Made,
     /// The name came to be, for bytes that were synced under this or another name.
     Named,
+    /// The name went, and must not come back.
+    Removed,
 }
 
 /// Notes what happened to a path.
@@ -56,17 +58,17 @@ pub(super) mod tests {
         JOURNAL.lock().unwrap().push(entry);
     }
 
-    /// What below `root` would not survive a power cut now: folders and names whose folder was not synced since, and
-    /// names for bytes that were not synced before.
+    /// What below `root` would not survive a power cut now: folders and names that came or went and whose folder was not
+    /// synced since, nor went itself, and names for bytes that were not synced before.
     pub(crate) fn unsynced(root: &Path) -> Vec<String> {
         let journal = JOURNAL.lock().unwrap();
         let entries: Vec<_> = journal.iter().filter(|entry| entry.path.starts_with(root)).collect();
         assert!(entries.iter().any(|entry| entry.step == Step::NamesSynced), "expected something to be synced");
         let mut found = Vec::new();
         for (at, entry) in entries.iter().enumerate() {
-            if matches!(entry.step, Step::Made | Step::Named) {
-                let folder = entry.path.parent().unwrap();
-                if !is_among(&entries[at..], folder, Step::NamesSynced) {
+            if matches!(entry.step, Step::Made | Step::Named | Step::Removed) {
+                let (folder, later) = (entry.path.parent().unwrap(), &entries[at..]);
+                if !is_among(later, folder, Step::NamesSynced) && !is_among(later, folder, Step::Removed) {
                     found.push(format!("the name of {}", entry.path.display()));
                 }
             }
