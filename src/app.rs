@@ -177,6 +177,12 @@ async fn tend(registry: Arc<Registry>, mut stopped: watch::Receiver<bool>, telem
                 ("reason", &"a push has been waiting for evidence for too long"),
             ],
         ),
+        Notice::MoreWaiting => {
+            telemetry.event(
+                "waiting",
+                &[("reason", &"more pushes than were told have been waiting for evidence for too long")],
+            );
+        }
         Notice::News(news) => tell(&telemetry, news),
     };
     registry.tend(stop, report).await;

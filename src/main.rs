@@ -7,7 +7,8 @@ use std::time::Duration;
 use clap::Parser as _;
 use hallmark::app::{self, Options};
 use hallmark::cli::{
-    Cli, Command, Exit, backup, check, explain, export, gc, htpasswd, import, init, rebuild, scrub, serve, verify,
+    Cli, Command, Exit, audit, backup, check, explain, export, gc, htpasswd, import, init, rebuild, scrub, serve,
+    verify,
 };
 use hallmark::clock::SystemClock;
 use hallmark::http::Format;
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
         Command::Explain(args) => explain(&args).into(),
         Command::Gc(args) => gc(&args).into(),
         Command::Scrub(args) => scrub(&args).into(),
+        Command::Audit(args) => audit(&args).into(),
         Command::Init(args) => init::run(&args, &mut std::io::stdout().lock()).into(),
         Command::Htpasswd(args) => {
             htpasswd::run(&args, &mut std::io::stdin().lock(), &mut std::io::stdout().lock()).into()
@@ -131,4 +133,10 @@ fn scrub(args: &scrub::Args) -> Exit {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let (mut out, mut complaints) = (std::io::stdout().lock(), std::io::stderr().lock());
     runtime.map_or(Exit::CouldNotTell, |runtime| runtime.block_on(scrub::run(args, &mut out, &mut complaints)))
+}
+
+fn audit(args: &audit::Args) -> Exit {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let (mut out, mut complaints) = (std::io::stdout().lock(), std::io::stderr().lock());
+    runtime.map_or(Exit::CouldNotTell, |runtime| runtime.block_on(audit::run(args, &mut out, &mut complaints)))
 }

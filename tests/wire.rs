@@ -3,6 +3,8 @@
 
 #[path = "wire/answers.rs"]
 mod answers;
+#[path = "wire/audit.rs"]
+mod audit;
 #[path = "wire/bad_input.rs"]
 mod bad_input;
 #[path = "wire/concurrency.rs"]

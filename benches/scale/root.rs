@@ -113,15 +113,12 @@ impl Growing {
     async fn finish(mut self, from: Shape, to: Shape) -> Outcome<Duration> {
         self.settle().await?;
         loop {
-            let waiting = self.metadata.to_judge(GROUP * 16).await?;
+            let waiting = self.metadata.to_judge(SystemClock.now(), GROUP * 16).await?;
             if waiting.is_empty() {
                 break;
             }
-            for (repository, digest, ticket) in waiting {
-                let metadata = Arc::clone(&self.metadata);
-                self.begin(async move { Ok(metadata.judged(&repository, &digest, ticket).await?) }).await?;
-            }
-            self.settle().await?;
+            let judged: Vec<_> = waiting.into_iter().map(|one| (one, None)).collect();
+            self.metadata.judged(&judged).await?;
         }
         let many = (from.repositories..to.repositories).map(shape::repository);
         for name in [LARGEST, REFERRED].map(str::to_owned).into_iter().chain(many) {
@@ -188,6 +185,7 @@ fn manifest(repository: &str, bytes: Vec<u8>, links: &[(LinkKind, &[u8])]) -> Ou
         is_referrer: false,
         links: links.iter().map(link).collect(),
         tags: Vec::new(),
+        only_if: None,
         tag_history: 20,
         evidence_cap: None,
         orphan_lease: now.plus(Duration::from_hours(24)),

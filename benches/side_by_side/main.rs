@@ -56,6 +56,9 @@ fn serve_bare(address: &str, folder: &str) -> Outcome<ExitCode> {
 fn measure(arguments: &[&str]) -> Outcome<ExitCode> {
     let quick = arguments.contains(&"--quick") || std::env::var_os("HALLMARK_BENCH_QUICK").is_some();
     let mut plan = if quick { Plan::quick() } else { Plan::full() };
+    if let Some(rounds) = arguments.iter().skip_while(|argument| **argument != "--rounds").nth(1) {
+        plan.rounds = rounds.parse()?;
+    }
     if let Some(only) = arguments.iter().skip_while(|argument| **argument != "--only").nth(1) {
         plan.loads.retain(|load| load.name.contains(only));
     }

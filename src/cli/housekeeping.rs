@@ -1,4 +1,4 @@
-//! Where `hallmark gc` and `hallmark scrub` find the registry that they are about: a server, or a root without one.
+//! Where `hallmark gc`, `hallmark scrub` and `hallmark audit` find the registry that they are about: a server, or a root without one.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -87,11 +87,25 @@ impl Server {
         self.understand(self.client.tell(path).await.map_err(|error| error.to_string())?)
     }
 
-    fn understand<T: DeserializeOwned>(&self, (status, body): (u16, bytes::Bytes)) -> Result<T, String> {
+    /// The lines of the answer to a GET.
+    pub(super) async fn lines(&self, path: &str) -> Result<Vec<String>, String> {
+        let answer = self.client.ask(path).await.map_err(|error| error.to_string())?;
+        let body = self.accepted(answer)?;
+        Ok(std::str::from_utf8(&body).map_err(|_binary| self.another())?.lines().map(str::to_owned).collect())
+    }
+
+    fn understand<T: DeserializeOwned>(&self, answer: (u16, bytes::Bytes)) -> Result<T, String> {
+        serde_json::from_slice(&self.accepted(answer)?).map_err(|_another| self.another())
+    }
+
+    fn another(&self) -> String {
+        format!("expected a Hallmark at {}, found something else", self.name)
+    }
+
+    fn accepted(&self, (status, body): (u16, bytes::Bytes)) -> Result<bytes::Bytes, String> {
         let name = &self.name;
         match status {
-            200 | 202 => serde_json::from_slice(&body)
-                .map_err(|_another| format!("expected a Hallmark at {name}, found something else")),
+            200 | 202 => Ok(body),
             401 => Err(format!("{name} asks for credentials: expected some of docker's configuration that it knows")),
             404 => Err(format!("expected a Hallmark at {name} that grants `admin`, found neither")),
             other => Err(format!("expected an answer from {name}, found status {other}")),

@@ -2,6 +2,7 @@
 //!
 //! Exit codes of every command: 0 is yes, 1 is no, 2 is could not tell (and a command line that is not understood).
 
+pub mod audit;
 pub mod backup;
 pub mod check;
 pub mod explain;
@@ -49,6 +50,8 @@ pub enum Command {
     Gc(gc::Args),
     /// Tells what of the stored content is not what its name says, or looks for it now
     Scrub(scrub::Args),
+    /// Tells what changed and by whom, or what was refused, one JSON object a line
+    Audit(audit::Args),
     /// Writes a commented tree to start from, with three users
     Init(init::Args),
     /// Sets the password of a user

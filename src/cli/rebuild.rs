@@ -3,10 +3,11 @@
 use std::io::{self, Write};
 use std::sync::Arc;
 
+use super::explanation::plain;
 use super::outcome::{Failed, refused, tell};
 use super::{Exit, RootArgs};
 use crate::clock::Clock;
-use crate::registry::{self, LAYOUTS_DO_NOT_TELL, Rebuilt};
+use crate::registry::{self, LAYOUTS_DO_NOT_TELL, Rebuild, Rebuilt, RottenObject};
 
 /// What `rebuild` takes.
 #[derive(Clone, Debug, clap::Args)]
@@ -14,6 +15,9 @@ pub struct Args {
     /// Put the new metadata in its place even if something could not be taken
     #[arg(long)]
     pub partial: bool,
+    /// Take stored objects for what their names say, without hashing them; the scrub does that later
+    #[arg(long)]
+    pub unhashed: bool,
     /// Of what.
     #[command(flatten)]
     pub root: RootArgs,
@@ -29,7 +33,8 @@ pub async fn run(args: &Args, clock: Arc<dyn Clock>, out: &mut dyn Write) -> Exi
 
 async fn rebuild(args: &Args, clock: Arc<dyn Clock>) -> Result<Rebuilt, Failed> {
     let config = args.root.configuration()?;
-    Ok(registry::rebuild(&config, clock, args.partial).await?)
+    let how = Rebuild { partial: args.partial, unhashed: args.unhashed };
+    Ok(registry::rebuild(&config, clock, how).await?)
 }
 
 fn text(rebuilt: &Rebuilt, out: &mut dyn Write) -> io::Result<()> {
@@ -39,6 +44,11 @@ fn text(rebuilt: &Rebuilt, out: &mut dyn Write) -> io::Result<()> {
         "rebuilt {} manifests, {} tags and {} blobs in {} repositories",
         taken.manifests, taken.tags, taken.blobs, taken.repositories
     )?;
+    writeln!(out, "hashed {} objects of {} bytes", rebuilt.hashed.objects, rebuilt.hashed.bytes)?;
+    for RottenObject { digest, object, why } in &rebuilt.rotten {
+        let now = if rebuilt.in_place { "quarantined" } else { "left where it is" };
+        writeln!(out, "rotten: {digest}, {now}: {object}: {}", plain(why))?;
+    }
     refused(&taken.refused, out)?;
     if let Some(why) = &rebuilt.behind {
         writeln!(out, "the old metadata can't be read, so the layouts may lack its last moments: {why}")?;

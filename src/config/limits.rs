@@ -61,6 +61,8 @@ pub struct Limits {
     pub reserve_bytes: u64,
     /// How many bytes are left free by pushes of objects.
     pub floor_bytes: u64,
+    /// How many changes the audit trail keeps.
+    pub audit_entries: u64,
     /// How many bytes a second are hashed again in the background; 0 is none.
     pub scrub_bytes_per_second: u64,
     /// How long the scrub rests between two passes.
@@ -145,6 +147,8 @@ keys! {
     reserve_bytes,
     /// Bytes that pushes of objects leave free (67108864)
     floor_bytes,
+    /// Changes that the audit trail keeps (1000000)
+    audit_entries,
 }
 
 /// `[scrub]` as written.
@@ -201,6 +205,7 @@ impl LimitKeys {
             reach_objects: count(self.reach_objects, 1000),
             reserve_bytes: number(self.reserve_bytes, 64 << 20),
             floor_bytes: number(self.floor_bytes, 64 << 20),
+            audit_entries: number(self.audit_entries, 1_000_000),
             scrub_bytes_per_second: SCRUB_BYTES_PER_SECOND,
             scrub_rest: SCRUB_REST,
         }

@@ -3,14 +3,14 @@
 use std::fmt::Display;
 
 use axum::body::Body;
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_NONE_MATCH, LINK, LOCATION, WARNING};
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_MATCH, IF_NONE_MATCH, LINK, LOCATION, WARNING};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
 use bytes::Bytes;
 use serde::Serialize;
 
-use super::error::Refusal;
-use crate::oci::{Digest, media_type};
+use super::error::{Reason, Refusal};
+use crate::oci::{Digest, ErrorCode, Precondition, media_type};
 use crate::registry::Lenience;
 
 /// `Docker-Content-Digest`
@@ -78,6 +78,28 @@ pub(super) fn insert(headers: &mut HeaderMap, name: HeaderName, text: impl Displ
 /// Adds `Location`, relative to the host: what is in front of us may have another name.
 pub(super) fn locate(headers: &mut HeaderMap, path: impl Display) {
     insert(headers, LOCATION, path);
+}
+
+/// What `If-Match` and `If-None-Match` ask of a change.
+pub(super) fn precondition(headers: &HeaderMap) -> Result<Precondition, Refusal> {
+    let [if_match, if_none_match] =
+        [IF_MATCH, IF_NONE_MATCH].map(|name| headers.get_all(name).into_iter().map(HeaderValue::as_bytes));
+    Ok(Precondition::parse(if_match, if_none_match)?)
+}
+
+/// Refuses a read whose `If-Match` does not name what would be sent
+/// ([RFC 9110 §13.1.1](https://www.rfc-editor.org/rfc/rfc9110#section-13.1.1)).
+pub(super) fn expect_match(headers: &HeaderMap, digest: &Digest) -> Result<(), Refusal> {
+    if !headers.contains_key(IF_MATCH) {
+        return Ok(());
+    }
+    let if_match = headers.get_all(IF_MATCH).into_iter().map(HeaderValue::as_bytes);
+    if Precondition::parse(if_match, [])?.holds(Some(digest)) {
+        return Ok(());
+    }
+    let (status, message) =
+        (StatusCode::PRECONDITION_FAILED, format!("expected If-Match to name {digest}, which it does not"));
+    Err(Refusal::new(status, ErrorCode::Denied, Reason::Precondition, message))
 }
 
 /// A digest as header values: `Docker-Content-Digest` and `ETag` share one buffer.

@@ -24,6 +24,7 @@ pub(super) async fn read(call: &Call<'_>, name: &RepositoryName, digest: &Digest
         }
         blob => blob?,
     };
+    answer::expect_match(call.headers(), &blob.digest)?;
     let tagged = Tagged::new(&blob.digest).ok_or_else(|| Refusal::unavailable("a digest is no header value"))?;
     let lenience = blob.lenience().cloned();
     let mut response = if tagged.is_had(call.headers()) {
@@ -101,6 +102,7 @@ async fn body(blob: Admitted<BlobContent>, offset: u64, length: u64) -> Result<B
 /// `DELETE`: takes the blob out of the repository.
 pub(super) async fn delete(call: &Call<'_>, name: &RepositoryName, digest: &Digest) -> Result<Response, Refusal> {
     let allowed = call.registry().allow_delete(call.who, name)?;
-    call.registry().delete_blob(&allowed, digest).await?;
+    let precondition = answer::precondition(call.headers())?;
+    call.registry().delete_blob(&allowed, digest, &precondition).await?;
     Ok(answer::empty(StatusCode::ACCEPTED))
 }

@@ -58,6 +58,8 @@ pub enum Endpoint {
     Scrub,
     /// `POST /_hallmark/gc`
     Collect,
+    /// `GET /_hallmark/audit`
+    Audit,
 }
 
 /// Why a request names no endpoint.
@@ -116,6 +118,7 @@ pub enum Kind {
     ScrubStatus,
     Scrub,
     Collect,
+    Audit,
     /// The request named no endpoint.
     None,
 }
@@ -139,7 +142,7 @@ pub enum Access {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::Base,
         Self::Catalog,
         Self::Tags,
@@ -163,6 +166,7 @@ impl Kind {
         Self::ScrubStatus,
         Self::Scrub,
         Self::Collect,
+        Self::Audit,
         Self::None,
     ];
 
@@ -192,6 +196,7 @@ impl Kind {
             Self::ScrubStatus => "scrub-status",
             Self::Scrub => "scrub",
             Self::Collect => "collect",
+            Self::Audit => "audit",
             Self::None => "none",
         }
     }
@@ -210,7 +215,7 @@ impl Kind {
             | Self::FinishUpload
             | Self::CancelUpload => Access::Repository(Action::Sign),
             Self::DeleteManifest | Self::DeleteBlob => Access::Repository(Action::Delete),
-            Self::Reload | Self::Flush | Self::ScrubStatus | Self::Scrub | Self::Collect => {
+            Self::Reload | Self::Flush | Self::ScrubStatus | Self::Scrub | Self::Collect | Self::Audit => {
                 Access::Registry(Action::Admin)
             }
             Self::Explain => Access::Insight,
@@ -240,6 +245,7 @@ impl Endpoint {
             "/_hallmark/explain" => only_get(method, Self::Explain),
             "/_hallmark/scrub" => parse_scrub(method),
             "/_hallmark/gc" => only_post(method, Self::Collect),
+            "/_hallmark/audit" => only_get(method, Self::Audit),
             _ => Err(EndpointError::Path),
         }
     }
@@ -287,6 +293,7 @@ impl Endpoint {
             Self::ScrubStatus => Kind::ScrubStatus,
             Self::Scrub => Kind::Scrub,
             Self::Collect => Kind::Collect,
+            Self::Audit => Kind::Audit,
         }
     }
 
@@ -315,7 +322,8 @@ impl Endpoint {
             | Self::Explain
             | Self::ScrubStatus
             | Self::Scrub
-            | Self::Collect => None,
+            | Self::Collect
+            | Self::Audit => None,
         }
     }
 }

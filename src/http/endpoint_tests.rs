@@ -43,6 +43,7 @@ const TABLE: &[(&str, Kind, &str, Access)] = &[
     ("GET /_hallmark/scrub", Kind::ScrubStatus, "", Access::Registry(Action::Admin)),
     ("POST /_hallmark/scrub", Kind::Scrub, "", Access::Registry(Action::Admin)),
     ("POST /_hallmark/gc", Kind::Collect, "", Access::Registry(Action::Admin)),
+    ("GET /_hallmark/audit", Kind::Audit, "", Access::Registry(Action::Admin)),
     // Names that hold the words of the grammar.
     ("GET /v2/manifests/manifests/manifests", Kind::ReadManifest, "manifests", Access::Repository(Action::Pull)),
     ("GET /v2/tags/list/tags/list", Kind::Tags, "tags/list", Access::Repository(Action::Pull)),
@@ -115,6 +116,7 @@ fn other_methods_are_told_the_methods_that_are() {
         ("GET /_hallmark/reload", "POST"),
         ("POST /_hallmark/explain", "GET, HEAD"),
         ("GET /_hallmark/gc", "POST"),
+        ("POST /_hallmark/audit", "GET, HEAD"),
         ("DELETE /_hallmark/scrub", "GET, HEAD, POST"),
         ("BREW /healthz", "GET, HEAD"),
     ] {

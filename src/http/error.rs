@@ -9,7 +9,7 @@ use axum::response::Response;
 use serde_json::{Value, json};
 
 use super::endpoint::EndpointError;
-use crate::oci::{DigestError, ErrorBody, ErrorCode, NameError};
+use crate::oci::{DigestError, ErrorBody, ErrorCode, NameError, PreconditionError};
 use crate::registry::Error;
 
 /// Why a request was refused: the label of the metric.
@@ -29,6 +29,7 @@ pub enum Reason {
     TagInvalid,
     ManifestInvalid,
     QueryInvalid,
+    HeaderInvalid,
     TooLarge,
     DigestMismatch,
     SizeMismatch,
@@ -36,6 +37,7 @@ pub enum Reason {
     UploadBusy,
     BlobHeld,
     Conflict,
+    Precondition,
     Capped,
     Path,
     Method,
@@ -48,7 +50,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, each at the place of its number.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 30] = [
         Self::Unauthorized,
         Self::Denied,
         Self::Withheld,
@@ -62,6 +64,7 @@ impl Reason {
         Self::TagInvalid,
         Self::ManifestInvalid,
         Self::QueryInvalid,
+        Self::HeaderInvalid,
         Self::TooLarge,
         Self::DigestMismatch,
         Self::SizeMismatch,
@@ -69,6 +72,7 @@ impl Reason {
         Self::UploadBusy,
         Self::BlobHeld,
         Self::Conflict,
+        Self::Precondition,
         Self::Capped,
         Self::Path,
         Self::Method,
@@ -95,6 +99,7 @@ impl Reason {
             Self::TagInvalid => "tag-invalid",
             Self::ManifestInvalid => "manifest-invalid",
             Self::QueryInvalid => "query-invalid",
+            Self::HeaderInvalid => "header-invalid",
             Self::TooLarge => "too-large",
             Self::DigestMismatch => "digest-mismatch",
             Self::SizeMismatch => "size-mismatch",
@@ -102,6 +107,7 @@ impl Reason {
             Self::UploadBusy => "upload-busy",
             Self::BlobHeld => "blob-held",
             Self::Conflict => "conflict",
+            Self::Precondition => "precondition",
             Self::Capped => "capped",
             Self::Path => "path",
             Self::Method => "method",
@@ -253,6 +259,13 @@ impl From<EndpointError> for Refusal {
     }
 }
 
+/// The specification has no code for it; `UNSUPPORTED` is the nearest.
+impl From<PreconditionError> for Refusal {
+    fn from(error: PreconditionError) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, ErrorCode::Unsupported, Reason::HeaderInvalid, error.to_string())
+    }
+}
+
 impl From<NameError> for Refusal {
     fn from(error: NameError) -> Self {
         Self::new(StatusCode::BAD_REQUEST, ErrorCode::NameInvalid, Reason::NameInvalid, error.to_string())
@@ -297,6 +310,7 @@ impl From<Error> for Refusal {
             Error::UploadBusy => (StatusCode::CONFLICT, Code::BlobUploadInvalid, Reason::UploadBusy),
             Error::BlobHeld(_) => (StatusCode::CONFLICT, Code::Denied, Reason::BlobHeld),
             Error::Conflict(_) => (StatusCode::CONFLICT, Code::Denied, Reason::Conflict),
+            Error::PreconditionFailed(_) => (StatusCode::PRECONDITION_FAILED, Code::Denied, Reason::Precondition),
             Error::Capped(_) => (StatusCode::TOO_MANY_REQUESTS, Code::TooManyRequests, Reason::Capped),
             Error::Full => (StatusCode::INSUFFICIENT_STORAGE, Code::Denied, Reason::Full),
             Error::Quarantined(_) => return Self::quarantined(text),

@@ -9,7 +9,7 @@ use super::error::{Reason, Refusal};
 use super::incoming::Incoming;
 use super::{Call, query};
 use crate::oci::{ErrorCode, Reference, RepositoryName, Tag};
-use crate::registry::ManifestPut;
+use crate::registry::{Error, ManifestPut};
 
 /// The most tags that one push sets.
 const TAGS_MAX: usize = 100;
@@ -17,7 +17,14 @@ const TAGS_MAX: usize = 100;
 /// `GET` and `HEAD`: what `reference` resolves to for the caller.
 pub(super) async fn read(call: &Call<'_>, name: &RepositoryName, reference: &Reference) -> Result<Response, Refusal> {
     let allowed = call.registry().allow_pull(call.who, name)?;
-    let manifest = call.registry().manifest(&allowed, reference).await?;
+    let manifest = match call.registry().manifest(&allowed, reference).await {
+        // As for blobs: who is told that it is absent sends it again, which heals it.
+        Err(Error::Quarantined(_)) if call.is_head() && call.registry().allow_sign(call.who, name).is_ok() => {
+            return Err(Error::ManifestUnknown(reference.clone()).into());
+        }
+        manifest => manifest?,
+    };
+    answer::expect_match(call.headers(), &manifest.digest)?;
     let tagged = Tagged::new(&manifest.digest).ok_or_else(|| Refusal::unavailable("a digest is no header value"))?;
     let mut response = if tagged.is_had(call.headers()) {
         answer::empty(StatusCode::NOT_MODIFIED)
@@ -42,8 +49,10 @@ pub(super) async fn put(
     let allowed = call.registry().allow_sign(call.who, name)?;
     let tags = tags(call.query(), &reference)?;
     let content_type = call.headers().get(CONTENT_TYPE).map_or("", |value| value.to_str().unwrap_or("?")).to_owned();
+    let precondition = answer::precondition(call.headers())?;
     let bytes = body.whole(call.http.limits.manifest_bytes).await?;
-    let stored = call.registry().put_manifest(&allowed, ManifestPut { reference, tags, content_type, bytes }).await?;
+    let put = ManifestPut { reference, tags, precondition, content_type, bytes };
+    let stored = call.registry().put_manifest(&allowed, put).await?;
     let mut response = answer::empty(StatusCode::CREATED);
     let headers = response.headers_mut();
     answer::locate(headers, format_args!("/v2/{name}/manifests/{}", stored.digest));
@@ -86,9 +95,10 @@ fn tag_invalid(message: String) -> Refusal {
 /// `DELETE`: a manifest by its digest, or a tag with its history.
 pub(super) async fn delete(call: &Call<'_>, name: &RepositoryName, reference: &Reference) -> Result<Response, Refusal> {
     let allowed = call.registry().allow_delete(call.who, name)?;
+    let precondition = answer::precondition(call.headers())?;
     match reference {
-        Reference::Digest(digest) => call.registry().delete_manifest(&allowed, digest).await?,
-        Reference::Tag(tag) => call.registry().delete_tag(&allowed, tag).await?,
+        Reference::Digest(digest) => call.registry().delete_manifest(&allowed, digest, &precondition).await?,
+        Reference::Tag(tag) => call.registry().delete_tag(&allowed, tag, &precondition).await?,
     }
     Ok(answer::empty(StatusCode::ACCEPTED))
 }

@@ -5,6 +5,7 @@
 
 mod access_log;
 mod answer;
+mod audit;
 mod base;
 mod blobs;
 mod catalog;
@@ -216,6 +217,7 @@ async fn dispatch(call: &Call<'_>, endpoint: Endpoint, body: &mut Incoming) -> R
         Endpoint::ScrubStatus => Box::pin(housekeeping::scrub_status(call)).await,
         Endpoint::Scrub => Box::pin(housekeeping::scrub(call)).await,
         Endpoint::Collect => Box::pin(housekeeping::collect(call)).await,
+        Endpoint::Audit => Box::pin(audit::read(call)).await,
         Endpoint::Health | Endpoint::Ready | Endpoint::Metrics => operate::read(call, endpoint.kind()).await,
     }
 }

@@ -113,6 +113,11 @@ fn gate(http: &Http, page: &mut Page) {
         ),
         ("hallmark_pushed_manifests_total", "Manifests stored.", counters.manifests()),
         ("hallmark_pushed_blobs_total", "Blobs stored or mounted.", counters.blobs()),
+        (
+            "hallmark_audit_untold_refusals_total",
+            "Refusals that the audit trail does not tell of.",
+            counters.untold_refusals(),
+        ),
     ] {
         page.single(name, "counter", help, value);
     }

@@ -67,12 +67,21 @@
 //! ([listing referrers](https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-referrers)).
 //! A referrers list is whole, for clients do not follow `Link` there.
 //!
+//! Under an enforced requirement only what met it can resolve, and that it did is noted before anyone is told. So a page
+//! of tags is made of those that are listed under one of the caller's requirements ([`Metadata::tags_once_met`]): tags
+//! that remember a push which ever met it, or evidence or data about what did. Each is still resolved like a pull, for it
+//! may have lost its signer. What is left to be judged in the repository is judged first; where that is much, or a
+//! revision came and not all was judged under it, every tag is looked at. Of those that are listed and do not resolve a
+//! page passes by 2,048 at the most: it may hold fewer tags than were asked for, or none, and a `Link`, which names the
+//! last one that was looked at.
+//!
 //! # Differs from the first drawing
 //!
 //! The caller's *terms* are part of the remembered question, not who they are: a thousand clusters under one role share
 //! one answer.
 //!
 //! [`Endpoint::parse`]: crate::http::Endpoint::parse
+//! [`Metadata::tags_once_met`]: crate::metadata::Metadata::tags_once_met
 //! [`Endpoint::ReadManifest`]: crate::http::Endpoint::ReadManifest
 //! [`Authenticator::recall`]: crate::authn::Authenticator::recall
 //! [`Registry::allow_pull`]: crate::registry::Registry::allow_pull

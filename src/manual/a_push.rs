@@ -36,9 +36,10 @@
 //! 5. An object needs the grant to push, and `check_push_requirement` judges it **if a tag is set**, on the digest that
 //!    the tag will name. A push by digest needs the right alone: push by digest, sign, then tag. What is not enforced
 //!    admits no tag.
-//! 6. [`Metadata::put_manifest`] is one transaction: that required content is in *this* repository, the cap on
+//! 6. [`Metadata::put_manifest`] is one transaction: that `If-Match` and `If-None-Match` hold of the tag's newest push
+//!    ([`Precondition`], [RFC 9110 §13](https://www.rfc-editor.org/rfc/rfc9110#section-13)), that required content is in *this* repository, the cap on
 //!    evidence, the manifest with its links, the tags with their histories, the generations of what it concerns, what
-//!    is to be judged, and that the layout is behind. Children of an index may be missing, and so may layers that are
+//!    is to be judged, the entry of the audit trail, and that the layout is behind. Children of an index may be missing, and so may layers that are
 //!    not distributable.
 //! 7. `after_manifest` judges what the commit changed, so that a requirement that is met now is known to have been met.
 //!    A failure there is no failure of the push: the queue holds it (`Registry::judge_queue`, each second).
@@ -65,12 +66,15 @@
 //! [`Registry::delete_manifest`] takes a manifest out of every tag's history; 409 while a tag that resolves to it for
 //! the caller has a newer pending push. [`Registry::delete_tag`] deletes the history. **Deleting an evidence tag
 //! withdraws what was pushed under it**, also what a later push had replaced: it is the one handle that such evidence
-//! has, and `cosign clean` would otherwise leave a signature in force that nobody can name. Referrers are untouched.
+//! has, and `cosign clean` would otherwise leave a signature in force that nobody can name. Referrers are untouched. Tag and
+//! evidence go in one transaction, which decides the precondition too; of a digest or a blob it is decided beside it, for
+//! these are what they are as long as they are there.
 //!
 //! # Differs from the first drawing
 //!
 //! - The drawing said that deleting a tag deletes its history and nothing else; for evidence tags the paragraph above.
-//! - The audit row between commit and 201 is not there yet: the access log is what there is.
+//! - The audit row is part of the commit, not a step between it and 201: so it costs no second sync, and no crash comes
+//!   between the two.
 //!
 //! [`Registry::allow_sign`]: crate::registry::Registry::allow_sign
 //! [`Registry::mount`]: crate::registry::Registry::mount
@@ -83,6 +87,7 @@
 //! [`Metadata::reserve`]: crate::metadata::Metadata::reserve
 //! [`Metadata::commit_blob`]: crate::metadata::Metadata::commit_blob
 //! [`Metadata::put_manifest`]: crate::metadata::Metadata::put_manifest
+//! [`Precondition`]: crate::oci::Precondition
 //! [`Metadata::intend`]: crate::metadata::Metadata::intend
 //! [`Store::seal`]: crate::store::Store::seal
 //! [`Manifest::parse`]: crate::oci::Manifest::parse

@@ -105,12 +105,18 @@
 //! The files, and nothing that a request waits for. Every statement is a look-up or a walk along an index that ends at a
 //! page; `metadata::sqlite::plans` holds the plan of each against the schema, with the few exceptions and what bounds
 //! them. What the background looks at is kept apart from what is stored: pending layouts, the trash, leases, judgements,
-//! and the pushes that wait for evidence (`tags.waits`). Counts are kept by triggers. A start opens the database, reads
-//! the revision, and does what was in flight.
+//! and the pushes that wait for evidence (`tags.waits`); so are the tags that may resolve under a requirement
+//! (`met_tags`). Counts are kept by triggers. A start opens the database, reads the revision, and does what was in
+//! flight.
 //!
 //! What grows with one repository: its `index.json` is written whole, off the threads that serve requests. With one
-//! subject: its list of referrers, which is answered whole. With what is hidden from the caller: a page of tags passes
-//! by those that do not resolve. `docs/scale.md` has the figures; `benches/README.md` says how they come about.
+//! subject: its list of referrers, which is answered whole. With what lost a requirement: a page of tags passes by those
+//! that met it once and do not resolve any more, up to a bound. `docs/scale.md` has the figures; `benches/README.md` says
+//! how they come about.
+//!
+//! A registry in which nothing happens does nothing but look at its files of policy and trust each second, and for
+//! garbage each 30 seconds: each task of `Registry::tend` waits for a change that concerns it, or for a moment that the
+//! metadata names.
 //!
 //! # In, out, afresh, and aside
 //!
@@ -121,7 +127,10 @@
 //!   [`LayoutView::adopt`] links or copies it into `_cas`, durably; then manifests, children before parents, each
 //!   classified as at a push by someone who may read all blobs. Whoever did it is [`Who::Operator`].
 //! - **Rebuild** is an import of our own layouts into an empty database, with the objects that lie in `_cas` already
-//!   ([`Census`]): the one that the layout's file is a link to, else the newest. If the old database can be read, layouts
+//!   ([`Census`]): the one that the layout's file is a link to, else the newest. Each is hashed before it is taken: that the
+//!   old database held it as sound says what was true at its last scrub, and where the database is lost, nothing does. What
+//!   is rotten is quarantined once the new database is in place, and found elsewhere where it can be: an older object, the
+//!   layout's own file, another repository's. `--unhashed` is for those who would rather serve first and scrub later. If the old database can be read, layouts
 //!   are brought up to date from it first. The new one is made beside the old, hands out generations above every object's,
 //!   and is renamed to its place; the old one was linked aside, its log written back or moved, for a log beside another
 //!   database would be taken for that one's. What layouts can't know is [`LAYOUTS_DO_NOT_TELL`].
@@ -145,7 +154,8 @@
 //! What does not hash to its name, has another size, is lost, or is refused twice by the medium, gets a row in
 //! `quarantine`: in one transaction, and the epochs of its repositories advance. From then on [`Metadata::blob`] says so,
 //! pulls are 503, and [`Metadata::reserve`] speaks of it as of content that is not stored: so the next upload gets a
-//! fresh generation, and its commit heals every repository. Then the pass moves the file to `_quarantine`, and nothing
+//! fresh generation, and its commit heals every repository. To a manifest that must have it it is absent, so that whoever
+//! pushes an image is told to send it. Then the pass moves the file to `_quarantine`, and nothing
 //! removes it there. What the *machine* can't do (no descriptors, no memory) says nothing about content and quarantines
 //! nothing. A pull notices for free: a size that differs, a file that is lost, a manifest that does not hash. So does the
 //! view that is to link a lost file, and a push, which asks the medium whether live content is there ([`Store::size`])
@@ -165,6 +175,18 @@
 //! records go on, and where they find no room at all, `Housekeeping::with_reserve` gives the reserve back and does the
 //! work once more: a transaction that failed for want of room left nothing. The reserve is made again when there is room
 //! for it beside the floor; while it is not held, its room is part of the floor.
+//!
+//! # The audit trail
+//!
+//! Each transaction that changes what is stored inserts its entries itself (`metadata::sqlite::audit`), so the trail is
+//! exactly what happened, survives what the change survives, and costs an insert but no sync. It follows that on a full
+//! disk an entry finds room where its change does, the reserve included, and that neither goes without the other. Entries
+//! have numbers without gaps and go from the oldest on ([`Metadata::prune_audit`], beside the sweep); a test replays the
+//! trail against what is there, after every fault and every order of calls that is tried.
+//!
+//! Refusals change nothing, and anybody who may ask can make as many as they like. They gather in memory, the same ones as
+//! one and few at once, and are written in the background to a table of their own, which is bounded: no request waits for
+//! them, they never use the reserve, and they crowd out no change. A pull that is admitted passes none of this.
 //!
 //! # Differs from the first drawing
 //!
@@ -198,6 +220,7 @@
 //! [`Metadata::forget_trash`]: crate::metadata::Metadata::forget_trash
 //! [`Metadata::blob`]: crate::metadata::Metadata::blob
 //! [`Metadata::note_scrub_pass`]: crate::metadata::Metadata::note_scrub_pass
+//! [`Metadata::prune_audit`]: crate::metadata::Metadata::prune_audit
 //! [`Metadata::trash_unnamed`]: crate::metadata::Metadata::trash_unnamed
 //! [`Store::open_cold`]: crate::store::Store::open_cold
 //! [`LayoutView::salvage`]: crate::store::LayoutView::salvage

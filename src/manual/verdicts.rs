@@ -56,7 +56,10 @@
 //!   known to have met a requirement is not asked again. A revision waits ten seconds for it at the most, for it may take
 //!   a key away; the rest is judged in the background, and a start goes on with it. A start on the revision that was in
 //!   force before has nothing to judge.
-//! - by time alone: of the pushes that wait, 128 at each look, all of them in turn.
+//! - by time alone: a verdict tells from when on it may change, and the digest is judged again at that moment.
+//!
+//! What can't be judged, because its evidence can't be read, is tried again each 30 seconds. What comes while a revision
+//! is swapped in is judged under that one: it may have come after its subject was passed by.
 //!
 //! It is noted by the requirement's name, and forgotten with the manifest. A requirement that no line names in the
 //! repository any more was replaced by what is asked for now: having met it counts as having met that.

@@ -7,9 +7,9 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use super::{
-    Blob, BlobDeleted, CommitBlob, Committed, Content, DirtyView, Garbage, Holder, Intent, Metadata, PlacedManifest,
-    Push, Put, PutManifest, Quarantined, Reserved, ScrubPass, StoredManifest, StoredRevision, Swept, Totals,
-    Unavailable, Upload, WaitingPush,
+    Audited, Blob, BlobDeleted, By, CommitBlob, Committed, Content, DeleteTag, DirtyView, Garbage, Holder, Intent,
+    Metadata, PlacedManifest, Push, Put, PutManifest, Quarantined, Refusal, Reserved, ScrubPass, StoredManifest,
+    StoredRevision, Swept, TagDeleted, ToJudge, Totals, Trail, Unavailable, Upload, WaitingIn, WaitingPush,
 };
 use crate::clock::Timestamp;
 use crate::gate::{RequirementName, Who};
@@ -105,14 +105,15 @@ checked! {
     uploaded_by(repository: &RepositoryName, digest: &Digest, who: &Who) -> bool;
     touch_blob(repository: &RepositoryName, digest: &Digest, lease: Timestamp, at: Timestamp) -> ();
     repositories_with(digest: &Digest, limit: usize) -> Vec<RepositoryName>;
-    delete_blob(repository: &RepositoryName, digest: &Digest) -> BlobDeleted;
+    delete_blob(repository: &RepositoryName, digest: &Digest, by: &By) -> BlobDeleted;
     put_manifest(manifest: PutManifest) -> Put;
     manifest(repository: &RepositoryName, digest: &Digest) -> Option<StoredManifest>;
     pushes(repository: &RepositoryName, tag: &Tag) -> Vec<Push>;
-    delete_manifest(repository: &RepositoryName, digest: &Digest, at: Timestamp) -> bool;
-    delete_tag(repository: &RepositoryName, tag: &Tag) -> bool;
+    delete_manifest(repository: &RepositoryName, digest: &Digest, by: &By) -> bool;
+    delete_tag(deletion: DeleteTag) -> TagDeleted;
     tags_of(repository: &RepositoryName, digest: &Digest) -> Vec<Tag>;
     tags(repository: &RepositoryName, after: Option<&str>, limit: usize) -> Vec<(Tag, Digest)>;
+    tags_once_met(repository: &RepositoryName, requirement: &RequirementName, after: Option<&str>, limit: usize) -> Vec<(Tag, Digest)>;
     repositories(after: Option<&str>, limit: usize) -> Vec<RepositoryName>;
     repository_exists(repository: &RepositoryName) -> bool;
     referrers(repository: &RepositoryName, subject: &Digest, after: Option<&Digest>, limit: usize) -> Vec<StoredManifest>;
@@ -125,8 +126,11 @@ checked! {
     record_verified(repository: &RepositoryName, evidence: &Digest) -> ();
     record_met(repository: &RepositoryName, digest: &Digest, requirements: &[RequirementName], at: Timestamp) -> ();
     met(repository: &RepositoryName, digest: &Digest) -> Vec<RequirementName>;
-    to_judge(limit: usize) -> Vec<(RepositoryName, Digest, u64)>;
-    judged(repository: &RepositoryName, digest: &Digest, ticket: u64) -> ();
+    to_judge(at: Timestamp, limit: usize) -> Vec<ToJudge>;
+    to_judge_in(repository: &RepositoryName, at: Timestamp, limit: usize) -> Vec<ToJudge>;
+    next_to_judge() -> Option<Timestamp>;
+    judged(judged: &[(ToJudge, Option<Timestamp>)]) -> ();
+    judge_again(repository: &RepositoryName, digest: &Digest, at: Timestamp) -> ();
     sweep(at: Timestamp, uploads_before: Timestamp, limit: usize) -> Swept;
     forget_trash(keys: &[String]) -> ();
     dirty_view() -> Option<DirtyView>;
@@ -135,9 +139,9 @@ checked! {
     placed_manifests(after: u64, limit: usize) -> Vec<PlacedManifest>;
     quarantine_content(digest: &Digest, key: &str, why: &str, at: Timestamp) -> Option<Vec<RepositoryName>>;
     conceal_content(digest: &Digest) -> ();
-    replace_content(digest: &Digest, rotten: &str, key: &str) -> bool;
+    replace_content(digest: &Digest, rotten: &str, key: &str, from: &'static str, at: Timestamp) -> bool;
     quarantine_manifest(repository: &RepositoryName, digest: &Digest, found: &[u8], why: &str, at: Timestamp) -> bool;
-    replace_manifest(repository: &RepositoryName, digest: &Digest, bytes: Bytes) -> bool;
+    replace_manifest(repository: &RepositoryName, digest: &Digest, bytes: Bytes, from: &'static str, at: Timestamp) -> bool;
     manifest_copies(repository: &RepositoryName, digest: &Digest, limit: usize) -> Vec<Bytes>;
     quarantined(limit: usize) -> Vec<Quarantined>;
     quarantined_count() -> u64;
@@ -155,11 +159,13 @@ checked! {
     totals() -> Totals;
     close() -> ();
     manifests(repository: &RepositoryName, after: Option<&Digest>, limit: usize) -> Vec<StoredManifest>;
-    repositories_waiting(after: Option<&RepositoryName>, limit: usize) -> Vec<RepositoryName>;
-    waiting_pushes(repository: &RepositoryName, after: Option<(u64, &Tag)>, limit: usize) -> Vec<WaitingPush>;
-    count_waiting(repository: &RepositoryName) -> u64;
+    waiting(after: Option<&RepositoryName>, from: Timestamp, limit: usize) -> Vec<WaitingIn>;
+    waiting_pushes(repository: &RepositoryName, from: Timestamp, after: Option<&Tag>, limit: usize) -> Vec<WaitingPush>;
     subjects_of_evidence(repository: &RepositoryName, after: Option<&Digest>, limit: usize) -> Vec<Digest>;
     referrers_of_type(repository: &RepositoryName, subject: &Digest, artifact_type: &str, after: Option<&Digest>, limit: usize) -> Vec<StoredManifest>;
     note_revision_judged() -> ();
     is_revision_judged() -> bool;
+    audit(trail: Trail, after: u64, limit: usize) -> Vec<Audited>;
+    note_refusals(refusals: Vec<Refusal>, keep: u64) -> ();
+    prune_audit(keep: u64, limit: usize) -> bool;
 }

@@ -3,12 +3,14 @@
 //! The contract of [`Metadata`] is what every engine is tested against. Operations are whole: each is one
 //! transaction, and what a caller reads afterwards holds all of it or none.
 
+mod audit;
 #[cfg(test)]
 mod contract;
 mod failing;
 mod garbage;
 mod rot;
 mod sqlite;
+mod waiting;
 
 use std::collections::BTreeMap;
 
@@ -18,12 +20,14 @@ use uuid::Uuid;
 
 use crate::clock::Timestamp;
 use crate::gate::{RequirementName, Shape, Who};
-use crate::oci::{Algorithm, Digest, LinkKind, RepositoryName, Tag};
+use crate::oci::{Algorithm, Digest, LinkKind, Precondition, Reference, RepositoryName, Tag};
 
+pub use self::audit::{Audited, By, Event, Refusal, Trail};
 pub use self::failing::Failing;
 pub use self::garbage::{Garbage, GarbageBlob};
 pub use self::rot::{Content, PlacedManifest, Quarantined, ScrubPass};
 pub use self::sqlite::{FILE, Sqlite};
+pub use self::waiting::{ToJudge, WaitingIn, WaitingPush};
 
 /// Why the metadata could not answer: 503, never "absent".
 #[derive(Clone, Debug, thiserror::Error)]
@@ -162,6 +166,8 @@ pub struct PutManifest {
     pub links: Vec<PutLink>,
     /// Tags to set on it; several in one push.
     pub tags: Vec<Tag>,
+    /// Under which condition; none is under any.
+    pub only_if: Option<OnlyIf>,
     /// How many pushes a tag keeps.
     pub tag_history: usize,
     /// At most this many pieces of evidence and data of this person about this subject, and ten times as many in the
@@ -175,6 +181,15 @@ pub struct PutManifest {
     pub at: Timestamp,
 }
 
+/// A condition of a change, decided in the transaction that makes it.
+#[derive(Clone, Debug)]
+pub struct OnlyIf {
+    /// What it speaks of: of a tag, its newest push; of a digest, whether that manifest is there.
+    pub reference: Reference,
+    /// What must hold of that.
+    pub precondition: Precondition,
+}
+
 /// One thing that a manifest to be stored holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PutLink {
@@ -182,7 +197,8 @@ pub struct PutLink {
     pub kind: LinkKind,
     /// What.
     pub digest: Digest,
-    /// Whether it must be present in this repository: as a blob, or for [`LinkKind::Manifest`] as a manifest or a blob.
+    /// Whether it must be present in this repository, and not quarantined: as a blob, or for [`LinkKind::Manifest`] as a
+    /// manifest or a blob.
     pub required: bool,
 }
 
@@ -194,10 +210,12 @@ pub enum Put {
         /// Whether the digest was already in the repository.
         existed: bool,
     },
-    /// Required content is absent from the repository; nothing changed.
+    /// Required content is absent from the repository, or quarantined; nothing changed.
     Absent(Vec<Digest>),
     /// The cap on evidence is reached; nothing changed.
     Capped,
+    /// The condition does not hold of what is there, if anything is; nothing changed.
+    Unlike(Option<Digest>),
 }
 
 /// A stored manifest.
@@ -230,17 +248,6 @@ pub struct Push {
     pub who: String,
     /// When.
     pub at: Timestamp,
-}
-
-/// The newest push of a tag that never met a requirement.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WaitingPush {
-    /// Grows from commit to commit, over all repositories; tags that were set in one commit share it.
-    pub sequence: u64,
-    /// The tag.
-    pub tag: Tag,
-    /// What was pushed.
-    pub push: Push,
 }
 
 /// A manifest that holds a blob or another manifest.
@@ -332,6 +339,32 @@ pub enum BlobDeleted {
     Held,
 }
 
+/// A tag to be deleted.
+#[derive(Clone, Debug)]
+pub struct DeleteTag {
+    /// The repository.
+    pub repository: RepositoryName,
+    /// The tag.
+    pub tag: Tag,
+    /// Evidence and data that has no other handle: it goes with the tag. What is an object stays.
+    pub evidence: Vec<Digest>,
+    /// What must hold of its newest push.
+    pub precondition: Precondition,
+    /// Who deletes it, and when.
+    pub by: By,
+}
+
+/// The answer to [`Metadata::delete_tag`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TagDeleted {
+    /// It is gone, and so is the evidence.
+    Deleted,
+    /// Neither was there.
+    Absent,
+    /// The condition does not hold of what is there, if anything is; nothing changed.
+    Unlike(Option<Digest>),
+}
+
 /// A revision of policy and trust, as it was accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredRevision {
@@ -379,9 +412,15 @@ pub trait Metadata: Send + Sync + 'static {
     /// Repositories that have the blob, at most `limit`.
     async fn repositories_with(&self, digest: &Digest, limit: usize) -> Result<Vec<RepositoryName>, Unavailable>;
     /// Takes a blob out of a repository.
-    async fn delete_blob(&self, repository: &RepositoryName, digest: &Digest) -> Result<BlobDeleted, Unavailable>;
+    async fn delete_blob(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        by: &By,
+    ) -> Result<BlobDeleted, Unavailable>;
 
-    /// Stores a manifest with its links and tags; checks in the same transaction that required content is present.
+    /// Stores a manifest with its links and tags; checks in the same transaction that its condition holds, and that
+    /// required content is present.
     /// Bumps the generation of the manifest, and of the subject of evidence; notes that the subject (and the manifest,
     /// if it is an object) is to be judged, until [`Metadata::judged`].
     /// A tag whose newest push is this digest already gets no second entry.
@@ -396,14 +435,10 @@ pub trait Metadata: Send + Sync + 'static {
     async fn pushes(&self, repository: &RepositoryName, tag: &Tag) -> Result<Vec<Push>, Unavailable>;
     /// Takes a manifest out of a repository, out of every tag's history, with its links. The generations of its
     /// subject and of what it held are bumped. False if absent.
-    async fn delete_manifest(
-        &self,
-        repository: &RepositoryName,
-        digest: &Digest,
-        at: Timestamp,
-    ) -> Result<bool, Unavailable>;
-    /// Deletes a tag with its history. False if absent.
-    async fn delete_tag(&self, repository: &RepositoryName, tag: &Tag) -> Result<bool, Unavailable>;
+    async fn delete_manifest(&self, repository: &RepositoryName, digest: &Digest, by: &By)
+    -> Result<bool, Unavailable>;
+    /// Deletes a tag with its history, and the evidence that goes with it, as [`Metadata::delete_manifest`] does.
+    async fn delete_tag(&self, deletion: DeleteTag) -> Result<TagDeleted, Unavailable>;
     /// Tags with this digest anywhere in their history.
     async fn tags_of(&self, repository: &RepositoryName, digest: &Digest) -> Result<Vec<Tag>, Unavailable>;
 
@@ -412,6 +447,16 @@ pub trait Metadata: Send + Sync + 'static {
     async fn tags(
         &self,
         repository: &RepositoryName,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<(Tag, Digest)>, Unavailable>;
+    /// As [`Metadata::tags`], only those that may resolve under a requirement: all that remember a push which ever met it,
+    /// or which is evidence or data about a digest that did, directly or through evidence and data; perhaps some that
+    /// did so once.
+    async fn tags_once_met(
+        &self,
+        repository: &RepositoryName,
+        requirement: &RequirementName,
         after: Option<&str>,
         limit: usize,
     ) -> Result<Vec<(Tag, Digest)>, Unavailable>;
@@ -486,10 +531,24 @@ pub trait Metadata: Send + Sync + 'static {
     ) -> Result<(), Unavailable>;
     /// The requirements that a digest ever met, by name.
     async fn met(&self, repository: &RepositoryName, digest: &Digest) -> Result<Vec<RequirementName>, Unavailable>;
-    /// What is to be judged because evidence or objects came, oldest first, at most `limit`, with a ticket for [`Metadata::judged`].
-    async fn to_judge(&self, limit: usize) -> Result<Vec<(RepositoryName, Digest, u64)>, Unavailable>;
-    /// Notes that it was judged; the ticket is void if something came after it was given.
-    async fn judged(&self, repository: &RepositoryName, digest: &Digest, ticket: u64) -> Result<(), Unavailable>;
+    /// What is to be judged at `at`, because evidence or objects came or because the moment came for which it was noted:
+    /// what came first, the oldest first, at most `limit`.
+    async fn to_judge(&self, at: Timestamp, limit: usize) -> Result<Vec<ToJudge>, Unavailable>;
+    /// The same of one repository, in no order.
+    async fn to_judge_in(
+        &self,
+        repository: &RepositoryName,
+        at: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<ToJudge>, Unavailable>;
+    /// When [`Metadata::to_judge`] has something next, if no more comes.
+    async fn next_to_judge(&self) -> Result<Option<Timestamp>, Unavailable>;
+    /// Notes that these were judged, each until the moment at which it is to be judged again, if there is one. Nothing is
+    /// noted of those about which something came after they were read. Survives the death of the process only.
+    async fn judged(&self, judged: &[(ToJudge, Option<Timestamp>)]) -> Result<(), Unavailable>;
+    /// Notes that a digest is to be judged at `at`, or earlier if that was noted before.
+    async fn judge_again(&self, repository: &RepositoryName, digest: &Digest, at: Timestamp)
+    -> Result<(), Unavailable>;
 
     /// Deletes sessions last written before `uploads_before`, blobs that nothing holds and whose lease ended, orphaned
     /// evidence whose lease ended, at most `limit` of each; contents that no repository has go to the trash. Takes what is in the trash already along.
@@ -507,9 +566,10 @@ pub trait Metadata: Send + Sync + 'static {
     /// The last good revision.
     async fn accepted_revision(&self) -> Result<Option<StoredRevision>, Unavailable>;
 
-    // What keeps content sound. A quarantined content is live to everything but readers: it is held, counted, mounted
-    // and swept as before. `reserve` speaks of it as of content that is not stored, so that the next upload heals it:
-    // `commit_blob` with a fresh key puts that in the place of the old one, which goes to the trash.
+    // What keeps content sound. A quarantined content is live to everything but readers and new manifests: it is held,
+    // counted, mounted and swept as before, and absent to `put_manifest` where it must be present. `reserve` speaks of it
+    // as of content that is not stored, so that the next upload heals it: `commit_blob` with a fresh key puts that in the
+    // place of the old one, which goes to the trash.
 
     /// Every stored content, whichever repositories have it, in the order of their digests' bytes, after `after`, at most
     /// `limit`.
@@ -527,10 +587,18 @@ pub trait Metadata: Send + Sync + 'static {
     ) -> Result<Option<Vec<RepositoryName>>, Unavailable>;
     /// Takes a quarantined content out of the layouts of the repositories that have it.
     async fn conceal_content(&self, digest: &Digest) -> Result<(), Unavailable>;
-    /// Puts the sound bytes under `key` in the place of a content that is quarantined under `rotten`, which goes to the
-    /// trash, and its layouts behind; the two may be the same, if what was there is sound again. False, changing nothing,
-    /// if it is not quarantined under that key (any more): another `key` is surplus then, remove it.
-    async fn replace_content(&self, digest: &Digest, rotten: &str, key: &str) -> Result<bool, Unavailable>;
+    /// Puts the sound bytes under `key`, which were found in `from`, in the place of a content that is quarantined under
+    /// `rotten`, which goes to the trash, and its layouts behind; the two may be the same, if what was there is sound
+    /// again. False, changing nothing, if it is not quarantined under that key (any more): another `key` is surplus then,
+    /// remove it.
+    async fn replace_content(
+        &self,
+        digest: &Digest,
+        rotten: &str,
+        key: &str,
+        from: &'static str,
+        at: Timestamp,
+    ) -> Result<bool, Unavailable>;
     /// Notes that the bytes of a manifest, which are `found`, are not `digest`. False if it was noted, the manifest is
     /// gone, or its bytes are others (by now).
     async fn quarantine_manifest(
@@ -541,13 +609,15 @@ pub trait Metadata: Send + Sync + 'static {
         why: &str,
         at: Timestamp,
     ) -> Result<bool, Unavailable>;
-    /// Puts `bytes`, which hash to `digest`, in the place of those of a quarantined manifest. False, changing nothing,
-    /// if it is not quarantined (any more). Pushing the manifest again does the same.
+    /// Puts `bytes`, which hash to `digest` and were found in `from`, in the place of those of a quarantined manifest.
+    /// False, changing nothing, if it is not quarantined (any more). Pushing the manifest again does the same.
     async fn replace_manifest(
         &self,
         repository: &RepositoryName,
         digest: &Digest,
         bytes: Bytes,
+        from: &'static str,
+        at: Timestamp,
     ) -> Result<bool, Unavailable>;
     /// The bytes that other repositories than `repository` have under `digest`, at most `limit` of them.
     async fn manifest_copies(
@@ -597,23 +667,24 @@ pub trait Metadata: Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<StoredManifest>, Unavailable>;
 
-    /// Repositories in which pushes wait, in the order in which they were made, at most `limit`. A push waits while it is
-    /// the newest of its tag, is of an object, and its digest never met a requirement; whether any is asked for there is
-    /// not known here.
-    async fn repositories_waiting(
+    /// Repositories in which pushes wait, in the order in which they were made, at most `limit`, each with the first that
+    /// was pushed at `from` or after. A push waits while it is the newest of its tag, is of an object, and its digest never
+    /// met a requirement; whether any is asked for there is not known here.
+    async fn waiting(
         &self,
         after: Option<&RepositoryName>,
+        from: Timestamp,
         limit: usize,
-    ) -> Result<Vec<RepositoryName>, Unavailable>;
-    /// Pushes of a repository that wait, oldest first, after (sequence, tag) in that order, at most `limit`.
+    ) -> Result<Vec<WaitingIn>, Unavailable>;
+    /// Pushes of a repository that wait and were pushed at `from` or after, oldest first, those of one moment by tag;
+    /// without those of the moment `from` up to the tag `after`; at most `limit`.
     async fn waiting_pushes(
         &self,
         repository: &RepositoryName,
-        after: Option<(u64, &Tag)>,
+        from: Timestamp,
+        after: Option<&Tag>,
         limit: usize,
     ) -> Result<Vec<WaitingPush>, Unavailable>;
-    /// How many pushes of a repository wait.
-    async fn count_waiting(&self, repository: &RepositoryName) -> Result<u64, Unavailable>;
     /// Digests about which evidence is stored, each once, after `after` in the order of their bytes, at most `limit`.
     async fn subjects_of_evidence(
         &self,
@@ -635,4 +706,15 @@ pub trait Metadata: Send + Sync + 'static {
     async fn note_revision_judged(&self) -> Result<(), Unavailable>;
     /// Whether that was noted.
     async fn is_revision_judged(&self) -> Result<bool, Unavailable>;
+
+    // The audit trail. Whatever changes what is stored notes it in the same transaction: `commit_blob`, `put_manifest`,
+    // `delete_*`, `sweep`, `quarantine_*`, `replace_*`. What leaves everything as it was notes nothing.
+
+    /// Entries of a trail after the number `after`, oldest first, at most `limit`.
+    async fn audit(&self, trail: Trail, after: u64, limit: usize) -> Result<Vec<Audited>, Unavailable>;
+    /// Notes what was refused, and keeps the newest `keep` refusals. Survives the death of the process only.
+    async fn note_refusals(&self, refusals: Vec<Refusal>, keep: u64) -> Result<(), Unavailable>;
+    /// Removes the oldest changes but the newest `keep` (one at the least), at most `limit`; says whether there may be
+    /// more to remove. Survives the death of the process only.
+    async fn prune_audit(&self, keep: u64, limit: usize) -> Result<bool, Unavailable>;
 }

@@ -196,7 +196,9 @@ impl Registry {
         let now = self.clock.now();
         let requirements = std::slice::from_ref(requirement);
         let record = || async { Ok(self.metadata.record_met(repository, digest, requirements, now).await?) };
-        self.housekeeping.with_reserve(record).await
+        self.housekeeping.with_reserve(record).await?;
+        self.changed.waiting.notify_one();
+        Ok(())
     }
 
     /// What the evidence about `subject` shows: what verified once first, then the newest, within a bound.

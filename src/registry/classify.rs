@@ -61,11 +61,16 @@ impl Registry {
         Ok(classified)
     }
 
-    /// Evidence and data may name only blobs that their pusher uploaded here or may pull.
+    /// Evidence and data may name only blobs that their pusher uploaded here or may pull; what is quarantined can't be
+    /// read, and is as absent to them as to an object.
     async fn check_own_blobs(&self, allowed: &Allowed<Sign>, manifest: &Manifest) -> Result<(), Error> {
         let mut absent = Vec::new();
         for link in manifest.links() {
             let digest = link.descriptor.digest;
+            if self.metadata.blob(allowed.repository(), &digest).await?.is_some_and(|blob| blob.quarantined) {
+                absent.push(digest);
+                continue;
+            }
             if self.metadata.uploaded_by(allowed.repository(), &digest, allowed.who()).await? {
                 continue;
             }

@@ -28,7 +28,7 @@ impl Registry {
         carried_through(async move {
             let done = change.await;
             epochs.advance(&repository);
-            changed.notify_one();
+            changed.tell();
             Ok(done?)
         })
         .await

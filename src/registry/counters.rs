@@ -11,6 +11,7 @@ pub struct Counters {
     lenient: AtomicU64,
     manifests: AtomicU64,
     blobs: AtomicU64,
+    untold_refusals: AtomicU64,
 }
 
 /// Pushes that wait for evidence.
@@ -40,6 +41,10 @@ impl Counters {
         self.blobs.fetch_add(1, Ordering::Relaxed);
     }
 
+    pub(super) fn count_untold_refusals(&self, times: u64) {
+        self.untold_refusals.fetch_add(times, Ordering::Relaxed);
+    }
+
     /// Verdicts that came out met; remembered ones are not counted again.
     pub fn met(&self) -> u64 {
         self.met.load(Ordering::Relaxed)
@@ -63,5 +68,10 @@ impl Counters {
     /// Blobs that were stored or mounted.
     pub fn blobs(&self) -> u64 {
         self.blobs.load(Ordering::Relaxed)
+    }
+
+    /// Refusals that the audit trail does not tell of: there were too many different ones, or it could not be written.
+    pub fn untold_refusals(&self) -> u64 {
+        self.untold_refusals.load(Ordering::Relaxed)
     }
 }

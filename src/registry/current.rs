@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::gate::RequirementName;
 
@@ -17,12 +18,14 @@ pub(crate) struct Current {
     requirements: BTreeMap<RequirementName, u64>,
     /// Of trust: findings carry it.
     pub(super) trust: u64,
+    judged: AtomicBool,
 }
 
 impl Current {
-    pub(super) fn first(revision: Revision) -> Self {
+    /// The first one in this process; `judged` says whether an earlier one judged all that it touches.
+    pub(super) fn first(revision: Revision, judged: bool) -> Self {
         let requirements = revision.requirements().iter().map(|one| (one.name().clone(), 1)).collect();
-        Self { serial: 1, revision: Arc::new(revision), requirements, trust: 1 }
+        Self { serial: 1, revision: Arc::new(revision), requirements, trust: 1, judged: AtomicBool::new(judged) }
     }
 
     /// What is in force after `self`-to-be was loaded while `before` was.
@@ -36,7 +39,18 @@ impl Current {
         let requirements = revision.requirements().iter().map(|one| (one.name().clone(), of(one.name()))).collect();
         let same_trust = revision.trust() == before.revision.trust();
         let trust = if same_trust { before.trust } else { serial };
-        Self { serial, revision: Arc::new(revision), requirements, trust }
+        Self { serial, revision: Arc::new(revision), requirements, trust, judged: AtomicBool::new(false) }
+    }
+
+    /// Notes that all that it touches was judged under it.
+    pub(super) fn note_judged(&self) {
+        self.judged.store(true, Ordering::Release);
+    }
+
+    /// Whether that was noted: what evidence lets meet a requirement under it is known to have met it, but for what is
+    /// still to be judged.
+    pub(super) fn is_judged(&self) -> bool {
+        self.judged.load(Ordering::Acquire)
     }
 
     /// The serial under which verdicts of a requirement stand.

@@ -4,71 +4,109 @@ use std::sync::Arc;
 
 use crate::authz::Delete;
 use crate::gate::Shape;
-use crate::metadata::{BlobDeleted, Kind, Metadata, Push, StoredManifest};
-use crate::oci::{Digest, EvidenceTag, Manifest, Reference, RepositoryName, Tag};
+use crate::metadata::{BlobDeleted, By, DeleteTag, Kind, Metadata, StoredManifest, TagDeleted};
+use crate::oci::{Digest, EvidenceTag, Manifest, Precondition, Reference, RepositoryName, Tag};
 
 use super::{Allowed, Error, Registry};
 
 impl Registry {
     /// Takes a manifest out of the repository and out of every tag's history.
-    pub async fn delete_manifest(&self, allowed: &Allowed<Delete>, digest: &Digest) -> Result<(), Error> {
+    pub async fn delete_manifest(
+        &self,
+        allowed: &Allowed<Delete>,
+        digest: &Digest,
+        precondition: &Precondition,
+    ) -> Result<(), Error> {
         self.check_no_pending_push(allowed, digest).await?;
-        let deleted = self.commit_deletion(allowed.repository(), *digest).await?;
-        if deleted { Ok(()) } else { Err(self.unknown(allowed, Reference::Digest(*digest)).await?) }
+        // As long as it is there, it is what it is: that is no race.
+        let wanted = precondition.holds(Some(digest));
+        let there = if wanted {
+            self.commit_deletion(allowed, *digest).await?
+        } else {
+            self.metadata.manifest(allowed.repository(), digest).await?.is_some()
+        };
+        match there {
+            true if wanted => Ok(()),
+            true => Err(Error::unlike(Some(*digest))),
+            false => Err(self.unknown(allowed, Reference::Digest(*digest)).await?),
+        }
     }
 
     /// Deletes a tag with its history. A tag kept for evidence is the one handle that its evidence has: what was pushed
     /// under it goes too, also what a later push had replaced.
-    pub async fn delete_tag(&self, allowed: &Allowed<Delete>, tag: &Tag) -> Result<(), Error> {
-        let pushes = self.metadata.pushes(allowed.repository(), tag).await?;
-        if let Some(evidence) = tag.evidence() {
-            self.delete_tagged_evidence(allowed, &pushes, &evidence).await?;
-        }
-        let change = |metadata: Arc<dyn Metadata>| {
-            let (repository, doomed) = (allowed.repository().clone(), tag.clone());
-            async move { metadata.delete_tag(&repository, &doomed).await }
+    pub async fn delete_tag(
+        &self,
+        allowed: &Allowed<Delete>,
+        tag: &Tag,
+        precondition: &Precondition,
+    ) -> Result<(), Error> {
+        let evidence = match tag.evidence() {
+            Some(kept) => self.tagged_evidence(allowed.repository(), tag, &kept).await?,
+            None => Vec::new(),
         };
-        let deleted = self.commit_with_reserve(allowed.repository(), change).await?;
-        if deleted || !pushes.is_empty() {
-            Ok(())
-        } else {
-            Err(self.unknown(allowed, Reference::Tag(tag.clone())).await?)
+        let change = |metadata: Arc<dyn Metadata>| {
+            let deletion = DeleteTag {
+                repository: allowed.repository().clone(),
+                tag: tag.clone(),
+                evidence: evidence.clone(),
+                precondition: precondition.clone(),
+                by: self.by(allowed),
+            };
+            async move { metadata.delete_tag(deletion).await }
+        };
+        match self.commit_with_reserve(allowed.repository(), change).await? {
+            TagDeleted::Deleted => Ok(()),
+            TagDeleted::Absent => Err(self.unknown(allowed, Reference::Tag(tag.clone())).await?),
+            TagDeleted::Unlike(found) => Err(Error::unlike(found)),
         }
     }
 
-    async fn delete_tagged_evidence(
+    /// What was pushed under a tag kept for evidence.
+    async fn tagged_evidence(
         &self,
-        allowed: &Allowed<Delete>,
-        pushes: &[Push],
+        repository: &RepositoryName,
+        tag: &Tag,
         kept: &EvidenceTag,
-    ) -> Result<(), Error> {
-        let repository = allowed.repository();
-        let mut doomed: Vec<Digest> = pushes.iter().map(|push| push.digest).collect();
+    ) -> Result<Vec<Digest>, Error> {
+        let pushes = self.metadata.pushes(repository, tag).await?;
+        let mut tagged: Vec<Digest> = pushes.iter().map(|push| push.digest).collect();
         for stored in self.metadata.evidence(repository, &kept.subject(), usize::MAX).await? {
             if is_tagged_as(&stored, kept, self.limits.manifest_links) {
-                doomed.push(stored.digest);
+                tagged.push(stored.digest);
             }
         }
-        for digest in doomed {
-            let stored = self.metadata.manifest(repository, &digest).await?;
-            if stored.is_some_and(|stored| stored.kind != Kind::Object) {
-                self.commit_deletion(repository, digest).await?;
-            }
-        }
-        Ok(())
+        Ok(tagged)
     }
 
     /// Takes a blob that no manifest holds out of the repository.
-    pub async fn delete_blob(&self, allowed: &Allowed<Delete>, digest: &Digest) -> Result<(), Error> {
+    pub async fn delete_blob(
+        &self,
+        allowed: &Allowed<Delete>,
+        digest: &Digest,
+        precondition: &Precondition,
+    ) -> Result<(), Error> {
+        if !precondition.holds(Some(digest)) {
+            return Err(self.undeleted_blob(allowed, digest).await?);
+        }
         let change = |metadata: Arc<dyn Metadata>| {
-            let (repository, doomed) = (allowed.repository().clone(), *digest);
-            async move { metadata.delete_blob(&repository, &doomed).await }
+            let (repository, doomed, by) = (allowed.repository().clone(), *digest, self.by(allowed));
+            async move { metadata.delete_blob(&repository, &doomed, &by).await }
         };
         match self.commit_with_reserve(allowed.repository(), change).await? {
             BlobDeleted::Deleted => Ok(()),
             BlobDeleted::Absent => Err(Error::BlobUnknown(*digest)),
             BlobDeleted::Held => Err(Error::BlobHeld(*digest)),
         }
+    }
+
+    /// Why a blob is not deleted whose precondition does not hold: a condition counts only where the request would else
+    /// be carried out.
+    async fn undeleted_blob(&self, allowed: &Allowed<Delete>, digest: &Digest) -> Result<Error, Error> {
+        if self.metadata.blob(allowed.repository(), digest).await?.is_none() {
+            return Ok(Error::BlobUnknown(*digest));
+        }
+        let held = !self.metadata.holders(allowed.repository(), digest, 1).await?.is_empty();
+        Ok(if held { Error::BlobHeld(*digest) } else { Error::unlike(Some(*digest)) })
     }
 
     /// A tag that resolves to this digest for the caller, while a newer push of it is pending, would stop to resolve.
@@ -92,13 +130,16 @@ impl Registry {
         Ok(())
     }
 
-    async fn commit_deletion(&self, repository: &RepositoryName, digest: Digest) -> Result<bool, Error> {
-        let now = self.clock.now();
+    async fn commit_deletion(&self, allowed: &Allowed<Delete>, digest: Digest) -> Result<bool, Error> {
         let change = |metadata: Arc<dyn Metadata>| {
-            let repository = repository.clone();
-            async move { metadata.delete_manifest(&repository, &digest, now).await }
+            let (repository, by) = (allowed.repository().clone(), self.by(allowed));
+            async move { metadata.delete_manifest(&repository, &digest, &by).await }
         };
-        self.commit_with_reserve(repository, change).await
+        self.commit_with_reserve(allowed.repository(), change).await
+    }
+
+    fn by(&self, allowed: &Allowed<Delete>) -> By {
+        By { who: allowed.who().clone(), at: self.clock.now() }
     }
 }
 

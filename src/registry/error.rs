@@ -47,6 +47,9 @@ pub enum Error {
     /// The manifest names content that is not in this repository.
     #[error("{} of the manifest's blobs are unknown to this repository", .0.len())]
     ContentAbsent(Vec<Digest>),
+    /// `If-Match` or `If-None-Match` does not hold of what is there, if anything is.
+    #[error("expected If-Match and If-None-Match to hold of what is there, found {0}")]
+    PreconditionFailed(&'static str),
     /// The manifest is over the limit, in bytes.
     #[error("expected a manifest of at most {limit} bytes")]
     ManifestTooLarge {
@@ -102,6 +105,16 @@ pub enum Error {
     /// It can't be told: never "unsigned", never "allowed".
     #[error("{0}")]
     Unavailable(String),
+}
+
+impl Error {
+    /// The precondition does not hold of `found`.
+    pub(super) const fn unlike(found: Option<Digest>) -> Self {
+        Self::PreconditionFailed(match found {
+            Some(_) => "something that they exclude",
+            None => "nothing",
+        })
+    }
 }
 
 impl From<Unavailable> for Error {

@@ -1,14 +1,14 @@
 //! Lists: tags, repositories, referrers. Each shows what resolves for the caller.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use bytes::Bytes;
 use serde::Serialize;
 
 use crate::authz::{Pull, PullTerms};
-use crate::gate::Who;
+use crate::gate::{Mode, RequirementName, Who};
 use crate::metadata::{Kind, StoredManifest};
-use crate::oci::{Descriptor, Digest, Reference, RepositoryName, Tag, media_type};
+use crate::oci::{Descriptor, Digest, RepositoryName, Tag, media_type};
 
 use super::resolve::Decision;
 use super::{Allowed, Error, Page, Registry};
@@ -16,29 +16,48 @@ use super::{Allowed, Error, Page, Registry};
 /// How many rows are looked at in one read.
 const BATCH: usize = 256;
 
+/// How many tags are looked at for one page, if few of them are shown: a page may hold fewer than were asked for.
+pub(super) const LOOKED_AT: usize = 2048;
+
+/// Where the tags of a page are looked for.
+#[derive(Clone, Copy, Debug)]
+enum Among<'a> {
+    /// All tags.
+    All,
+    /// Those that may resolve under one of these requirements.
+    OnceMet(&'a [RequirementName]),
+}
+
 impl Registry {
-    /// The tags that resolve for the caller, after `after` in lexical order.
+    /// The tags that resolve for the caller, after `after` in lexical order. A page may hold fewer than `n`, and none at
+    /// all, though another follows.
     pub async fn tags(&self, allowed: &Allowed<Pull>, after: Option<&str>, n: usize) -> Result<Page<Tag>, Error> {
         let repository = allowed.repository();
         if !self.metadata.repository_exists(repository).await? {
             return Err(Error::NameUnknown);
         }
+        let among = self.among(allowed).await?;
         let mut entries: Vec<Tag> = Vec::new();
         let mut last = after.map(str::to_owned);
+        let mut looked_at = 0_usize;
         let read = n.saturating_add(1).min(BATCH);
         loop {
-            let batch = self.metadata.tags(repository, last.as_deref(), read).await?;
+            let batch = self.tags_among(repository, among, last.as_deref(), read).await?;
             let ended = batch.len() < read;
             for (tag, newest) in batch {
-                last = Some(tag.as_str().to_owned());
-                if !self.shows_tag(allowed, &tag, &newest).await? {
-                    continue;
+                if matches!(among, Among::OnceMet(_)) && looked_at >= LOOKED_AT {
+                    return Ok(Page { entries, next: last });
                 }
-                if entries.len() == n {
+                looked_at = looked_at.saturating_add(1);
+                let shown = self.shows_tag(allowed, &tag, &newest).await?;
+                if shown && entries.len() == n {
                     let next = entries.last().map(|tag| tag.as_str().to_owned());
                     return Ok(Page { entries, next });
                 }
-                entries.push(tag);
+                last = Some(tag.as_str().to_owned());
+                if shown {
+                    entries.push(tag);
+                }
             }
             if ended {
                 return Ok(Page { entries, next: None });
@@ -47,17 +66,45 @@ impl Registry {
         }
     }
 
+    /// Where to look. Under an enforced requirement only what met it resolves, and that is noted before anyone is told; so
+    /// unless something is still to be judged, no other tag can.
+    async fn among<'a>(&self, allowed: &'a Allowed<Pull>) -> Result<Among<'a>, Error> {
+        let PullTerms::Conditional { requirements, mode: Mode::Enforce } = allowed.access().terms() else {
+            return Ok(Among::All);
+        };
+        let knows = self.knows_what_is_met(allowed.current(), allowed.repository()).await?;
+        Ok(if knows { Among::OnceMet(requirements) } else { Among::All })
+    }
+
+    async fn tags_among(
+        &self,
+        repository: &RepositoryName,
+        among: Among<'_>,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<(Tag, Digest)>, Error> {
+        let Among::OnceMet(requirements) = among else {
+            return Ok(self.metadata.tags(repository, after, limit).await?);
+        };
+        let mut merged = BTreeMap::new();
+        for requirement in requirements {
+            for (tag, newest) in self.metadata.tags_once_met(repository, requirement, after, limit).await? {
+                merged.insert((tag.as_str().to_ascii_lowercase(), tag), newest);
+            }
+        }
+        Ok(merged.into_iter().map(|((_, tag), newest)| (tag, newest)).take(limit).collect())
+    }
+
     async fn shows_tag(&self, allowed: &Allowed<Pull>, tag: &Tag, newest: &Digest) -> Result<bool, Error> {
-        if matches!(allowed.access().terms(), PullTerms::Everything | PullTerms::Signing) {
-            return Ok(true);
-        }
-        if let Decision::Admitted { .. } = self.decide(allowed, newest).await? {
-            return Ok(true);
-        }
-        match self.resolve(allowed, &Reference::Tag(tag.clone())).await {
-            Ok(_) => Ok(true),
-            Err(Error::Withheld(_) | Error::ManifestUnknown(_)) => Ok(false),
-            Err(error) => Err(error),
+        match allowed.access().terms() {
+            PullTerms::Everything | PullTerms::Signing => Ok(true),
+            PullTerms::Conditional { mode: Mode::Enforce, .. } => match self.walk(allowed, tag).await {
+                Ok(walk) => Ok(walk.is_served()),
+                // It was deleted meanwhile.
+                Err(Error::ManifestUnknown(_)) => Ok(false),
+                Err(error) => Err(error),
+            },
+            PullTerms::Conditional { .. } | PullTerms::Nothing => self.shows(allowed, newest).await,
         }
     }
 

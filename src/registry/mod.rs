@@ -6,9 +6,11 @@ mod account;
 mod admission;
 mod admitted;
 mod allowed;
+mod audit;
 mod backup;
 mod blob;
 mod cases;
+mod changed;
 mod classify;
 mod commit;
 mod counters;
@@ -24,6 +26,7 @@ mod import;
 mod judge;
 mod list;
 mod mount;
+mod objects;
 mod offline;
 mod operate;
 mod pull;
@@ -50,7 +53,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::Mutex;
 
 use crate::clock::Clock;
 use crate::config::Limits;
@@ -68,11 +71,13 @@ pub use counters::{Counters, Waits};
 pub use error::{Error, Withheld};
 pub use export::{Exported, export};
 pub use housekeeping::{
-    CollectedBlob, Collection, Evidence, Housekeeping, News, QuarantinedObject, ScrubPassReport, ScrubStatus, Session,
+    AuditRecord, CollectedBlob, Collection, Evidence, Housekeeping, News, QuarantinedObject, ScrubPassReport,
+    ScrubStatus, Session,
 };
 pub use import::import;
+pub use objects::{Hashed, RottenObject};
 pub use push::{ManifestPut, ManifestStored};
-pub use rebuild::{LAYOUTS_DO_NOT_TELL, Rebuilt, rebuild};
+pub use rebuild::{LAYOUTS_DO_NOT_TELL, Rebuild, Rebuilt, rebuild};
 pub use revision::Revision;
 pub use take::{Refused, Taken};
 pub use tend::Notice;
@@ -127,7 +132,8 @@ pub struct Registry {
     /// How far what a revision touches was judged, while any is left.
     unjudged: Mutex<Option<judge::Place>>,
     counters: Counters,
-    changed: Arc<Notify>,
+    refusals: audit::Refusals,
+    changed: Arc<changed::Changed>,
     housekeeping: Housekeeping,
     writing_view: Arc<Mutex<()>>,
 }
@@ -156,7 +162,7 @@ impl Weighter<Question<Reference>, Arc<Answer<Admitted<ManifestContent>>>> for M
 impl Registry {
     /// A registry over `parts` that enforces `revision`, which is kept as the last good one.
     pub async fn open(parts: Parts, revision: Revision) -> Result<Arc<Self>, Error> {
-        let (epochs, changed) = (Arc::new(epoch::Epochs::new()), Arc::new(Notify::new()));
+        let (epochs, changed) = (Arc::new(epoch::Epochs::new()), Arc::new(changed::Changed::default()));
         let housekeeping = Housekeeping::beside(
             Arc::clone(&parts.store),
             Arc::clone(&parts.metadata),
@@ -183,7 +189,7 @@ impl Registry {
             tag_history: parts.tag_history,
             sparse_images: parts.sparse_images,
             data_types: parts.data_types,
-            current: ArcSwap::from_pointee(Current::first(revision)),
+            current: ArcSwap::from_pointee(Current::first(revision, judged)),
             swapping: Mutex::new(()),
             epochs,
             verdicts: Cache::new(VERDICTS),
@@ -196,6 +202,7 @@ impl Registry {
             waiting: waiting::Waiting::default(),
             unjudged: Mutex::new((!judged).then(judge::Place::default)),
             counters: Counters::default(),
+            refusals: audit::Refusals::default(),
             changed,
             housekeeping,
             writing_view: Arc::default(),
@@ -227,12 +234,15 @@ impl Registry {
             Ok(self.metadata.accept_revision(revision).await?)
         };
         self.housekeeping.with_reserve(keep).await?;
-        self.current.store(next);
-        if whole && unjudged.is_none() {
-            return Ok(self.metadata.note_revision_judged().await?);
+        let whole = whole && unjudged.is_none();
+        if whole {
+            next.note_judged();
+        } else {
+            *unjudged = Some(judge::Place::default());
         }
-        *unjudged = Some(judge::Place::default());
-        Ok(())
+        self.current.store(next);
+        self.changed.tell();
+        if whole { Ok(self.metadata.note_revision_judged().await?) } else { Ok(()) }
     }
 
     /// Judges what `next` touches, as far as it can be done without keeping the revision waiting; says whether that is all.

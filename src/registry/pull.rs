@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::authz::{Pull, PullTerms};
 use crate::clock::Timestamp;
-use crate::metadata::{Holder, Kind};
+use crate::metadata::{Event, Holder, Kind};
 use crate::oci::{Digest, EMPTY_CONFIG, Reference, RepositoryName};
 use crate::store::{ObjectKey, StoreError};
 
@@ -68,7 +68,11 @@ impl Registry {
             return Ok(answer.admitted.clone());
         }
         let epoch = self.epochs.of(allowed.repository());
-        let resolved = self.resolve(allowed, reference).await?;
+        let resolved = self.resolve(allowed, reference).await.inspect_err(|error| {
+            if let Error::Withheld(withheld) = error {
+                self.count_refusal(Event::PullRefused, allowed, reference, withheld);
+            }
+        })?;
         let Some(stored) = self.metadata.manifest(allowed.repository(), &resolved.digest).await? else {
             return Err(Error::ManifestUnknown(reference.clone()));
         };

@@ -7,8 +7,10 @@ use bytes::Bytes;
 use crate::authz::{Push, Sign};
 use crate::clock::Timestamp;
 use crate::gate::{Outcome, RequirementName, Shape, Who};
-use crate::metadata::{Kind, Metadata, Put, PutLink, PutManifest};
-use crate::oci::{Digest, EvidenceTag, Link, LinkKind, Manifest, Reference, RepositoryName, Tag, media_type};
+use crate::metadata::{Event, Kind, Metadata, OnlyIf, Put, PutLink, PutManifest};
+use crate::oci::{
+    Digest, EvidenceTag, Link, LinkKind, Manifest, Precondition, Reference, RepositoryName, Tag, media_type,
+};
 
 use super::classify::Classified;
 use super::resolve::Decision;
@@ -21,6 +23,8 @@ pub struct ManifestPut {
     pub reference: Reference,
     /// More tags, of the query.
     pub tags: Vec<Tag>,
+    /// What must hold of what the reference names now: of a tag, of its newest push.
+    pub precondition: Precondition,
     /// `Content-Type`.
     pub content_type: String,
     /// The body.
@@ -58,7 +62,11 @@ impl Registry {
         check_tags(&classified, evidence_tag.as_ref(), &tags)?;
         if classified.kind == Kind::Object {
             let push = allowed.also(allowed.access().push()).ok_or_else(|| not_evidence(&classified))?;
-            self.check_push_requirement(&push, &digest, &tags).await?;
+            self.check_push_requirement(&push, &digest, &tags).await.inspect_err(|error| {
+                if let Error::Withheld(withheld) = error {
+                    self.count_refusal(Event::PushRefused, allowed, &put.reference, withheld);
+                }
+            })?;
         }
         check_size(&put.bytes, &classified, self.limits.evidence_blob_bytes)?;
         self.commit_manifest(allowed, &put, digest, &manifest, &classified, &tags).await?;
@@ -97,9 +105,11 @@ impl Registry {
     ) -> Result<(), Error> {
         let now = self.clock.now();
         let cap = (classified.kind != Kind::Object).then_some(self.limits.evidence_per_pusher);
+        let only_if = || OnlyIf { reference: put.reference.clone(), precondition: put.precondition.clone() };
         let put = PutManifest {
             repository: allowed.repository().clone(),
             tags: tags.to_vec(),
+            only_if: (!put.precondition.is_empty()).then(only_if),
             tag_history: self.tag_history,
             evidence_cap: cap,
             orphan_lease: now.plus(self.limits.orphan_evidence),
@@ -121,6 +131,7 @@ impl Registry {
                 Ok(())
             }
             Put::Absent(digests) => Err(Error::ContentAbsent(digests)),
+            Put::Unlike(found) => Err(Error::unlike(found)),
             Put::Capped => Err(Error::Capped(format!(
                 "expected at most {} pieces of evidence and data about one subject by one pusher",
                 self.limits.evidence_per_pusher
@@ -189,6 +200,7 @@ pub(super) fn as_stored(
         is_referrer: manifest.subject.is_some(),
         links: manifest.links().map(|link| put_link(&link, classified)).collect(),
         tags: Vec::new(),
+        only_if: None,
         tag_history: 1,
         evidence_cap: None,
         orphan_lease: at,

@@ -9,15 +9,16 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::metadata::{FILE, Metadata, Sqlite};
 use crate::oci::RepositoryName;
-use crate::store::{Census, FoundLayout, ImageLayout, LayoutView, ObjectKey, Store};
+use crate::store::{FoundLayout, ImageLayout, LayoutView, ObjectKey, Store};
 
 use super::import::bounds;
+use super::objects::{Hashed, Objects, RottenObject};
 use super::offline::own;
 use super::take::{Source, Taken, take};
-use super::{Error, Parts, view};
+use super::{Error, Housekeeping, Parts, view};
 
 /// What layouts can't know, and what a rebuild therefore has not.
-pub const LAYOUTS_DO_NOT_TELL: [&str; 8] = [
+pub const LAYOUTS_DO_NOT_TELL: [&str; 9] = [
     "older pushes of tags: each tag has its newest only",
     "who pushed what and when: everything came from the operator, now",
     "who uploaded a blob",
@@ -25,6 +26,7 @@ pub const LAYOUTS_DO_NOT_TELL: [&str; 8] = [
     "what was met, and which evidence verified: it is judged anew",
     "what a manifest was pushed as: each is what one push under its tags would make it now",
     "the last good revision of policy and trust",
+    "the audit trail: it begins again, and the one so far stays in the old metadata",
     "upload sessions, and trash that waited to be removed",
 ];
 
@@ -35,6 +37,11 @@ pub struct Rebuilt {
     pub in_place: bool,
     /// What was taken from the layouts.
     pub taken: Taken,
+    /// What was hashed before it was taken.
+    pub hashed: Hashed,
+    /// Objects that are not what their names say, and that were not taken. They are quarantined once the new metadata
+    /// is in place. What is in `taken` all the same was found elsewhere.
+    pub rotten: Vec<RottenObject>,
     /// Objects that lie in the store and that no layout names. They were left where they are.
     pub surplus: u64,
     /// Why the old metadata could not bring the layouts up to date before: what was stored in its last moments may be
@@ -44,9 +51,18 @@ pub struct Rebuilt {
     pub kept: Option<PathBuf>,
 }
 
-/// Makes the metadata of the root of `config` afresh, beside the old, and puts it in its place. If anything could not
-/// be taken, it is put there only if `partial` says so. Refused while a server or another command owns the root.
-pub async fn rebuild(config: &Config, clock: Arc<dyn Clock>, partial: bool) -> Result<Rebuilt, Error> {
+/// How the metadata is made afresh.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rebuild {
+    /// Whether it takes the place of the old even if something could not be taken.
+    pub partial: bool,
+    /// Whether objects are taken for what their names say. They are hashed else, whatever the old metadata says of them.
+    pub unhashed: bool,
+}
+
+/// Makes the metadata of the root of `config` afresh, beside the old, and puts it in its place. Refused while a server or
+/// another command owns the root.
+pub async fn rebuild(config: &Config, clock: Arc<dyn Clock>, how: Rebuild) -> Result<Rebuilt, Error> {
     let store = own(&config.root)?;
     let Some(layouts) = store.layout() else {
         return Err(Error::Unavailable("expected a store that shows layouts, found one that does not".to_owned()));
@@ -56,23 +72,37 @@ pub async fn rebuild(config: &Config, clock: Arc<dyn Clock>, partial: bool) -> R
     let census = layouts.census().await?;
     let metadata = Arc::new(Sqlite::create(&new, census.highest_generation())?);
     let parts = Parts::over(Arc::clone(&store), metadata, config, Arc::clone(&clock));
-    let taken = fill(&parts, layouts, &census).await?;
+    let objects = Objects::new(&census, (!how.unhashed).then(|| keeper(&parts)));
+    let taken = fill(&parts, layouts, &objects).await?;
+    let (hashed, rotten) = objects.report();
     let named = parts.metadata.totals().await?.blobs.saturating_sub(taken.linked.saturating_add(taken.copied));
-    let surplus = census.objects().saturating_sub(named);
-    let in_place = partial || taken.refused.is_empty();
+    let known = named.saturating_add(u64::try_from(rotten.len()).unwrap_or(u64::MAX));
+    let surplus = census.objects().saturating_sub(known);
+    let in_place = how.partial || taken.refused.is_empty();
     if in_place {
         // Only now: it writes index.json anew, without what could not be taken.
         view::flush(&*store, &*parts.metadata).await?;
     }
     parts.metadata.close().await?;
+    drop(objects);
     drop(parts);
     let kept = old.exists().then(|| config.root.join(format!("{FILE}.kept-{}", clock.now().micros())));
     if in_place {
         Sqlite::replace(&old, &new, kept.as_deref())?;
+        for key in rotten.keys() {
+            store.quarantine(key).await?;
+        }
     } else {
         Sqlite::discard(&new)?;
     }
-    Ok(Rebuilt { in_place, taken, surplus, behind, kept: kept.filter(|_| in_place) })
+    let (rotten, kept) = (rotten.into_values().collect(), kept.filter(|_| in_place));
+    Ok(Rebuilt { in_place, taken, hashed, rotten, surplus, behind, kept })
+}
+
+/// What hashes the objects.
+fn keeper(parts: &Parts) -> Housekeeping {
+    let Parts { store, metadata, clock, limits, .. } = parts;
+    Housekeeping::alone(Arc::clone(store), Arc::clone(metadata), Arc::clone(clock), limits.clone())
 }
 
 /// Brings the layouts up to date with the old metadata, and what it knows to be rotten out of reach, if there is any that can be read.
@@ -91,10 +121,24 @@ async fn catch_up(store: &dyn Store, old: &Path) -> Result<(), Error> {
     Ok(metadata.close().await?)
 }
 
-/// Fills the empty metadata of `parts` from the layouts that its store shows, and from `census`, the objects of that
-/// store.
-async fn fill(parts: &Parts, layouts: &dyn LayoutView, census: &Census) -> Result<Taken, Error> {
+/// Fills the empty metadata of `parts` from the layouts that its store shows, and from the objects of that store.
+async fn fill(parts: &Parts, layouts: &dyn LayoutView, objects: &Objects<'_>) -> Result<Taken, Error> {
     let mut taken = Taken::default();
+    take_all(parts, layouts, objects, &mut taken).await?;
+    if objects.is_any_rotten() && !taken.refused.is_empty() {
+        // What one layout has lost, one that came after it may have had.
+        taken = Taken { repositories: 0, refused: Vec::new(), ..taken };
+        take_all(parts, layouts, objects, &mut taken).await?;
+    }
+    Ok(taken)
+}
+
+async fn take_all(
+    parts: &Parts,
+    layouts: &dyn LayoutView,
+    objects: &Objects<'_>,
+    taken: &mut Taken,
+) -> Result<(), Error> {
     for FoundLayout { name, folder } in layouts.shown().await? {
         let repository: RepositoryName = match name.parse() {
             Ok(repository) => repository,
@@ -104,9 +148,9 @@ async fn fill(parts: &Parts, layouts: &dyn LayoutView, census: &Census) -> Resul
             }
         };
         match ImageLayout::open(&folder, bounds(parts)) {
-            Ok(layout) => take(parts, layouts, (&layout, &repository), Source::Own(census), &mut taken).await?,
+            Ok(layout) => take(parts, layouts, (&layout, &repository), Source::Own(objects), taken).await?,
             Err(error) => taken.refuse(repository.as_str(), error.to_string()),
         }
     }
-    Ok(taken)
+    Ok(())
 }

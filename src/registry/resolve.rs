@@ -52,6 +52,13 @@ pub(super) fn earlier(one: Option<Timestamp>, other: Option<Timestamp>) -> Optio
     }
 }
 
+impl Walk {
+    /// Whether it came to a push that is served.
+    pub(super) fn is_served(&self) -> bool {
+        matches!(self.end, End::Served(_))
+    }
+}
+
 impl Registry {
     /// What `reference` names for the caller: by digest, that digest if it is admitted; by tag, the newest push of the
     /// tag that is.

@@ -48,7 +48,7 @@ impl Parts {
 }
 
 impl Shelf<'_> {
-    /// The bytes of every layer, if each is present and at most `limit` bytes, and all together at most
+    /// The bytes of every layer, if each is present, not quarantined and at most `limit` bytes, and all together at most
     /// [`LAYERS_TOGETHER`] times as many; each hashes to its name.
     pub(super) async fn small_layers(
         &self,
@@ -64,7 +64,7 @@ impl Shelf<'_> {
         let mut read: HashMap<Digest, Bytes> = HashMap::new();
         for layer in &manifest.layers {
             let Some(blob) = self.metadata.blob(repository, &layer.digest).await? else { return Ok(None) };
-            if blob.size > limit || blob.size != layer.size {
+            if blob.quarantined || blob.size > limit || blob.size != layer.size {
                 return Ok(None);
             }
             if let Some(bytes) = read.get(&layer.digest) {

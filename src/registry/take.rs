@@ -9,8 +9,9 @@ use crate::clock::Timestamp;
 use crate::gate::Who;
 use crate::metadata::{CommitBlob, Committed, Put, PutManifest, Reserved};
 use crate::oci::{Descriptor, Digest, LinkKind, Manifest, RepositoryName, Tag, media_type};
-use crate::store::{Adopted, Census, ImageLayout, LayoutError, LayoutView, Read, Visited};
+use crate::store::{Adopted, ImageLayout, LayoutError, LayoutView, Read, Visited};
 
+use super::objects::Objects;
 use super::push::{as_stored, check_size, check_tags};
 use super::{Error, Parts};
 
@@ -50,7 +51,7 @@ pub(super) enum Source<'a> {
     /// Anybody's: what nothing holds stays behind.
     Foreign,
     /// This registry's own, with the objects that lie in its store: everything comes along.
-    Own(&'a Census),
+    Own(&'a Objects<'a>),
 }
 
 /// One layout on its way into one repository.
@@ -171,12 +172,12 @@ impl Taking<'_> {
             }
         };
         self.blobs_of(&manifest).await?;
-        if let Source::Own(census) = self.source
-            && let Some((key, size)) = census.object(self.layout, &digest)?
+        if let Source::Own(objects) = self.source
+            && objects.any(&digest)
+            && self.blobs.insert(digest)
         {
             // It was pushed as a blob as well.
-            self.blobs.insert(digest);
-            self.commit(&digest, key.0, size).await?;
+            self.blob(&digest).await?;
         }
         self.put_under((digest, &bytes), &manifest, tags).await
     }
@@ -200,32 +201,38 @@ impl Taking<'_> {
         if self.parts.metadata.blob(self.repository, digest).await?.is_some_and(|blob| !blob.quarantined) {
             return Ok(());
         }
-        let own = match self.source {
-            Source::Own(census) => census.object(self.layout, digest)?,
-            Source::Foreign => None,
+        let generation = match self.parts.metadata.reserve(*digest).await? {
+            Reserved::Live(key) => return self.share(digest, key).await,
+            Reserved::Fresh(generation) => generation,
         };
-        match (self.parts.metadata.reserve(*digest).await?, own) {
-            (Reserved::Live(key), _) => match self.layout.size_of(digest) {
-                Ok(Some(size)) => self.commit(digest, key, size).await,
-                Ok(None) => Ok(()),
-                Err(error) => {
-                    self.refuse(digest, error.to_string());
-                    Ok(())
-                }
-            },
-            (Reserved::Fresh(_), Some((key, size))) => self.commit(digest, key.0, size).await,
-            (Reserved::Fresh(generation), None) => match self.view.adopt(self.layout, digest, generation).await? {
-                Adopted::Stored { key, size, copied } => {
-                    let count = if copied { &mut self.taken.copied } else { &mut self.taken.linked };
-                    *count = count.saturating_add(1);
-                    self.commit(digest, key.0, size).await
-                }
-                Adopted::Absent => Ok(()),
-                Adopted::Refused(error) => {
-                    self.refuse(digest, error.to_string());
-                    Ok(())
-                }
-            },
+        if let Source::Own(objects) = self.source
+            && let Some((key, size)) = objects.sound(self.layout, digest).await?
+        {
+            return self.commit(digest, key.0, size).await;
+        }
+        match self.view.adopt(self.layout, digest, generation).await? {
+            Adopted::Stored { key, size, copied } => {
+                let count = if copied { &mut self.taken.copied } else { &mut self.taken.linked };
+                *count = count.saturating_add(1);
+                self.commit(digest, key.0, size).await
+            }
+            Adopted::Absent => Ok(()),
+            Adopted::Refused(error) => {
+                self.refuse(digest, error.to_string());
+                Ok(())
+            }
+        }
+    }
+
+    /// Makes content that is stored already a blob of this repository, if the layout has it.
+    async fn share(&mut self, digest: &Digest, key: String) -> Result<(), Error> {
+        match self.layout.size_of(digest) {
+            Ok(Some(size)) => self.commit(digest, key, size).await,
+            Ok(None) => Ok(()),
+            Err(error) => {
+                self.refuse(digest, error.to_string());
+                Ok(())
+            }
         }
     }
 
@@ -325,6 +332,7 @@ impl Taking<'_> {
             Put::Stored { existed } => Ok(existed),
             Put::Absent(absent) => Err(Error::ContentAbsent(absent)),
             Put::Capped => Err(Error::Capped("expected no cap".to_owned())),
+            Put::Unlike(_) => Err(Error::Conflict("expected no condition".to_owned())),
         }
     }
 

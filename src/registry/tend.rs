@@ -1,11 +1,15 @@
-//! What goes on in the background: views, the queue of what is to be judged, waiting pushes, sweeps.
+//! What goes on in the background: views, the queue of what is to be judged, waiting pushes, sweeps, the audit trail.
+//!
+//! A registry in which nothing happens does next to nothing: each task waits for a change that is its own, or for a moment
+//! that the metadata names.
 
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, interval, sleep, sleep_until, timeout};
+use tokio::time::{Instant, interval, sleep, timeout};
 
+use super::judge::TRIED_AGAIN;
 use super::{Error, News, Overdue, Registry};
 
 /// How long changes gather before a layout is rewritten.
@@ -15,12 +19,21 @@ const REST: u32 = 20;
 const REST_AT_MOST: Duration = Duration::from_mins(1);
 /// How long views that could not be written wait before they are tried again, though nothing changes.
 const FLUSH_AGAIN: Duration = Duration::from_secs(5);
+/// Changes gather before they are judged: most were judged by those who made them.
 const JUDGE_EVERY: Duration = Duration::from_secs(1);
+/// What a revision touches is judged in a fifth of the time.
+const REST_FROM_JUDGING: Duration = Duration::from_secs(3);
+/// A start is not held up by what nobody waits for.
+const FIRST_LOOK_AFTER: Duration = Duration::from_secs(2);
 const LOOK_AT_WAITING_EVERY: Duration = Duration::from_secs(15);
+/// The longest sleep until a moment of the wall clock, which may be set.
+const SLEEP_AT_MOST: Duration = Duration::from_hours(1);
 /// How often what nobody wants is collected, unless something is to live shorter.
 const SWEEP_EVERY: Duration = Duration::from_secs(30);
 /// How long a scrub that failed rests.
 const SCRUB_AGAIN: Duration = Duration::from_mins(1);
+/// How long refusals gather before they are noted.
+const NOTE_REFUSALS_EVERY: Duration = Duration::from_secs(10);
 const FLUSH_AT_MOST: Duration = Duration::from_secs(20);
 
 /// What happens in the background and someone should know.
@@ -30,6 +43,8 @@ pub enum Notice<'a> {
     Failed(&'static str, &'a Error),
     /// A push has been waiting for evidence for too long.
     Waiting(&'a Overdue),
+    /// More of them have than were told.
+    MoreWaiting,
     /// Something about the storage.
     News(&'a News),
 }
@@ -45,15 +60,18 @@ impl Registry {
             tokio::join!(
                 self.tend_views(&report),
                 self.tend_judgements(&report),
+                self.tend_waiting(&report),
                 self.tend_garbage(&report),
                 self.tend_scrub(&report),
                 self.tell_news(&report),
+                self.tend_refusals(&report),
             );
         };
         tokio::select! {
             () = stop => {}
             () = forever => {}
         }
+        self.note_what_was_refused(&report).await;
         match timeout(FLUSH_AT_MOST, self.flush_views()).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => report(Notice::Failed("flush views", &error)),
@@ -67,7 +85,7 @@ impl Registry {
             let flushed = self.flush_views().await;
             sleep(began.elapsed().saturating_mul(REST).min(REST_AT_MOST)).await;
             match flushed {
-                Ok(()) => self.changed.notified().await,
+                Ok(()) => self.changed.views.notified().await,
                 Err(error) => {
                     report(Notice::Failed("flush views", &error));
                     sleep(FLUSH_AGAIN).await;
@@ -78,28 +96,47 @@ impl Registry {
     }
 
     async fn tend_judgements(&self, report: &(impl Fn(Notice<'_>) + Sync)) {
-        let mut judge = interval(JUDGE_EVERY);
-        let mut next_look = Instant::now();
         loop {
+            if let Err(error) = self.judge_unjudged().await {
+                report(Notice::Failed("judge under a new revision", &error));
+            }
+            if let Err(error) = self.judge_queue().await {
+                report(Notice::Failed("judge what came", &error));
+            }
+            // What failed is tried again, whether something comes or not.
+            let due = self.judge_due().await.unwrap_or(Some(TRIED_AGAIN));
+            let due = if self.is_unjudged() { Some(REST_FROM_JUDGING) } else { due };
+            sleep(JUDGE_EVERY).await;
             tokio::select! {
-                _ = judge.tick() => {
-                    if let Err(error) = self.judge_queue().await {
-                        report(Notice::Failed("judge what came", &error));
+                () = self.changed.judgements.notified() => {}
+                () = sleep(due.unwrap_or(SLEEP_AT_MOST).min(SLEEP_AT_MOST)) => {}
+            }
+        }
+    }
+
+    async fn tend_waiting(&self, report: &(impl Fn(Notice<'_>) + Sync)) {
+        sleep(FIRST_LOOK_AFTER).await;
+        loop {
+            let began = Instant::now();
+            let next = match self.look_at_waiting(&self.current()).await {
+                Ok(look) => {
+                    look.overdue.iter().for_each(|push| report(Notice::Waiting(push)));
+                    if look.more {
+                        report(Notice::MoreWaiting);
                     }
+                    look.next
                 }
-                () = sleep_until(next_look) => {
-                    let began = Instant::now();
-                    if let Err(error) = self.judge_unjudged().await {
-                        report(Notice::Failed("judge under a new revision", &error));
-                    }
-                    match self.look_at_waiting(&self.current()).await {
-                        Ok(overdue) => overdue.iter().for_each(|push| report(Notice::Waiting(push))),
-                        Err(error) => report(Notice::Failed("look at waiting pushes", &error)),
-                    }
-                    // Many pushes that wait take long to look at: that is no reason to do nothing else.
-                    let ended = Instant::now();
-                    next_look = ended + (ended - began).saturating_mul(REST).max(LOOK_AT_WAITING_EVERY);
+                Err(error) => {
+                    report(Notice::Failed("look at waiting pushes", &error));
+                    Some(LOOK_AT_WAITING_EVERY)
                 }
+            };
+            let next = next.unwrap_or(SLEEP_AT_MOST).min(SLEEP_AT_MOST);
+            // Many repositories take long to look at: that is no reason to do nothing else.
+            sleep(began.elapsed().saturating_mul(REST).max(LOOK_AT_WAITING_EVERY)).await;
+            tokio::select! {
+                () = self.changed.waiting.notified() => {}
+                () = sleep(next.saturating_sub(began.elapsed())) => {}
             }
         }
     }
@@ -115,6 +152,9 @@ impl Registry {
             }
             if let Err(error) = self.housekeeping.tend_reserve().await {
                 report(Notice::Failed("keep the reserve", &error));
+            }
+            if let Err(error) = self.housekeeping.prune_audit().await {
+                report(Notice::Failed("prune the audit trail", &error));
             }
         }
     }
@@ -136,6 +176,19 @@ impl Registry {
                 report(Notice::Failed("scrub", &error));
                 sleep(SCRUB_AGAIN).await;
             }
+        }
+    }
+
+    async fn tend_refusals(&self, report: &(impl Fn(Notice<'_>) + Sync)) {
+        loop {
+            sleep(NOTE_REFUSALS_EVERY).await;
+            self.note_what_was_refused(report).await;
+        }
+    }
+
+    async fn note_what_was_refused(&self, report: &(impl Fn(Notice<'_>) + Sync)) {
+        if let Err(error) = self.note_refusals().await {
+            report(Notice::Failed("note what was refused", &error));
         }
     }
 

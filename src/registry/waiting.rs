@@ -1,14 +1,13 @@
 //! Pushes that wait for evidence: how many there are, and which of them wait for too long.
 //!
-//! The metadata keeps them apart from all others, so that a look costs what waits, not what is stored. A push that waits
-//! comes to meet a requirement when evidence comes, which is judged then, or when a revision comes, or by time alone: for
-//! the last, some of them are judged at each look, all of them in turn.
+//! The metadata keeps them apart from all others, so that a look costs what waits, not what is stored; and one is taken only
+//! when something changed, or when a push begins to wait for too long.
 
-use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use crate::clock::Timestamp;
-use crate::metadata::WaitingPush;
+use crate::metadata::WaitingIn;
 use crate::oci::{Digest, RepositoryName, Tag};
 
 use super::current::Current;
@@ -16,10 +15,10 @@ use super::{Error, Registry};
 
 /// How many repositories, and how many pushes, are read at once.
 const BATCH: usize = 256;
-/// How many pushes are judged, or passed by, at one look.
-const JUDGED_AT_ONCE: usize = 128;
-/// How many overdue pushes of one repository are told at one look.
-const TOLD_AT_ONCE: usize = 64;
+/// How many overdue pushes are told one by one at one look.
+pub(super) const TOLD_AT_ONCE: usize = 1024;
+/// The shortest step of a clock.
+const MOMENT: Duration = Duration::from_micros(1);
 
 /// A push that has been waiting for evidence for too long.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,21 +33,33 @@ pub struct Overdue {
     pub since: Timestamp,
 }
 
-/// A push in the order of a repository's pushes.
-type Cursor = (u64, Tag);
+/// What a look found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Look {
+    /// Pushes that have been waiting for too long, and were not told before.
+    pub(super) overdue: Vec<Overdue>,
+    /// Whether there are more of them than are told.
+    pub(super) more: bool,
+    /// How long until the next one is, if none waits less by then.
+    pub(super) next: Option<Duration>,
+}
 
-/// What the last look found, and where the next one goes on.
-#[derive(Debug, Default)]
+/// What the last look found.
+#[derive(Debug)]
 pub(super) struct Waiting(Mutex<Seen>);
 
-#[derive(Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 struct Seen {
     pushes: u64,
     oldest: Option<Timestamp>,
-    /// Up to where overdue pushes were told, in each repository in which any waits.
-    told: HashMap<RepositoryName, Cursor>,
-    /// Up to where pushes were judged.
-    judged: Option<(RepositoryName, Option<Cursor>)>,
+    /// All that was pushed before this moment and is overdue was told.
+    told: Timestamp,
+}
+
+impl Default for Waiting {
+    fn default() -> Self {
+        Self(Mutex::new(Seen { pushes: 0, oldest: None, told: Timestamp::from_micros(i64::MIN) }))
+    }
 }
 
 impl Waiting {
@@ -65,85 +76,64 @@ impl Waiting {
 
 impl Registry {
     /// Looks at the pushes that wait; gives those that do so for too long, each once.
-    pub(super) async fn look_at_waiting(&self, current: &Current) -> Result<Vec<Overdue>, Error> {
-        let judged = self.judge_waiting(current).await;
-        let (mut pushes, mut oldest, mut told, mut overdue) = (0_u64, None::<Timestamp>, HashMap::new(), Vec::new());
+    pub(super) async fn look_at_waiting(&self, current: &Current) -> Result<Look, Error> {
+        let now = self.clock.now();
+        let before = *self.waiting.lock();
+        // Pushes before this moment are overdue.
+        let limit = now.minus(self.limits.pending_evidence).plus(MOMENT);
+        let mut seen = Seen { pushes: 0, oldest: None, told: limit.max(before.told) };
+        let (mut look, mut next) = (Look::default(), None::<Timestamp>);
         let mut after: Option<RepositoryName> = None;
         loop {
-            let batch = self.metadata.repositories_waiting(after.as_ref(), BATCH).await?;
+            let batch = self.metadata.waiting(after.as_ref(), before.told, BATCH).await?;
             let Some(last) = batch.last() else { break };
-            after = Some(last.clone());
-            for repository in batch {
+            after = Some(last.repository.clone());
+            for WaitingIn { repository, pushes, oldest, next: first } in batch {
                 if current.revision.requirements_for(&repository).is_empty() {
                     continue;
                 }
-                pushes = pushes.saturating_add(self.metadata.count_waiting(&repository).await?);
-                let first = self.metadata.waiting_pushes(&repository, None, 1).await?;
-                oldest = first.first().map(|first| first.push.at).into_iter().chain(oldest).min();
-                if let Some(cursor) = self.tell_overdue(&repository, &mut overdue).await? {
-                    told.insert(repository, cursor);
-                }
-                tokio::task::yield_now().await;
+                seen.pushes = seen.pushes.saturating_add(pushes);
+                seen.oldest = seen.oldest.into_iter().chain([oldest]).min();
+                let first = match first {
+                    Some(first) if first < limit => {
+                        self.tell_overdue(&repository, before.told, limit, &mut look).await?
+                    }
+                    first => first,
+                };
+                next = next.into_iter().chain(first).min();
             }
+            tokio::task::yield_now().await;
         }
-        let mut seen = self.waiting.lock();
-        (seen.pushes, seen.oldest, seen.told) = (pushes, oldest, told);
-        judged.map(|()| overdue)
+        *self.waiting.lock() = seen;
+        look.next = next.map(|at| at.plus(self.limits.pending_evidence).since(now));
+        Ok(look)
     }
 
-    /// Adds what is overdue in a repository and was not told yet; gives up to where all is told.
+    /// Adds what was pushed to a repository from `told` on and before `limit`; gives when the next one was pushed that
+    /// waits there.
     async fn tell_overdue(
         &self,
         repository: &RepositoryName,
-        overdue: &mut Vec<Overdue>,
-    ) -> Result<Option<Cursor>, Error> {
-        let limit = self.clock.now().minus(self.limits.pending_evidence);
-        let mut cursor = self.waiting.lock().told.get(repository).cloned();
-        let from = cursor.as_ref().map(|(sequence, tag)| (*sequence, tag));
-        for waiting in self.metadata.waiting_pushes(repository, from, TOLD_AT_ONCE).await? {
-            if waiting.push.at > limit {
-                break;
+        told: Timestamp,
+        limit: Timestamp,
+        look: &mut Look,
+    ) -> Result<Option<Timestamp>, Error> {
+        let mut cursor: (Timestamp, Option<Tag>) = (told, None);
+        while look.overdue.len() < TOLD_AT_ONCE {
+            let batch = self.metadata.waiting_pushes(repository, cursor.0, cursor.1.as_ref(), BATCH).await?;
+            let Some(last) = batch.last() else { return Ok(None) };
+            cursor = (last.push.at, Some(last.tag.clone()));
+            for waiting in batch {
+                let since = waiting.push.at;
+                if since >= limit {
+                    return Ok(Some(since));
+                }
+                let (tag, digest) = (waiting.tag, waiting.push.digest);
+                look.overdue.push(Overdue { repository: repository.clone(), tag, digest, since });
             }
-            let WaitingPush { sequence, tag, push } = waiting;
-            cursor = Some((sequence, tag.clone()));
-            overdue.push(Overdue { repository: repository.clone(), tag, digest: push.digest, since: push.at });
         }
-        Ok(cursor)
-    }
-
-    /// Judges the next pushes that wait. What is met is noted, and the push waits no more.
-    async fn judge_waiting(&self, current: &Current) -> Result<(), Error> {
-        let mut failed = Ok(());
-        let mut left = JUDGED_AT_ONCE;
-        let mut place = self.waiting.lock().judged.take();
-        while left > 0 {
-            let Some((repository, cursor)) = &mut place else {
-                let Some(first) = self.metadata.repositories_waiting(None, 1).await?.pop() else { break };
-                place = Some((first, None));
-                continue;
-            };
-            let is_asked = !current.revision.requirements_for(repository).is_empty();
-            let from = cursor.as_ref().map(|(sequence, tag)| (*sequence, tag));
-            let most = if is_asked { left.min(BATCH) } else { 0 };
-            let batch = self.metadata.waiting_pushes(repository, from, most).await?;
-            for waiting in &batch {
-                failed = failed.and(self.judge_subject(current, repository, &waiting.push.digest).await);
-                // Reads never wait: without this, requests would wait for the whole batch.
-                tokio::task::yield_now().await;
-            }
-            left = left.saturating_sub(batch.len().max(1));
-            if let Some(last) = batch.last() {
-                *cursor = Some((last.sequence, last.tag.clone()));
-                continue;
-            }
-            let Some(next) = self.metadata.repositories_waiting(Some(repository), 1).await?.pop() else {
-                // All had their turn.
-                place = None;
-                break;
-            };
-            place = Some((next, None));
-        }
-        self.waiting.lock().judged = place;
-        failed
+        look.more = true;
+        let next = self.metadata.waiting_pushes(repository, limit, None, 1).await?;
+        Ok(next.first().map(|next| next.push.at))
     }
 }

@@ -53,6 +53,7 @@ fn spelled(endpoint: &Endpoint) -> String {
         Endpoint::Flush => "/_hallmark/flush".to_owned(),
         Endpoint::ScrubStatus | Endpoint::Scrub => "/_hallmark/scrub".to_owned(),
         Endpoint::Collect => "/_hallmark/gc".to_owned(),
+        Endpoint::Audit => "/_hallmark/audit".to_owned(),
         Endpoint::Explain => "/_hallmark/explain".to_owned(),
     }
 }

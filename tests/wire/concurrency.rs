@@ -9,7 +9,7 @@ use hallmark::oci::Digest;
 use crate::program::{Answer, MANIFEST, Program};
 
 /// Does `work` in as many threads at once, each with its number.
-fn at_once<T: Send>(threads: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
+pub(crate) fn at_once<T: Send>(threads: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
     let start = Barrier::new(threads);
     std::thread::scope(|scope| {
         let (start, work) = (&start, &work);

@@ -10,7 +10,7 @@ use hallmark::oci::Digest;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::program::{Program, put};
+use crate::program::{MANIFEST, Program, put};
 
 const LAYER: &[u8] = b"a layer";
 
@@ -80,6 +80,60 @@ fn who_may_push_is_told_to_send_a_quarantined_blob_again_and_that_heals_it() {
     program.push_blob("open/app", LAYER);
     let answer = program.send("GET", &path);
     assert_eq!((answer.status, answer.body.as_slice()), (200, LAYER));
+}
+
+#[test]
+fn an_image_that_names_a_quarantined_blob_is_404_and_names_it_until_the_blob_is_sent_again() {
+    let (program, layer) = rotten();
+    let image = program.send("GET", "/v2/open/app/manifests/v1").body;
+    scrub(&program);
+    let before = program.stored();
+    let put = |name: &str| {
+        program.send_with("PUT", &format!("/v2/open/app/manifests/{name}"), &[("content-type", MANIFEST)], &image)
+    };
+    for name in ["v1", "v2"] {
+        let refused = put(name);
+        assert_eq!((refused.status, refused.code().as_str()), (404, "MANIFEST_BLOB_UNKNOWN"), "{name}");
+        assert_eq!(json(&refused.body)["errors"][0]["detail"], serde_json::json!([layer]), "{name}");
+    }
+    assert_eq!(program.stored(), before);
+    program.push_blob("open/app", LAYER);
+    assert_eq!(put("v2").status, 201);
+    assert_eq!(program.send("GET", &format!("/v2/open/app/blobs/{layer}")).body, LAYER);
+}
+
+#[test]
+fn a_quarantined_blob_is_not_mounted_but_uploaded() {
+    let (program, layer) = rotten();
+    scrub(&program);
+    let mount = format!("/v2/open/other/blobs/uploads/?mount={layer}&from=open/app");
+    assert_eq!(program.send("POST", &mount).status, 202);
+    assert_eq!(program.send("HEAD", &format!("/v2/open/other/blobs/{layer}")).status, 404);
+    program.push_blob("open/other", LAYER);
+    assert_eq!(program.send("POST", &mount).status, 201);
+}
+
+#[test]
+fn who_may_push_is_told_to_send_a_quarantined_manifest_again_and_that_heals_it() {
+    let mut program = Program::start_with(&["--scrub-bytes-per-second", "0"]);
+    let (digest, bytes) = program.push_image("open/app", "v1", LAYER);
+    stop(&mut program);
+    let data = program.folder().join("data");
+    let database = rusqlite::Connection::open(data.join("_metadata.sqlite")).unwrap();
+    assert_eq!(database.execute("UPDATE manifests SET bytes = x'7b7d'", []).unwrap(), 1);
+    drop(database);
+    let shown = data.join("open/app/blobs/sha256").join(digest.hex());
+    fs::remove_file(shown).unwrap();
+    program.start_again(&["--scrub-bytes-per-second", "0"]);
+    for path in ["/v2/open/app/manifests/v1".to_owned(), format!("/v2/open/app/manifests/{digest}")] {
+        assert_eq!(program.send("GET", &path).status, 503, "{path}");
+        assert_eq!(program.send("HEAD", &path).status, 404, "{path}");
+    }
+    assert_eq!(
+        program.send_with("PUT", "/v2/open/app/manifests/v1", &[("content-type", MANIFEST)], &bytes).status,
+        201
+    );
+    assert_eq!(program.send("GET", "/v2/open/app/manifests/v1").body, bytes);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
+use hallmark::oci::Digest;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -93,9 +94,31 @@ fn a_root_without_its_database_is_rebuilt_and_served() {
     assert_eq!(done.status.code(), Some(0), "{done:?}");
     assert!(told(&done).contains("rebuilt 1 manifests, 1 tags and 2 blobs in 1 repositories"), "{done:?}");
     assert!(told(&done).contains("older pushes of tags"), "{done:?}");
+    assert!(told(&done).contains("hashed 2 objects of 9 bytes"), "{done:?}");
     let program = Program::start_in(folder, &[]);
     let pulled = program.send("HEAD", "/v2/open/app/manifests/v1");
     assert_eq!(pulled.header("docker-content-digest"), Some(digest.to_string().as_str()));
+}
+
+#[test]
+fn a_rebuild_names_what_rotted_and_leaves_it_out_only_if_it_may() {
+    let program = Program::start();
+    program.push_image("open/app", "v1", b"a layer");
+    let folder = stopped(program);
+    let layer = Digest::sha256(b"a layer");
+    let shard = folder.path().join("data/_cas/sha256").join(layer.hex().get(..2).unwrap());
+    let object = std::fs::read_dir(&shard).unwrap().map(|entry| entry.unwrap().path()).next().unwrap();
+    let mut file = std::fs::File::options().write(true).open(object).unwrap();
+    std::io::Write::write_all(&mut file, b"rotten!").unwrap();
+    let told_json = json(&hallmark(folder.path(), &["rebuild", "--json"]), 1);
+    assert_eq!((&told_json["in_place"], &told_json["hashed"]["objects"]), (&false.into(), &2.into()));
+    assert_eq!(told_json["rotten"][0]["digest"], layer.to_string());
+    let partial = hallmark(folder.path(), &["rebuild", "--partial"]);
+    assert_eq!(partial.status.code(), Some(1), "{partial:?}");
+    let line = format!("rotten: {layer}, quarantined: sha256/{}", layer.hex().get(..2).unwrap());
+    assert!(told(&partial).contains(&line), "{partial:?}");
+    let again = hallmark(folder.path(), &["rebuild", "--unhashed", "--partial"]);
+    assert!(told(&again).contains("hashed 0 objects of 0 bytes"), "{again:?}");
 }
 
 #[test]

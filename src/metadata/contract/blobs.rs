@@ -38,7 +38,7 @@ async fn a_second_key_for_the_same_content_is_surplus() {
 async fn a_live_key_that_was_trashed_is_gone() {
     each(async |m| {
         store_blob(m, "a").await;
-        m.delete_blob(&repo("r"), &digest("a")).await.unwrap();
+        m.delete_blob(&repo("r"), &digest("a"), &by(0)).await.unwrap();
         assert_eq!(m.commit_blob(blob("a")).await.unwrap(), Committed::Gone);
         assert!(!has(m, "r", "a").await);
     })
@@ -49,7 +49,7 @@ async fn a_live_key_that_was_trashed_is_gone() {
 async fn a_live_key_whose_bytes_were_removed_is_gone() {
     each(async |m| {
         store_blob(m, "a").await;
-        m.delete_blob(&repo("r"), &digest("a")).await.unwrap();
+        m.delete_blob(&repo("r"), &digest("a"), &by(0)).await.unwrap();
         let swept = sweep(m, 1).await;
         m.forget_trash(&swept.trash).await.unwrap();
         assert_eq!(sweep(m, 2).await, Swept::default());
@@ -62,7 +62,7 @@ async fn a_live_key_whose_bytes_were_removed_is_gone() {
 async fn content_comes_back_under_a_fresh_key() {
     each(async |m| {
         store_blob(m, "a").await;
-        m.delete_blob(&repo("r"), &digest("a")).await.unwrap();
+        m.delete_blob(&repo("r"), &digest("a"), &by(0)).await.unwrap();
         let again = CommitBlob { key: "key/again".to_owned(), ..blob("a") };
         assert_eq!(m.commit_blob(again).await.unwrap(), Committed::Stored);
         assert_eq!(m.blob(&repo("r"), &digest("a")).await.unwrap().unwrap().key, "key/again");
@@ -135,7 +135,7 @@ async fn a_held_blob_is_not_deleted() {
     each(async |m| {
         store_blob(m, "a").await;
         store(m, image("i", &["a"])).await;
-        assert_eq!(m.delete_blob(&repo("r"), &digest("a")).await.unwrap(), BlobDeleted::Held);
+        assert_eq!(m.delete_blob(&repo("r"), &digest("a"), &by(0)).await.unwrap(), BlobDeleted::Held);
         assert!(has(m, "r", "a").await);
     })
     .await;
@@ -146,8 +146,8 @@ async fn a_deleted_blob_is_gone_here_and_stays_elsewhere() {
     each(async |m| {
         store_blob(m, "a").await;
         m.commit_blob(CommitBlob { repository: repo("s"), ..blob("a") }).await.unwrap();
-        assert_eq!(m.delete_blob(&repo("r"), &digest("a")).await.unwrap(), BlobDeleted::Deleted);
-        assert_eq!(m.delete_blob(&repo("r"), &digest("a")).await.unwrap(), BlobDeleted::Absent);
+        assert_eq!(m.delete_blob(&repo("r"), &digest("a"), &by(0)).await.unwrap(), BlobDeleted::Deleted);
+        assert_eq!(m.delete_blob(&repo("r"), &digest("a"), &by(0)).await.unwrap(), BlobDeleted::Absent);
         assert!(!has(m, "r", "a").await && has(m, "s", "a").await);
         assert!(sweep(m, 1).await.trash.is_empty());
     })

@@ -57,7 +57,7 @@ async fn evidence_without_a_subject_and_trash_are_listed() {
     each(async |m| {
         store(m, bundle("e", "i")).await;
         store_blob(m, "a").await;
-        m.delete_blob(&repo("r"), &digest("a")).await.unwrap();
+        m.delete_blob(&repo("r"), &digest("a"), &by(0)).await.unwrap();
         let listed = garbage(m, ORPHAN_LEASE).await;
         assert_eq!((listed.orphans, listed.trash), (vec![(repo("r"), digest("e"))], vec!["key/a".to_owned()]));
     })

@@ -59,8 +59,11 @@ async fn absent_required_content_is_named_and_nothing_changes() {
         assert_eq!(m.put_manifest(put).await.unwrap(), Put::Absent(digests(&["b", "c"])));
         assert_eq!(find(m, "i").await, None);
         assert!(m.pushes(&repo("r"), &tag("v1")).await.unwrap().is_empty());
-        assert!(m.to_judge(10).await.unwrap().is_empty());
-        assert_eq!(m.delete_blob(&repo("r"), &digest("a")).await.unwrap(), crate::metadata::BlobDeleted::Deleted);
+        assert!(m.to_judge(at(0), 10).await.unwrap().is_empty());
+        assert_eq!(
+            m.delete_blob(&repo("r"), &digest("a"), &by(0)).await.unwrap(),
+            crate::metadata::BlobDeleted::Deleted
+        );
     })
     .await;
 }
@@ -322,7 +325,7 @@ async fn a_deleted_manifest_is_gone_with_its_links() {
         store_blob(m, "a").await;
         store(m, image("i", &["a"])).await;
         delete(m, "i").await;
-        assert!(!m.delete_manifest(&repo("r"), &digest("i"), at(0)).await.unwrap());
+        assert!(!m.delete_manifest(&repo("r"), &digest("i"), &by(0)).await.unwrap());
         assert_eq!(find(m, "i").await, None);
         assert!(m.holders(&repo("r"), &digest("a"), 10).await.unwrap().is_empty());
     })
@@ -360,13 +363,13 @@ async fn totals_follow_what_comes_and_goes() {
         store(m, tagged("i", &["v1", "v2"])).await;
         store(m, tagged("j", &["v1"])).await;
         delete(m, "j").await;
-        m.delete_tag(&repo("r"), &tag("v2")).await.unwrap();
+        m.delete_tag(deletion("v2")).await.unwrap();
         let totals = m.totals().await.unwrap();
         let expected =
             crate::metadata::Totals { repositories: 2, manifests: 1, tags: 1, blobs: 1, blob_bytes: 10, uploads: 0 };
         assert_eq!(totals, expected);
-        m.delete_blob(&repo("r"), &digest("a")).await.unwrap();
-        m.delete_blob(&repo("s"), &digest("a")).await.unwrap();
+        m.delete_blob(&repo("r"), &digest("a"), &by(0)).await.unwrap();
+        m.delete_blob(&repo("s"), &digest("a"), &by(0)).await.unwrap();
         assert_eq!(m.totals().await.unwrap().blob_bytes, 0);
     })
     .await;

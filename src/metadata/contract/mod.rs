@@ -1,7 +1,9 @@
 //! The contract, fact by fact, over every engine: a test gets the metadata that it asks from [`each`] or [`each_opened`],
 //! and so can leave none out. What only one of them shows is in `files` and `failing`.
 
+mod audit;
 mod blobs;
+mod conditions;
 mod durability;
 mod failing;
 mod files;
@@ -10,6 +12,7 @@ mod generations;
 mod intents;
 mod judgements;
 mod manifests;
+mod once_met;
 mod quarantine;
 mod scrub;
 mod sweep;
@@ -26,10 +29,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use tempfile::TempDir;
 
-use super::{CommitBlob, Committed, Failing, Kind, Metadata, Put, PutLink, PutManifest, Sqlite};
+use super::{
+    By, CommitBlob, Committed, DeleteTag, Failing, Kind, Metadata, Put, PutLink, PutManifest, Sqlite, TagDeleted,
+};
 use crate::clock::Timestamp;
 use crate::gate::{Shape, Who};
-use crate::oci::{Digest, LinkKind, RepositoryName, Tag};
+use crate::oci::{Digest, LinkKind, Precondition, RepositoryName, Tag};
 
 /// Opens what an engine has at a path, or makes it.
 type Open = fn(&Path) -> Box<dyn Metadata>;
@@ -90,6 +95,22 @@ fn who(name: &str) -> Who {
     Who::user(name).unwrap()
 }
 
+/// Someone who deletes, some seconds after the beginning.
+fn by(seconds: u64) -> By {
+    By { who: who("ci"), at: at(seconds) }
+}
+
+/// The deletion of a tag of the repository `r`.
+fn deletion(name: &str) -> DeleteTag {
+    DeleteTag {
+        repository: repo("r"),
+        tag: tag(name),
+        evidence: Vec::new(),
+        precondition: Precondition::default(),
+        by: by(0),
+    }
+}
+
 /// The digest of what is called `name` here.
 fn digest(name: &str) -> Digest {
     Digest::sha256(name.as_bytes())
@@ -129,6 +150,7 @@ fn object(name: &str) -> PutManifest {
         is_referrer: false,
         links: Vec::new(),
         tags: Vec::new(),
+        only_if: None,
         tag_history: 20,
         evidence_cap: None,
         orphan_lease: at(ORPHAN_LEASE),
@@ -174,7 +196,7 @@ async fn store(m: &dyn Metadata, manifest: PutManifest) {
 }
 
 async fn delete(m: &dyn Metadata, name: &str) {
-    assert!(m.delete_manifest(&repo("r"), &digest(name), at(0)).await.unwrap());
+    assert!(m.delete_manifest(&repo("r"), &digest(name), &by(0)).await.unwrap());
 }
 
 /// Names of what the digests are of, in order.

@@ -82,6 +82,34 @@ async fn a_push_under_a_fresh_key_heals_content_everywhere() {
 }
 
 #[tokio::test]
+async fn a_manifest_that_must_have_quarantined_content_is_refused_until_that_is_healed() {
+    each(async |m| {
+        store_blob(m, "a").await;
+        store_blob(m, "b").await;
+        store(m, image("before", &["a", "b"])).await;
+        hold(m, "a").await;
+        for manifest in [image("i", &["b", "a", "a"]), image("before", &["a", "b"])] {
+            assert_eq!(m.put_manifest(manifest).await.unwrap(), Put::Absent(digests(&["a"])));
+        }
+        assert!(m.manifest(&repo("r"), &digest("i")).await.unwrap().is_none());
+        m.commit_blob(CommitBlob { key: "key/again".to_owned(), ..blob("a") }).await.unwrap();
+        store(m, image("i", &["a", "b"])).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_manifest_that_may_do_without_quarantined_content_is_stored() {
+    each(async |m| {
+        store_blob(m, "a").await;
+        hold(m, "a").await;
+        store(m, PutManifest { links: vec![link(LinkKind::Layer, "a", false)], ..object("i") }).await;
+        store(m, index("index", &["a"])).await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_commit_of_the_key_that_is_quarantined_is_told_that_it_is_gone() {
     each(async |m| {
         store_blob(m, "a").await;
@@ -97,7 +125,7 @@ async fn a_commit_of_the_key_that_is_quarantined_is_told_that_it_is_gone() {
 async fn a_repair_takes_the_place_of_quarantined_content_alone() {
     each(async |m| {
         store_blob(m, "a").await;
-        let repair = async || m.replace_content(&digest("a"), "key/a", "key/sound").await.unwrap();
+        let repair = async || m.replace_content(&digest("a"), "key/a", "key/sound", "a copy", at(8)).await.unwrap();
         assert!(!repair().await);
         hold(m, "a").await;
         assert!(repair().await);
@@ -112,7 +140,7 @@ async fn content_whose_own_bytes_came_back_is_repaired_under_its_own_key() {
     each(async |m| {
         store_blob(m, "a").await;
         hold(m, "a").await;
-        assert!(m.replace_content(&digest("a"), "key/a", "key/a").await.unwrap());
+        assert!(m.replace_content(&digest("a"), "key/a", "key/a", "a copy", at(8)).await.unwrap());
         assert_eq!(m.reserve(digest("a")).await.unwrap(), Reserved::Live("key/a".to_owned()));
         assert!(m.sweep(at(0), at(0), 10).await.unwrap().trash.is_empty());
     })
@@ -123,7 +151,7 @@ async fn content_whose_own_bytes_came_back_is_repaired_under_its_own_key() {
 async fn hold_another(m: &dyn Metadata) {
     store_blob(m, "a").await;
     hold(m, "a").await;
-    m.delete_blob(&repo("r"), &digest("a")).await.unwrap();
+    m.delete_blob(&repo("r"), &digest("a"), &by(0)).await.unwrap();
     let again = CommitBlob { key: "key/again".to_owned(), ..blob("a") };
     assert_eq!(m.commit_blob(again).await.unwrap(), Committed::Stored);
     assert!(m.quarantine_content(&digest("a"), "key/again", "why", at(7)).await.unwrap().is_some());
@@ -134,7 +162,7 @@ async fn a_repair_of_what_was_under_a_key_that_was_given_up_changes_nothing() {
     each(async |m| {
         hold_another(m).await;
         for key in ["key/a", "key/sound"] {
-            assert!(!m.replace_content(&digest("a"), "key/a", key).await.unwrap());
+            assert!(!m.replace_content(&digest("a"), "key/a", key, "a copy", at(8)).await.unwrap());
         }
         assert_eq!(m.blob(&repo("r"), &digest("a")).await.unwrap().unwrap().key, "key/again");
         assert_eq!(m.sweep(at(0), at(0), 10).await.unwrap().trash, ["key/a"]);
@@ -227,7 +255,8 @@ async fn bytes(m: &dyn Metadata) -> Bytes {
 async fn the_bytes_of_a_quarantined_manifest_are_replaced() {
     each(async |m| {
         store(m, rotten()).await;
-        let sound = async || m.replace_manifest(&repo("r"), &digest("i"), Bytes::from_static(b"i")).await;
+        let sound =
+            async || m.replace_manifest(&repo("r"), &digest("i"), Bytes::from_static(b"i"), "a copy", at(8)).await;
         assert!(!sound().await.unwrap());
         hold_manifest(m).await;
         shown(m).await;

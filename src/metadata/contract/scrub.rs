@@ -59,7 +59,7 @@ async fn only_keys_that_nothing_names_go_to_the_trash() {
     each(async |m| {
         store_blob(m, "a").await;
         store_blob(m, "b").await;
-        m.delete_blob(&repo("r"), &digest("b")).await.unwrap();
+        m.delete_blob(&repo("r"), &digest("b"), &by(0)).await.unwrap();
         let keys = ["key/a", "key/b", "key/nobody"].map(str::to_owned);
         assert_eq!(m.trash_unnamed(&keys).await.unwrap(), 1);
         assert_eq!(m.sweep(at(0), at(0), 10).await.unwrap().trash, ["key/b", "key/nobody"]);

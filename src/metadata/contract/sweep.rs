@@ -51,7 +51,7 @@ async fn a_blob_that_lost_its_last_holder_stays_for_an_hour() {
     each(async |m| {
         store_blob(m, "a").await;
         store(m, image("i", &["a"])).await;
-        m.delete_manifest(&repo("r"), &digest("i"), at(LEASE)).await.unwrap();
+        m.delete_manifest(&repo("r"), &digest("i"), &by(LEASE)).await.unwrap();
         assert!(sweep(m, LEASE + 3599).await.trash.is_empty());
         assert_eq!(sweep(m, LEASE + 3600).await.trash, ["key/a"]);
     })

@@ -92,7 +92,7 @@ async fn a_tag_that_moves_or_goes_makes_the_view_dirty() {
         m.put_manifest(tagged("i", &["v1"])).await.unwrap();
         assert_eq!(entries(&dirty(m).await), [(Some("v1"), digest("i"))]);
         clean(m).await;
-        m.delete_tag(&repo("r"), &tag("v1")).await.unwrap();
+        m.delete_tag(deletion("v1")).await.unwrap();
         assert_eq!(entries(&dirty(m).await), [(None, digest("i"))]);
     })
     .await;

@@ -1,11 +1,12 @@
 //! Pushes that wait, and evidence that is judged under a new revision.
 
 use super::*;
-use crate::metadata::{Push, StoredRevision, WaitingPush};
+use crate::metadata::{Push, StoredRevision, WaitingIn, WaitingPush};
 
 async fn waiting(m: &dyn Metadata) -> Vec<(String, Digest)> {
-    let pushes = m.waiting_pushes(&repo("r"), None, 10).await.unwrap();
-    assert_eq!(m.count_waiting(&repo("r")).await.unwrap(), u64::try_from(pushes.len()).unwrap());
+    let pushes = m.waiting_pushes(&repo("r"), at(0), None, 10).await.unwrap();
+    let counted = m.waiting(None, at(0), 10).await.unwrap().first().map_or(0, |waiting| waiting.pushes);
+    assert_eq!(counted, u64::try_from(pushes.len()).unwrap());
     pushes.into_iter().map(|waiting| (waiting.tag.to_string(), waiting.push.digest)).collect()
 }
 
@@ -68,9 +69,9 @@ async fn evidence_waits_for_nothing_until_it_is_pushed_as_an_object() {
 async fn a_deleted_tag_waits_no_more() {
     each(async |m| {
         store(m, tagged("a", &["v1"])).await;
-        assert!(m.delete_tag(&repo("r"), &tag("v1")).await.unwrap());
+        assert_eq!(m.delete_tag(deletion("v1")).await.unwrap(), TagDeleted::Deleted);
         assert_eq!(waiting(m).await, []);
-        assert_eq!(m.repositories_waiting(None, 10).await.unwrap(), []);
+        assert_eq!(m.waiting(None, at(0), 10).await.unwrap(), []);
     })
     .await;
 }
@@ -78,18 +79,18 @@ async fn a_deleted_tag_waits_no_more() {
 #[tokio::test]
 async fn pushes_that_wait_are_read_page_by_page_oldest_first() {
     each(async |m| {
-        store(m, tagged("a", &["z"])).await;
-        store(m, tagged("b", &["x", "y"])).await;
+        store(m, PutManifest { at: at(2), ..tagged("b", &["x", "y"]) }).await;
+        store(m, PutManifest { at: at(1), ..tagged("a", &["z"]) }).await;
         let mut found = Vec::new();
-        let mut after: Option<(u64, Tag)> = None;
+        let mut after: (Timestamp, Option<Tag>) = (at(0), None);
         loop {
-            let cursor = after.as_ref().map(|(sequence, tag)| (*sequence, tag));
-            let Some(next) = m.waiting_pushes(&repo("r"), cursor, 1).await.unwrap().pop() else { break };
-            let WaitingPush { sequence, tag, push: Push { digest, .. } } = next;
+            let next = m.waiting_pushes(&repo("r"), after.0, after.1.as_ref(), 1).await.unwrap().pop();
+            let Some(WaitingPush { tag, push: Push { digest, at, .. } }) = next else { break };
             found.push((tag.to_string(), digest));
-            after = Some((sequence, tag));
+            after = (at, Some(tag));
         }
         assert_eq!(found, [under("z", "a"), under("x", "b"), under("y", "b")]);
+        assert_eq!(m.waiting_pushes(&repo("r"), at(2), None, 10).await.unwrap().len(), 2);
     })
     .await;
 }
@@ -97,13 +98,14 @@ async fn pushes_that_wait_are_read_page_by_page_oldest_first() {
 #[tokio::test]
 async fn repositories_in_which_pushes_wait_are_read_page_by_page() {
     each(async |m| {
-        for name in ["z", "met", "a"] {
-            store(m, PutManifest { repository: repo(name), ..tagged("i", &["v1", "v2"]) }).await;
+        for (name, pushed) in [("z", 1), ("met", 2), ("a", 3)] {
+            store(m, PutManifest { repository: repo(name), at: at(pushed), ..tagged("i", &["v1", "v2"]) }).await;
         }
         m.record_met(&repo("met"), &digest("i"), &["signed".parse().unwrap()], at(1)).await.unwrap();
-        let first = m.repositories_waiting(None, 1).await.unwrap();
-        assert_eq!(first, [repo("z")]);
-        assert_eq!(m.repositories_waiting(first.first(), 10).await.unwrap(), [repo("a")]);
+        let first = m.waiting(None, at(2), 1).await.unwrap();
+        assert_eq!(first, [WaitingIn { repository: repo("z"), pushes: 2, oldest: at(1), next: None }]);
+        let rest = m.waiting(Some(&repo("z")), at(2), 10).await.unwrap();
+        assert_eq!(rest, [WaitingIn { repository: repo("a"), pushes: 2, oldest: at(3), next: Some(at(3)) }]);
     })
     .await;
 }

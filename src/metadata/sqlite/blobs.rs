@@ -2,12 +2,13 @@
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
+use super::audit::{self, Entry};
 use super::repositories::{self, RepositoryId};
 use super::values::{self, Count};
 use super::{intents, links, quarantine, uploads, view};
 use crate::clock::Timestamp;
 use crate::gate::Who;
-use crate::metadata::{Blob, BlobDeleted, CommitBlob, Committed};
+use crate::metadata::{Blob, BlobDeleted, By, CommitBlob, Committed, Event};
 use crate::oci::{Digest, RepositoryName};
 
 /// The live key of a content.
@@ -43,6 +44,15 @@ pub(super) fn find(
 
 pub(super) fn is_present(connection: &Connection, repository: RepositoryId, digest: &Digest) -> rusqlite::Result<bool> {
     let mut statement = connection.prepare_cached("SELECT 1 FROM blobs WHERE repository = ?1 AND digest = ?2")?;
+    statement.exists(params![repository, digest])
+}
+
+/// Whether the blob is in the repository, and its content not known to be anything else.
+pub(super) fn is_sound(connection: &Connection, repository: RepositoryId, digest: &Digest) -> rusqlite::Result<bool> {
+    let mut statement = connection.prepare_cached(
+        "SELECT 1 FROM blobs WHERE repository = ?1 AND digest = ?2
+           AND NOT EXISTS (SELECT 1 FROM quarantine WHERE repository = 0 AND digest = ?2)",
+    )?;
     statement.exists(params![repository, digest])
 }
 
@@ -116,7 +126,8 @@ pub(super) fn commit(connection: &Connection, blob: &CommitBlob) -> rusqlite::Re
         Given::Live | Given::Gone => {}
     }
     let repository = repositories::make(connection, &blob.repository)?;
-    place(connection, repository, &blob.digest, blob.lease)?;
+    let placed = place(connection, repository, &blob.digest, blob.lease)?;
+    note(connection, blob, &given, placed)?;
     connection
         .prepare_cached("INSERT OR IGNORE INTO uploaders (repository, digest, who) VALUES (?1, ?2, ?3)")?
         .execute(params![repository, blob.digest, blob.who])?;
@@ -125,6 +136,16 @@ pub(super) fn commit(connection: &Connection, blob: &CommitBlob) -> rusqlite::Re
         uploads::end(connection, upload)?;
     }
     Ok(if matches!(given, Given::Surplus) { Committed::Surplus } else { Committed::Stored })
+}
+
+/// Notes what a commit changed.
+fn note(connection: &Connection, blob: &CommitBlob, given: &Given, placed: bool) -> rusqlite::Result<()> {
+    let entry =
+        |event| Entry::asked(event, (audit::BLOB, &blob.digest), (&blob.who, blob.at)).in_repository(&blob.repository);
+    if matches!(given, Given::Healing | Given::Instead(_)) {
+        entry(Event::Repair).because("it was pushed again").note(connection)?;
+    }
+    if placed { entry(Event::Push).note(connection) } else { Ok(()) }
 }
 
 /// Makes a key the live one of a content.
@@ -155,19 +176,25 @@ fn is_capped(connection: &Connection, blob: &CommitBlob) -> rusqlite::Result<boo
     Ok(unheld >= cap)
 }
 
-/// Makes the blob part of the repository, or extends its lease if it is already.
-fn place(connection: &Connection, repository: RepositoryId, digest: &Digest, lease: Timestamp) -> rusqlite::Result<()> {
+/// Makes the blob part of the repository, or extends its lease if it is already and says false.
+fn place(
+    connection: &Connection,
+    repository: RepositoryId,
+    digest: &Digest,
+    lease: Timestamp,
+) -> rusqlite::Result<bool> {
     if is_present(connection, repository, digest)? {
         let mut statement = connection.prepare_cached(
             "UPDATE blobs SET lease = max(lease, ?3) WHERE repository = ?1 AND digest = ?2 AND lease IS NOT NULL",
         )?;
-        return statement.execute(params![repository, digest, lease]).map(drop);
+        return statement.execute(params![repository, digest, lease]).map(|_| false);
     }
     let lease = if links::is_held(connection, repository, digest)? { None } else { Some(lease) };
     connection
         .prepare_cached("INSERT INTO blobs (repository, digest, lease) VALUES (?1, ?2, ?3)")?
         .execute(params![repository, digest, lease])?;
-    view::mark(connection, repository, digest)
+    view::mark(connection, repository, digest)?;
+    Ok(true)
 }
 
 /// The lease of a blob that nothing holds.
@@ -199,10 +226,11 @@ pub(super) fn extend(
 
 pub(super) fn delete(
     connection: &Connection,
-    repository: &RepositoryName,
+    name: &RepositoryName,
     digest: &Digest,
+    by: &By,
 ) -> rusqlite::Result<BlobDeleted> {
-    let Some(repository) = repositories::find(connection, repository)? else { return Ok(BlobDeleted::Absent) };
+    let Some(repository) = repositories::find(connection, name)? else { return Ok(BlobDeleted::Absent) };
     if !is_present(connection, repository, digest)? {
         return Ok(BlobDeleted::Absent);
     }
@@ -210,6 +238,7 @@ pub(super) fn delete(
         return Ok(BlobDeleted::Held);
     }
     remove(connection, repository, digest)?;
+    Entry::deleted((audit::BLOB, digest), by).in_repository(name).note(connection)?;
     Ok(BlobDeleted::Deleted)
 }
 

@@ -58,6 +58,30 @@ const FACTS: &[(&str, &str)] = &[
            SELECT 1 FROM manifests m WHERE m.repository = e.repository AND m.digest = e.digest)",
     ),
     (
+        "a tag is listed under what each of its pushes met, or what that is about, at any remove",
+        "WITH RECURSIVE judged (repository, tag, digest) AS (
+           SELECT repository, tag, digest FROM pushes
+           UNION SELECT j.repository, j.tag, m.subject FROM judged j
+             JOIN manifests m ON m.repository = j.repository AND m.digest = j.digest
+             WHERE m.kind <> 'object' AND m.subject IS NOT NULL)
+         SELECT 1 FROM judged j JOIN met e ON e.repository = j.repository AND e.digest = j.digest
+         WHERE NOT EXISTS (SELECT 1 FROM met_tags l
+           WHERE l.repository = j.repository AND l.name = j.tag AND l.requirement = e.requirement)",
+    ),
+    (
+        "tags are listed that are there",
+        "SELECT 1 FROM met_tags l WHERE NOT EXISTS (
+           SELECT 1 FROM tags t WHERE t.repository = l.repository AND t.name = l.name)",
+    ),
+    (
+        "a push waits since it was made, while it is of an object that never met anything",
+        "SELECT 1 FROM tags t JOIN pushes p
+           ON p.repository = t.repository AND p.tag = t.name AND p.sequence = t.newest
+         JOIN manifests m ON m.repository = p.repository AND m.digest = p.digest
+         WHERE t.waits IS NOT CASE WHEN m.kind = 'object' AND NOT EXISTS (
+           SELECT 1 FROM met e WHERE e.repository = p.repository AND e.digest = p.digest) THEN p.at END",
+    ),
+    (
         "evidence expires exactly while its subject never came",
         "SELECT 1 FROM manifests e JOIN manifests s ON s.repository = e.repository AND s.digest = e.subject
          WHERE e.orphan_lease IS NOT NULL",
@@ -72,6 +96,10 @@ const FACTS: &[(&str, &str)] = &[
            WHEN 'blob_bytes' THEN (SELECT coalesce(sum(size), 0) FROM contents)
            WHEN 'uploads' THEN (SELECT count(*) FROM uploads)
            ELSE value END",
+    ),
+    (
+        "numbers of the audit trail have no gaps",
+        "SELECT 1 FROM (SELECT max(id) - min(id) + 1 AS span, count(*) AS entries FROM audit) WHERE span <> entries",
     ),
 ];
 

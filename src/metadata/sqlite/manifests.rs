@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::repositories::RepositoryId;
 use super::values;
-use crate::metadata::StoredManifest;
+use crate::metadata::{Kind, StoredManifest};
 use crate::oci::{Digest, RepositoryName};
 
 /// The columns that [`read`] reads.
@@ -48,6 +48,17 @@ pub(super) fn find(
     let mut statement = connection
         .prepare_cached(select!("WHERE repository = (SELECT id FROM repositories WHERE name = ?1) AND digest = ?2"))?;
     statement.query_row(params![repository, digest], read).optional()
+}
+
+/// What a manifest is, if it is there.
+pub(super) fn kind(
+    connection: &Connection,
+    repository: RepositoryId,
+    digest: &Digest,
+) -> rusqlite::Result<Option<Kind>> {
+    let mut statement =
+        connection.prepare_cached("SELECT kind FROM manifests WHERE repository = ?1 AND digest = ?2")?;
+    statement.query_row(params![repository, digest], |row| row.get(0)).optional()
 }
 
 pub(super) fn row_of(

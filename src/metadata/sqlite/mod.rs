@@ -3,6 +3,7 @@
 //! Each file here is one noun; the functions in them are the parts of a transaction, and [`operations`] says which of
 //! them make up each operation of the contract.
 
+mod audit;
 mod blobs;
 mod connection;
 mod counters;
@@ -14,6 +15,7 @@ mod intents;
 mod judgements;
 mod links;
 mod manifests;
+mod met;
 mod operations;
 #[cfg(test)]
 mod plans;
@@ -30,6 +32,7 @@ mod tags;
 mod uploads;
 mod values;
 mod view;
+mod waiting;
 mod writer;
 
 use std::path::Path;

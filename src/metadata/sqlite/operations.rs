@@ -8,15 +8,15 @@ use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
 use super::{
-    Sqlite, blobs, counters, garbage, intents, judgements, links, manifests, push, quarantine, removal, repositories,
-    revisions, scrub, sweep, tags, uploads, view,
+    Sqlite, audit, blobs, counters, garbage, intents, judgements, links, manifests, met, push, quarantine, removal,
+    repositories, revisions, scrub, sweep, tags, uploads, view, waiting,
 };
 use crate::clock::Timestamp;
 use crate::gate::{RequirementName, Who};
 use crate::metadata::{
-    Blob, BlobDeleted, CommitBlob, Committed, Content, DirtyView, Garbage, Holder, Intent, Metadata, PlacedManifest,
-    Push, Put, PutManifest, Quarantined, Reserved, ScrubPass, StoredManifest, StoredRevision, Swept, Totals,
-    Unavailable, Upload, WaitingPush,
+    Audited, Blob, BlobDeleted, By, CommitBlob, Committed, Content, DeleteTag, DirtyView, Garbage, Holder, Intent,
+    Metadata, PlacedManifest, Push, Put, PutManifest, Quarantined, Refusal, Reserved, ScrubPass, StoredManifest,
+    StoredRevision, Swept, TagDeleted, ToJudge, Totals, Trail, Unavailable, Upload, WaitingIn, WaitingPush,
 };
 use crate::oci::{Digest, RepositoryName, Tag};
 
@@ -77,9 +77,14 @@ impl Metadata for Sqlite {
         self.read(|c| repositories::with_blob(c, digest, limit))
     }
 
-    async fn delete_blob(&self, repository: &RepositoryName, digest: &Digest) -> Result<BlobDeleted, Unavailable> {
-        let (repository, digest) = (repository.clone(), *digest);
-        self.write(move |c| blobs::delete(c, &repository, &digest)).await
+    async fn delete_blob(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        by: &By,
+    ) -> Result<BlobDeleted, Unavailable> {
+        let (repository, digest, by) = (repository.clone(), *digest, by.clone());
+        self.write(move |c| blobs::delete(c, &repository, &digest, &by)).await
     }
 
     async fn put_manifest(&self, manifest: PutManifest) -> Result<Put, Unavailable> {
@@ -102,16 +107,16 @@ impl Metadata for Sqlite {
         &self,
         repository: &RepositoryName,
         digest: &Digest,
-        at: Timestamp,
+        by: &By,
     ) -> Result<bool, Unavailable> {
-        let (repository, digest) = (repository.clone(), *digest);
-        let blobs_until = at.plus(self.grace);
-        self.write(move |c| removal::delete(c, &repository, &digest, blobs_until)).await
+        let (repository, digest, by) = (repository.clone(), *digest, by.clone());
+        let blobs_until = by.at.plus(self.grace);
+        self.write(move |c| removal::delete(c, &repository, &digest, blobs_until, &by)).await
     }
 
-    async fn delete_tag(&self, repository: &RepositoryName, tag: &Tag) -> Result<bool, Unavailable> {
-        let (repository, tag) = (repository.clone(), tag.clone());
-        self.write(move |c| tags::delete(c, &repository, &tag)).await
+    async fn delete_tag(&self, deletion: DeleteTag) -> Result<TagDeleted, Unavailable> {
+        let blobs_until = deletion.by.at.plus(self.grace);
+        self.write(move |c| removal::untag(c, &deletion, blobs_until)).await
     }
 
     async fn tags_of(&self, repository: &RepositoryName, digest: &Digest) -> Result<Vec<Tag>, Unavailable> {
@@ -125,6 +130,16 @@ impl Metadata for Sqlite {
         limit: usize,
     ) -> Result<Vec<(Tag, Digest)>, Unavailable> {
         self.read(|c| tags::list(c, repository, after, limit))
+    }
+
+    async fn tags_once_met(
+        &self,
+        repository: &RepositoryName,
+        requirement: &RequirementName,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<(Tag, Digest)>, Unavailable> {
+        self.read(|c| met::tags(c, repository, requirement, after, limit))
     }
 
     async fn repositories(&self, after: Option<&str>, limit: usize) -> Result<Vec<RepositoryName>, Unavailable> {
@@ -202,11 +217,11 @@ impl Metadata for Sqlite {
     }
 
     async fn record_verified(&self, repository: &RepositoryName, evidence: &Digest) -> Result<(), Unavailable> {
-        if !self.read(|c| judgements::is_unverified(c, repository, evidence))? {
+        if !self.read(|c| met::is_unverified(c, repository, evidence))? {
             return Ok(());
         }
         let (repository, evidence) = (repository.clone(), *evidence);
-        self.write(move |c| judgements::record_verified(c, &repository, &evidence)).await
+        self.write(move |c| met::record_verified(c, &repository, &evidence)).await
     }
 
     async fn record_met(
@@ -216,27 +231,50 @@ impl Metadata for Sqlite {
         requirements: &[RequirementName],
         at: Timestamp,
     ) -> Result<(), Unavailable> {
-        let known = self.read(|c| judgements::met(c, repository, digest))?;
+        let known = self.read(|c| met::of(c, repository, digest))?;
         let news: Vec<_> = requirements.iter().filter(|name| !known.contains(name)).cloned().collect();
         if news.is_empty() {
             return Ok(());
         }
         let (repository, digest) = (repository.clone(), *digest);
-        self.write(move |c| judgements::record_met(c, &repository, &digest, &news, at)).await
+        self.write(move |c| met::record_met(c, &repository, &digest, &news, at)).await
     }
 
     async fn met(&self, repository: &RepositoryName, digest: &Digest) -> Result<Vec<RequirementName>, Unavailable> {
-        self.read(|c| judgements::met(c, repository, digest))
+        self.read(|c| met::of(c, repository, digest))
     }
 
-    async fn to_judge(&self, limit: usize) -> Result<Vec<(RepositoryName, Digest, u64)>, Unavailable> {
-        self.read(|c| judgements::waiting(c, limit))
+    async fn to_judge(&self, at: Timestamp, limit: usize) -> Result<Vec<ToJudge>, Unavailable> {
+        self.read(|c| judgements::waiting(c, at, limit))
     }
 
-    async fn judged(&self, repository: &RepositoryName, digest: &Digest, ticket: u64) -> Result<(), Unavailable> {
+    async fn to_judge_in(
+        &self,
+        repository: &RepositoryName,
+        at: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<ToJudge>, Unavailable> {
+        self.read(|c| judgements::waiting_in(c, repository, at, limit))
+    }
+
+    async fn next_to_judge(&self) -> Result<Option<Timestamp>, Unavailable> {
+        self.read(judgements::next)
+    }
+
+    async fn judged(&self, judged: &[(ToJudge, Option<Timestamp>)]) -> Result<(), Unavailable> {
+        let judged = judged.to_vec();
+        // Lost in a power cut, they are judged once more.
+        self.note(move |c| judged.iter().try_for_each(|(judged, again)| judgements::judged(c, judged, *again))).await
+    }
+
+    async fn judge_again(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        at: Timestamp,
+    ) -> Result<(), Unavailable> {
         let (repository, digest) = (repository.clone(), *digest);
-        // Lost in a power cut, it is judged once more.
-        self.note(move |c| judgements::judged(c, &repository, &digest, ticket)).await
+        self.write(move |c| judgements::again(c, &repository, &digest, at)).await
     }
 
     async fn sweep(&self, at: Timestamp, uploads_before: Timestamp, limit: usize) -> Result<Swept, Unavailable> {
@@ -286,9 +324,16 @@ impl Metadata for Sqlite {
         self.write(move |c| view::mark_everywhere(c, &digest)).await
     }
 
-    async fn replace_content(&self, digest: &Digest, rotten: &str, key: &str) -> Result<bool, Unavailable> {
+    async fn replace_content(
+        &self,
+        digest: &Digest,
+        rotten: &str,
+        key: &str,
+        from: &'static str,
+        at: Timestamp,
+    ) -> Result<bool, Unavailable> {
         let (digest, rotten, key) = (*digest, rotten.to_owned(), key.to_owned());
-        self.write(move |c| quarantine::replace_if_held(c, &digest, &rotten, &key)).await
+        self.write(move |c| quarantine::replace_if_held(c, &digest, (&rotten, &key), (from, at))).await
     }
 
     async fn quarantine_manifest(
@@ -308,9 +353,11 @@ impl Metadata for Sqlite {
         repository: &RepositoryName,
         digest: &Digest,
         bytes: Bytes,
+        from: &'static str,
+        at: Timestamp,
     ) -> Result<bool, Unavailable> {
         let (repository, digest) = (repository.clone(), *digest);
-        self.write(move |c| quarantine::replace_manifest(c, &repository, &digest, &bytes)).await
+        self.write(move |c| quarantine::replace_manifest(c, &repository, &digest, &bytes, (from, at))).await
     }
 
     async fn manifest_copies(
@@ -394,25 +441,23 @@ impl Metadata for Sqlite {
         self.in_repository(repository, |c, id| manifests::list(c, id, after, limit))
     }
 
-    async fn repositories_waiting(
+    async fn waiting(
         &self,
         after: Option<&RepositoryName>,
+        from: Timestamp,
         limit: usize,
-    ) -> Result<Vec<RepositoryName>, Unavailable> {
-        self.readers.snapshot(|c| tags::repositories_waiting(c, after, limit))
+    ) -> Result<Vec<WaitingIn>, Unavailable> {
+        self.readers.snapshot(|c| waiting::repositories(c, after, from, limit))
     }
 
     async fn waiting_pushes(
         &self,
         repository: &RepositoryName,
-        after: Option<(u64, &Tag)>,
+        from: Timestamp,
+        after: Option<&Tag>,
         limit: usize,
     ) -> Result<Vec<WaitingPush>, Unavailable> {
-        self.in_repository(repository, |c, id| tags::waiting(c, id, after, limit))
-    }
-
-    async fn count_waiting(&self, repository: &RepositoryName) -> Result<u64, Unavailable> {
-        self.in_repository(repository, tags::count_waiting)
+        self.in_repository(repository, |c, id| waiting::pushes(c, id, from, after, limit))
     }
 
     async fn subjects_of_evidence(
@@ -444,5 +489,17 @@ impl Metadata for Sqlite {
 
     async fn is_revision_judged(&self) -> Result<bool, Unavailable> {
         self.read(revisions::is_judged)
+    }
+
+    async fn audit(&self, trail: Trail, after: u64, limit: usize) -> Result<Vec<Audited>, Unavailable> {
+        self.read(|c| audit::list(c, trail, after, limit))
+    }
+
+    async fn note_refusals(&self, refusals: Vec<Refusal>, keep: u64) -> Result<(), Unavailable> {
+        self.note(move |c| audit::refuse(c, &refusals, keep)).await
+    }
+
+    async fn prune_audit(&self, keep: u64, limit: usize) -> Result<bool, Unavailable> {
+        self.note(move |c| audit::prune(c, keep, limit)).await
     }
 }

@@ -11,7 +11,8 @@ use rusqlite::{Connection, OpenFlags};
 use super::schema;
 
 /// Tables that are walked, each with the reason why that costs the same in every store.
-const WALKED: [(&str, &str); 7] = [
+const WALKED: [(&str, &str); 8] = [
+    ("about", "has as many rows as there are pieces of evidence and data about one digest"),
     ("counters", "has as many rows as there are names in the schema"),
     ("intents", "has as many rows as there are seals under way"),
     ("revision", "has one row"),
@@ -24,7 +25,7 @@ const WALKED: [(&str, &str); 7] = [
 /// Indexes that are walked in their order, each with the reason why that ends early.
 const WALKED_IN_ORDER: [(&str, &str); 4] = [
     ("pending_sequence", "ends at the first row"),
-    ("judgements_ticket", "ends at the limit"),
+    ("judgements_due", "ends at the first row"),
     ("uploads_whole", "holds only uploads in one request that a process left behind, and is asked at the start"),
     ("trash_waiting", "holds only what waits to be removed, and ends at the limit"),
 ];

@@ -2,12 +2,13 @@
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
+use super::audit::Entry;
 use super::repositories::{self, RepositoryId};
 use super::tags::{self, Pushed};
-use super::values::Count;
-use super::{blobs, counters, judgements, links, manifests, quarantine, view};
-use crate::metadata::{Kind, Put, PutLink, PutManifest};
-use crate::oci::{Digest, LinkKind};
+use super::values::{self, Count};
+use super::{blobs, counters, judgements, links, manifests, met, quarantine, view};
+use crate::metadata::{Event, Kind, OnlyIf, Put, PutLink, PutManifest};
+use crate::oci::{Digest, LinkKind, Reference, Tag};
 
 /// How many times the cap of one subject all orphans of one person may be.
 const ORPHANS_FOR_ONE: u64 = 10;
@@ -25,6 +26,12 @@ pub(super) fn put(connection: &Connection, manifest: &PutManifest) -> rusqlite::
         None => None,
         Some(repository) => known(connection, repository, &manifest.digest)?,
     };
+    if let Some(OnlyIf { reference, precondition }) = &manifest.only_if {
+        let current = current(connection, found, reference)?;
+        if !precondition.holds(current.as_ref()) {
+            return Ok(Put::Unlike(current));
+        }
+    }
     let absent = absent(connection, found, &manifest.links)?;
     if !absent.is_empty() {
         return Ok(Put::Absent(absent));
@@ -35,13 +42,16 @@ pub(super) fn put(connection: &Connection, manifest: &PutManifest) -> rusqlite::
 
     let repository = repositories::make(connection, &manifest.repository)?;
     let change = counters::change(connection)?;
-    match &known {
-        None => insert(connection, repository, manifest, change)?,
-        Some(known) => {
-            quarantine::heal(connection, repository, &manifest.digest, &manifest.bytes)?;
-            put_again(connection, repository, manifest, known, change)?;
+    let mut noted = match &known {
+        None => {
+            insert(connection, repository, manifest, change)?;
+            false
         }
-    }
+        Some(known) => {
+            heal(connection, repository, manifest)?;
+            !put_again(connection, repository, manifest, known, change)?
+        }
+    };
     enqueue(connection, repository, manifest, change)?;
     let pushed = Pushed {
         digest: &manifest.digest,
@@ -51,9 +61,48 @@ pub(super) fn put(connection: &Connection, manifest: &PutManifest) -> rusqlite::
         history: manifest.tag_history,
     };
     for tag in &manifest.tags {
-        tags::set(connection, repository, tag, &pushed)?;
+        if tags::set(connection, repository, tag, &pushed)? {
+            note(connection, manifest, Some(tag))?;
+            noted = true;
+        }
+    }
+    if !noted {
+        note(connection, manifest, None)?;
     }
     Ok(Put::Stored { existed: known.is_some() })
+}
+
+/// What is there now: the newest push of a tag, or the manifest itself.
+fn current(
+    connection: &Connection,
+    repository: Option<RepositoryId>,
+    reference: &Reference,
+) -> rusqlite::Result<Option<Digest>> {
+    let Some(repository) = repository else { return Ok(None) };
+    match reference {
+        Reference::Tag(tag) => tags::newest(connection, repository, tag),
+        Reference::Digest(digest) => {
+            Ok(manifests::row_of(connection, repository, digest)?.is_some().then_some(*digest))
+        }
+    }
+}
+
+/// Notes that the manifest is there, or that a tag names it.
+fn note(connection: &Connection, manifest: &PutManifest, tag: Option<&Tag>) -> rusqlite::Result<()> {
+    let event = if manifest.kind == Kind::Object { Event::Push } else { Event::Sign };
+    entry(event, manifest).under(tag).about(manifest.subject.as_ref()).note(connection)
+}
+
+fn entry(event: Event, manifest: &PutManifest) -> Entry<'_> {
+    let what = (values::kind(manifest.kind), &manifest.digest);
+    Entry::asked(event, what, (&manifest.who, manifest.at)).in_repository(&manifest.repository)
+}
+
+fn heal(connection: &Connection, repository: RepositoryId, manifest: &PutManifest) -> rusqlite::Result<()> {
+    if quarantine::heal(connection, repository, &manifest.digest, &manifest.bytes)? {
+        entry(Event::Repair, manifest).because("it was pushed again").note(connection)?;
+    }
+    Ok(())
 }
 
 fn known(connection: &Connection, repository: RepositoryId, digest: &Digest) -> rusqlite::Result<Option<Known>> {
@@ -63,7 +112,7 @@ fn known(connection: &Connection, repository: RepositoryId, digest: &Digest) -> 
     statement.query_row(params![repository, digest], read).optional()
 }
 
-/// Required content that the repository has not, each once.
+/// Required content that the repository has not, or that is quarantined, each once.
 fn absent(
     connection: &Connection,
     repository: Option<RepositoryId>,
@@ -80,7 +129,7 @@ fn absent(
 
 fn is_present(connection: &Connection, repository: Option<RepositoryId>, link: &PutLink) -> rusqlite::Result<bool> {
     let Some(repository) = repository else { return Ok(false) };
-    if blobs::is_present(connection, repository, &link.digest)? {
+    if blobs::is_sound(connection, repository, &link.digest)? {
         return Ok(true);
     }
     Ok(link.kind == LinkKind::Manifest && manifests::row_of(connection, repository, &link.digest)?.is_some())
@@ -158,6 +207,7 @@ fn insert(
     links::bump(connection, repository, &manifest.digest, change)?;
     if let (Some(subject), true) = (&manifest.subject, manifest.kind != Kind::Object) {
         links::bump(connection, repository, subject, change)?;
+        met::list_tags_below(connection, repository, &manifest.digest)?;
     }
     view::mark(connection, repository, &manifest.digest)
 }
@@ -182,21 +232,21 @@ fn adopt(connection: &Connection, repository: RepositoryId, subject: &Digest) ->
     statement.execute(params![repository, subject]).map(drop)
 }
 
-/// A manifest that is there already stays as it is, unless it is pushed as something else; what was an object once is
-/// judged as one for ever.
+/// A manifest that is there already stays as it is, unless it is pushed as something else, and this says so; what was an
+/// object once is judged as one for ever.
 fn put_again(
     connection: &Connection,
     repository: RepositoryId,
     manifest: &PutManifest,
     known: &Known,
     change: i64,
-) -> rusqlite::Result<()> {
+) -> rusqlite::Result<bool> {
     let lease = orphan_lease(connection, repository, manifest)?;
     if known.kind == Kind::Object || known.kind == manifest.kind {
         let mut extend = connection.prepare_cached(
             "UPDATE manifests SET orphan_lease = max(orphan_lease, ?2) WHERE id = ?1 AND orphan_lease IS NOT NULL",
         )?;
-        return extend.execute(params![known.row, lease.unwrap_or(manifest.orphan_lease)]).map(drop);
+        return extend.execute(params![known.row, lease.unwrap_or(manifest.orphan_lease)]).map(|_| false);
     }
     let mut reclassify = connection.prepare_cached(
         "UPDATE manifests SET kind = ?2, subject = ?3, is_referrer = ?4, orphan_lease = ?5 WHERE id = ?1",
@@ -206,11 +256,12 @@ fn put_again(
         links::promote(connection, known.row)?;
     }
     tags::settle(connection, repository, &manifest.digest)?;
+    met::list_tags_below(connection, repository, &manifest.digest)?;
     let concerned = [Some(manifest.digest), known.subject, manifest.subject];
     for digest in concerned.iter().flatten() {
         links::bump(connection, repository, digest, change)?;
     }
-    Ok(())
+    Ok(true)
 }
 
 /// Notes what is to be judged because of this push.

@@ -3,11 +3,12 @@
 use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
+use super::audit::{self, Entry};
 use super::repositories::{self, RepositoryId};
 use super::values::{self, Count};
-use super::{blobs, view};
+use super::{blobs, manifests, view};
 use crate::clock::Timestamp;
-use crate::metadata::Quarantined;
+use crate::metadata::{Event, Quarantined};
 use crate::oci::{Digest, RepositoryName};
 
 /// Stands where the repository of a manifest stands else.
@@ -53,6 +54,7 @@ pub(super) fn content(
     {
         return Ok(None);
     }
+    Entry::of_itself(Event::Quarantine, (audit::BLOB, digest), at).because(why).note(connection)?;
     repositories::with_blob(connection, digest, usize::MAX).map(Some)
 }
 
@@ -70,8 +72,8 @@ pub(super) fn replace(connection: &Connection, digest: &Digest, key: &str, size:
 pub(super) fn replace_if_held(
     connection: &Connection,
     digest: &Digest,
-    rotten: &str,
-    key: &str,
+    (rotten, key): (&str, &str),
+    (from, at): (&str, Timestamp),
 ) -> rusqlite::Result<bool> {
     let mut statement = connection.prepare_cached(
         "SELECT c.size FROM contents c JOIN quarantine q ON q.repository = 0 AND q.digest = c.digest
@@ -80,53 +82,66 @@ pub(super) fn replace_if_held(
     let size = statement.query_row(params![digest, rotten], |row| row.get::<_, Count>(0)).optional()?;
     let Some(Count(size)) = size else { return Ok(false) };
     replace(connection, digest, key, size)?;
+    let why = format!("sound bytes were found in {from}");
+    Entry::of_itself(Event::Repair, (audit::BLOB, digest), at).because(&why).note(connection)?;
     Ok(true)
 }
 
 pub(super) fn manifest(
     connection: &Connection,
-    (repository, digest): (&RepositoryName, &Digest),
+    (name, digest): (&RepositoryName, &Digest),
     found: &[u8],
-    why: (&str, Timestamp),
+    (why, at): (&str, Timestamp),
 ) -> rusqlite::Result<bool> {
-    let Some(repository) = repositories::find(connection, repository)? else { return Ok(false) };
+    let Some(repository) = repositories::find(connection, name)? else { return Ok(false) };
     let mut still =
-        connection.prepare_cached("SELECT 1 FROM manifests WHERE repository = ?1 AND digest = ?2 AND bytes = ?3")?;
-    if !still.exists(params![repository, digest, found])? {
+        connection.prepare_cached("SELECT kind FROM manifests WHERE repository = ?1 AND digest = ?2 AND bytes = ?3")?;
+    let kind = still.query_row(params![repository, digest, found], |row| row.get::<_, String>(0)).optional()?;
+    let Some(kind) = kind else { return Ok(false) };
+    if !note(connection, repository, digest, None, (why, at))? {
         return Ok(false);
     }
-    note(connection, repository, digest, None, why)
+    let entry = Entry::of_itself(Event::Quarantine, (&kind, digest), at).in_repository(name);
+    entry.because(why).note(connection)?;
+    Ok(true)
 }
 
 pub(super) fn replace_manifest(
     connection: &Connection,
-    repository: &RepositoryName,
+    name: &RepositoryName,
     digest: &Digest,
     bytes: &[u8],
+    (from, at): (&str, Timestamp),
 ) -> rusqlite::Result<bool> {
-    let Some(repository) = repositories::find(connection, repository)? else { return Ok(false) };
+    let Some(repository) = repositories::find(connection, name)? else { return Ok(false) };
     let mut held = connection.prepare_cached("SELECT 1 FROM quarantine WHERE repository = ?1 AND digest = ?2")?;
     if !held.exists(params![repository, digest])? {
         return Ok(false);
     }
     heal(connection, repository, digest, bytes)?;
+    let Some(kind) = manifests::kind(connection, repository, digest)? else { return Ok(true) };
+    let why = format!("sound bytes were found in {from}");
+    let entry = Entry::of_itself(Event::Repair, (values::kind(kind), digest), at).in_repository(name);
+    entry.because(&why).note(connection)?;
     Ok(true)
 }
 
-/// Puts `bytes`, which hash to `digest`, in the place of those of a manifest where they differ.
+/// Puts `bytes`, which hash to `digest`, in the place of those of a manifest where they differ, and says whether it was
+/// quarantined or they did.
 pub(super) fn heal(
     connection: &Connection,
     repository: RepositoryId,
     digest: &Digest,
     bytes: &[u8],
-) -> rusqlite::Result<()> {
+) -> rusqlite::Result<bool> {
     let mut statement = connection
         .prepare_cached("UPDATE manifests SET bytes = ?3 WHERE repository = ?1 AND digest = ?2 AND bytes <> ?3")?;
     let healed = statement.execute(params![repository, digest, bytes])? > 0;
-    if forget(connection, repository, digest)? || healed {
+    let healed = forget(connection, repository, digest)? || healed;
+    if healed {
         view::mark(connection, repository, digest)?;
     }
-    Ok(())
+    Ok(healed)
 }
 
 pub(super) fn manifest_copies(

@@ -1,47 +1,114 @@
-//! How a manifest is deleted, and what it takes with it.
+//! How a manifest or a tag is deleted, and what it takes with it.
 
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
+use super::audit::{self, Entry};
 use super::repositories::{self, RepositoryId};
-use super::{counters, judgements, links, quarantine, tags, view};
+use super::{counters, judgements, links, manifests, met, quarantine, tags, values, view};
 use crate::clock::Timestamp;
+use crate::metadata::{By, DeleteTag, Kind, TagDeleted};
 use crate::oci::{Digest, RepositoryName};
 
-pub(super) fn delete(
-    connection: &Connection,
-    repository: &RepositoryName,
-    digest: &Digest,
-    blobs_until: Timestamp,
-) -> rusqlite::Result<bool> {
-    match repositories::find(connection, repository)? {
-        Some(repository) => remove(connection, repository, digest, blobs_until),
-        None => Ok(false),
+/// A manifest that is gone.
+pub(super) struct Removed {
+    kind: Kind,
+    subject: Option<Digest>,
+}
+
+impl Removed {
+    /// The word for what it was.
+    pub(super) const fn what(&self) -> &'static str {
+        values::kind(self.kind)
+    }
+
+    /// What it was about.
+    pub(super) const fn subject(&self) -> Option<&Digest> {
+        self.subject.as_ref()
     }
 }
 
-/// Blobs that nothing holds then stay until `blobs_until`.
+pub(super) fn delete(
+    connection: &Connection,
+    name: &RepositoryName,
+    digest: &Digest,
+    blobs_until: Timestamp,
+    by: &By,
+) -> rusqlite::Result<bool> {
+    let Some(repository) = repositories::find(connection, name)? else { return Ok(false) };
+    let Some(removed) = remove(connection, repository, digest, blobs_until)? else { return Ok(false) };
+    note(connection, (name, digest), &removed, by)?;
+    Ok(true)
+}
+
+fn note(
+    connection: &Connection,
+    (repository, digest): (&RepositoryName, &Digest),
+    removed: &Removed,
+    by: &By,
+) -> rusqlite::Result<()> {
+    let entry = Entry::deleted((removed.what(), digest), by).in_repository(repository);
+    entry.about(removed.subject()).note(connection)
+}
+
+/// Deletes a tag, and the evidence that goes with it.
+pub(super) fn untag(
+    connection: &Connection,
+    deletion: &DeleteTag,
+    blobs_until: Timestamp,
+) -> rusqlite::Result<TagDeleted> {
+    let DeleteTag { repository: name, tag, evidence, precondition, by } = deletion;
+    let Some(repository) = repositories::find(connection, name)? else { return Ok(TagDeleted::Absent) };
+    let newest = tags::newest(connection, repository, tag)?;
+    let mut doomed = Vec::new();
+    for digest in evidence {
+        // It may have become an object since it was looked for.
+        let kind = manifests::kind(connection, repository, digest)?;
+        if kind.is_some_and(|kind| kind != Kind::Object) {
+            doomed.push(digest);
+        }
+    }
+    if newest.is_none() && doomed.is_empty() {
+        return Ok(TagDeleted::Absent);
+    }
+    if !precondition.holds(newest.as_ref()) {
+        return Ok(TagDeleted::Unlike(newest));
+    }
+    for digest in doomed {
+        if let Some(removed) = remove(connection, repository, digest, blobs_until)? {
+            note(connection, (name, digest), &removed, by)?;
+        }
+    }
+    if let Some(named) = newest {
+        tags::delete(connection, repository, tag)?;
+        Entry::deleted((audit::TAG, &named), by).in_repository(name).under(Some(tag)).note(connection)?;
+    }
+    Ok(TagDeleted::Deleted)
+}
+
+/// Blobs that nothing holds then stay until `blobs_until`. None if there is no such manifest.
 pub(super) fn remove(
     connection: &Connection,
     repository: RepositoryId,
     digest: &Digest,
     blobs_until: Timestamp,
-) -> rusqlite::Result<bool> {
+) -> rusqlite::Result<Option<Removed>> {
     let mut find =
-        connection.prepare_cached("SELECT id, subject FROM manifests WHERE repository = ?1 AND digest = ?2")?;
-    let found: Option<(i64, Option<Digest>)> =
-        find.query_row(params![repository, digest], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
-    let Some((row, subject)) = found else { return Ok(false) };
+        connection.prepare_cached("SELECT id, kind, subject FROM manifests WHERE repository = ?1 AND digest = ?2")?;
+    let read = |row: &Row<'_>| Ok((row.get::<_, i64>(0)?, Removed { kind: row.get(1)?, subject: row.get(2)? }));
+    let found = find.query_row(params![repository, digest], read).optional()?;
+    let Some((row, removed)) = found else { return Ok(None) };
 
     tags::forget(connection, repository, digest)?;
     judgements::forget(connection, repository, digest)?;
+    met::forget(connection, repository, digest)?;
     quarantine::forget(connection, repository, digest)?;
     let held = links::remove(connection, repository, row, blobs_until)?;
     connection.prepare_cached("DELETE FROM manifests WHERE id = ?1")?.execute([row])?;
 
     let change = counters::change(connection)?;
-    for concerned in std::iter::once(digest).chain(&subject).chain(&held) {
+    for concerned in std::iter::once(digest).chain(&removed.subject).chain(&held) {
         links::bump(connection, repository, concerned, change)?;
     }
     view::mark(connection, repository, digest)?;
-    Ok(true)
+    Ok(Some(removed))
 }

@@ -131,11 +131,11 @@ CREATE TABLE tags (
   repository INTEGER NOT NULL,
   name TEXT NOT NULL,
   newest INTEGER NOT NULL,                  -- the sequence of its newest push
-  waits INTEGER NOT NULL,                   -- whether that is an object that never met a requirement
+  waits INTEGER,                            -- if that is an object that never met a requirement, since when
   PRIMARY KEY (repository, name)
 ) WITHOUT ROWID;
 CREATE INDEX tags_lexical ON tags (repository, name COLLATE NOCASE, name);
-CREATE INDEX tags_waiting ON tags (repository, newest) WHERE waits = 1;
+CREATE INDEX tags_waiting ON tags (repository, waits, name) WHERE waits IS NOT NULL;
 
 CREATE TABLE pushes (
   repository INTEGER NOT NULL,
@@ -156,13 +156,25 @@ CREATE TABLE met (
   PRIMARY KEY (repository, digest, requirement)
 ) WITHOUT ROWID;
 
+-- Each tag that remembers a push which met a requirement once, or which is evidence or data about what did: nothing else
+-- can resolve under it. A row may outlive that push; it goes with the tag.
+CREATE TABLE met_tags (
+  repository INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  requirement TEXT NOT NULL,
+  PRIMARY KEY (repository, name, requirement)
+) WITHOUT ROWID;
+CREATE INDEX met_tags_lexical ON met_tags (repository, requirement, name COLLATE NOCASE, name);
+
+-- `due` is 0 for what came and was not judged yet, else the moment at which time alone may change what was judged.
 CREATE TABLE judgements (
   repository INTEGER NOT NULL,
   digest BLOB NOT NULL,
   ticket INTEGER NOT NULL,
+  due INTEGER NOT NULL,
   PRIMARY KEY (repository, digest)
 ) WITHOUT ROWID;
-CREATE INDEX judgements_ticket ON judgements (ticket);
+CREATE INDEX judgements_due ON judgements (due, ticket);
 
 -- What the layouts do not show yet. An empty digest stands for `index.json` alone.
 CREATE TABLE pending (
@@ -172,6 +184,34 @@ CREATE TABLE pending (
   PRIMARY KEY (repository, digest)
 ) WITHOUT ROWID;
 CREATE INDEX pending_sequence ON pending (sequence);
+
+-- What changed, noted by the transaction that changed it. `who` is null for what nobody asked for, `repository` (a name)
+-- for bytes that all repositories share. Entries go from the oldest on, never the newest: numbers have no gaps.
+CREATE TABLE audit (
+  id INTEGER PRIMARY KEY,
+  at INTEGER NOT NULL,
+  event TEXT NOT NULL,
+  what TEXT NOT NULL,
+  who TEXT,
+  repository TEXT,
+  digest BLOB NOT NULL,
+  tag TEXT,
+  subject BLOB,
+  why TEXT
+);
+
+-- What was refused admission, so many times from `at` on. Numbers as above.
+CREATE TABLE refusals (
+  id INTEGER PRIMARY KEY,
+  at INTEGER NOT NULL,
+  event TEXT NOT NULL,
+  who TEXT NOT NULL,
+  repository TEXT NOT NULL,
+  digest BLOB,
+  tag TEXT,
+  why TEXT NOT NULL,
+  times INTEGER NOT NULL
+);
 
 -- `judged` is 1 once all that the revision touches was judged under it.
 CREATE TABLE revision (id INTEGER PRIMARY KEY CHECK (id = 1), at INTEGER NOT NULL, judged INTEGER NOT NULL DEFAULT 0);

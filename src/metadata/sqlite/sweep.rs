@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use rusqlite::{Connection, Params, params};
 
+use super::audit::{self, Entry};
 use super::repositories::{self, RepositoryId};
 use super::{blobs, removal, uploads, values};
 use crate::clock::Timestamp;
-use crate::metadata::Swept;
+use crate::metadata::{Event, Swept};
 use crate::oci::Digest;
 
 /// How long a key is remembered after its bytes were removed: longer than any commit that still holds it takes.
@@ -27,8 +28,11 @@ pub(super) fn sweep(
     let orphans = "SELECT repository, digest FROM manifests
                    WHERE orphan_lease IS NOT NULL AND orphan_lease <= ?1 ORDER BY orphan_lease LIMIT ?2";
     for (repository, digest) in expired(connection, orphans, at, limit)? {
-        removal::remove(connection, repository, &digest, blobs_until)?;
-        swept.orphans.push((repositories::name(connection, repository)?, digest));
+        let Some(removed) = removal::remove(connection, repository, &digest, blobs_until)? else { continue };
+        let name = repositories::name(connection, repository)?;
+        let entry = Entry::of_itself(Event::Collect, (removed.what(), &digest), at).in_repository(&name);
+        entry.about(removed.subject()).because("what it is about never came").note(connection)?;
+        swept.orphans.push((name, digest));
         changed.insert(repository);
     }
     // A blob with a lease is held by nothing; that it is asked again costs one look-up and guards the bytes.
@@ -38,6 +42,9 @@ pub(super) fn sweep(
                   ORDER BY lease LIMIT ?2";
     for (repository, digest) in expired(connection, unheld, at, limit)? {
         blobs::remove(connection, repository, &digest)?;
+        let name = repositories::name(connection, repository)?;
+        let entry = Entry::of_itself(Event::Collect, (audit::BLOB, &digest), at).in_repository(&name);
+        entry.because("no manifest holds it and its lease ended").note(connection)?;
         changed.insert(repository);
     }
 

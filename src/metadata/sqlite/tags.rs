@@ -2,12 +2,12 @@
 
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
-use super::repositories::{self, RepositoryId};
-use super::values::{self, Count};
-use super::view;
+use super::repositories::RepositoryId;
+use super::values;
+use super::{met, view};
 use crate::clock::Timestamp;
 use crate::gate::Who;
-use crate::metadata::{Push, WaitingPush};
+use crate::metadata::Push;
 use crate::oci::{Digest, RepositoryName, Tag};
 
 /// One push of a tag, to be noted.
@@ -21,31 +21,37 @@ pub(super) struct Pushed<'p> {
     pub(super) history: usize,
 }
 
-/// Sets a tag, unless its newest push is that digest already.
+/// Sets a tag, unless its newest push is that digest already, and says whether it did.
 pub(super) fn set(
     connection: &Connection,
     repository: RepositoryId,
     tag: &Tag,
     pushed: &Pushed<'_>,
-) -> rusqlite::Result<()> {
-    let mut newest = connection.prepare_cached(
-        "SELECT digest FROM pushes WHERE repository = ?1 AND tag = ?2 ORDER BY sequence DESC LIMIT 1",
-    )?;
-    let newest: Option<Digest> = newest.query_row(params![repository, tag], |row| row.get(0)).optional()?;
-    if newest.as_ref() == Some(pushed.digest) {
-        return Ok(());
+) -> rusqlite::Result<bool> {
+    if newest(connection, repository, tag)?.as_ref() == Some(pushed.digest) {
+        return Ok(false);
     }
     let mut insert = connection.prepare_cached(
         "INSERT INTO pushes (repository, tag, sequence, digest, who, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     )?;
     insert.execute(params![repository, tag, pushed.sequence, pushed.digest, pushed.who, pushed.at])?;
     point(connection, repository, tag.as_str())?;
+    met::list_tag(connection, repository, tag, pushed.digest)?;
     let mut prune = connection.prepare_cached(
         "DELETE FROM pushes WHERE repository = ?1 AND tag = ?2 AND sequence <= (
            SELECT sequence FROM pushes WHERE repository = ?1 AND tag = ?2 ORDER BY sequence DESC LIMIT 1 OFFSET ?3)",
     )?;
     prune.execute(params![repository, tag, values::limit(pushed.history.max(1))])?;
-    view::mark_index(connection, repository)
+    view::mark_index(connection, repository)?;
+    Ok(true)
+}
+
+/// The newest push of a tag.
+pub(super) fn newest(connection: &Connection, repository: RepositoryId, tag: &Tag) -> rusqlite::Result<Option<Digest>> {
+    let mut newest = connection.prepare_cached(
+        "SELECT digest FROM pushes WHERE repository = ?1 AND tag = ?2 ORDER BY sequence DESC LIMIT 1",
+    )?;
+    newest.query_row(params![repository, tag], |row| row.get(0)).optional()
 }
 
 /// Points a tag to the newest push that is left, and notes whether that waits; a tag without pushes is gone.
@@ -53,9 +59,10 @@ fn point(connection: &Connection, repository: RepositoryId, tag: &str) -> rusqli
     let mut point = connection.prepare_cached(
         "INSERT INTO tags (repository, name, newest, waits)
          SELECT p.repository, p.tag, p.sequence,
-           EXISTS (SELECT 1 FROM manifests m
+           CASE WHEN EXISTS (SELECT 1 FROM manifests m
              WHERE m.repository = p.repository AND m.digest = p.digest AND m.kind = 'object')
            AND NOT EXISTS (SELECT 1 FROM met WHERE met.repository = p.repository AND met.digest = p.digest)
+           THEN p.at END
          FROM pushes p WHERE p.repository = ?1 AND p.tag = ?2 ORDER BY p.sequence DESC LIMIT 1
          ON CONFLICT DO UPDATE SET newest = excluded.newest, waits = excluded.waits",
     )?;
@@ -63,7 +70,8 @@ fn point(connection: &Connection, repository: RepositoryId, tag: &str) -> rusqli
         return Ok(());
     }
     let mut delete = connection.prepare_cached("DELETE FROM tags WHERE repository = ?1 AND name = ?2")?;
-    delete.execute(params![repository, tag]).map(drop)
+    delete.execute(params![repository, tag])?;
+    met::unlist_tag(connection, repository, tag)
 }
 
 /// Notes anew which tags wait because of this digest.
@@ -93,15 +101,12 @@ pub(super) fn naming(connection: &Connection, repository: RepositoryId, digest: 
     rows.collect()
 }
 
-pub(super) fn delete(connection: &Connection, repository: &RepositoryName, tag: &Tag) -> rusqlite::Result<bool> {
-    let Some(repository) = repositories::find(connection, repository)? else { return Ok(false) };
+/// Deletes a tag with its history.
+pub(super) fn delete(connection: &Connection, repository: RepositoryId, tag: &Tag) -> rusqlite::Result<()> {
     let mut statement = connection.prepare_cached("DELETE FROM pushes WHERE repository = ?1 AND tag = ?2")?;
-    if statement.execute(params![repository, tag])? == 0 {
-        return Ok(false);
-    }
+    statement.execute(params![repository, tag])?;
     point(connection, repository, tag.as_str())?;
-    view::mark_index(connection, repository)?;
-    Ok(true)
+    view::mark_index(connection, repository)
 }
 
 pub(super) fn pushes(connection: &Connection, repository: &RepositoryName, tag: &Tag) -> rusqlite::Result<Vec<Push>> {
@@ -113,7 +118,8 @@ pub(super) fn pushes(connection: &Connection, repository: &RepositoryName, tag: 
     rows.collect()
 }
 
-fn push(row: &Row<'_>, first: usize) -> rusqlite::Result<Push> {
+/// A push, whose columns begin at `first`.
+pub(super) fn push(row: &Row<'_>, first: usize) -> rusqlite::Result<Push> {
     let [who, at] = [first.saturating_add(1), first.saturating_add(2)];
     Ok(Push { digest: row.get(first)?, who: row.get(who)?, at: row.get(at)? })
 }
@@ -135,54 +141,4 @@ pub(super) fn list(
         Ok((row.get(0)?, row.get(1)?))
     })?;
     rows.collect()
-}
-
-/// Repositories with pushes that wait, in the order in which they were made.
-pub(super) fn repositories_waiting(
-    connection: &Connection,
-    after: Option<&RepositoryName>,
-    limit: usize,
-) -> rusqlite::Result<Vec<RepositoryName>> {
-    let mut last = match after {
-        None => 0,
-        Some(name) => repositories::find(connection, name)?.unwrap_or_default(),
-    };
-    // From one repository to the next, past all that wait in it.
-    let mut next = connection.prepare_cached(
-        "SELECT repository FROM tags WHERE waits = 1 AND repository > ?1 ORDER BY repository LIMIT 1",
-    )?;
-    let mut found = Vec::new();
-    while found.len() < limit {
-        let Some(repository) = next.query_row([last], |row| row.get(0)).optional()? else { break };
-        found.push(repositories::name(connection, repository)?);
-        last = repository;
-    }
-    Ok(found)
-}
-
-/// Pushes of a repository that wait, oldest first.
-pub(super) fn waiting(
-    connection: &Connection,
-    repository: RepositoryId,
-    after: Option<(u64, &Tag)>,
-    limit: usize,
-) -> rusqlite::Result<Vec<WaitingPush>> {
-    let (sequence, tag) = after.map_or((0, ""), |(sequence, tag)| (sequence, tag.as_str()));
-    let mut statement = connection.prepare_cached(
-        "SELECT t.newest, t.name, p.digest, p.who, p.at FROM tags t
-         JOIN pushes p ON p.repository = t.repository AND p.tag = t.name AND p.sequence = t.newest
-         WHERE t.repository = ?1 AND t.waits = 1 AND (t.newest, t.name) > (?2, ?3)
-         ORDER BY t.newest, t.name LIMIT ?4",
-    )?;
-    let rows = statement
-        .query_map(params![repository, values::integer(sequence), tag, values::limit(limit)], |row| {
-            Ok(WaitingPush { sequence: row.get::<_, Count>(0)?.0, tag: row.get(1)?, push: push(row, 2)? })
-        })?;
-    rows.collect()
-}
-
-/// How many pushes of a repository wait.
-pub(super) fn count_waiting(connection: &Connection, repository: RepositoryId) -> rusqlite::Result<u64> {
-    let mut statement = connection.prepare_cached("SELECT count(*) FROM tags WHERE repository = ?1 AND waits = 1")?;
-    Ok(statement.query_row([repository], |row| row.get::<_, Count>(0))?.0)
 }

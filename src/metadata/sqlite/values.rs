@@ -101,14 +101,18 @@ impl ToSql for Who {
     }
 }
 
+/// The word for a kind.
+pub(super) const fn kind(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Object => "object",
+        Kind::Data => "data",
+        Kind::Evidence(shape) => shape.as_str(),
+    }
+}
+
 impl ToSql for Kind {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(match self {
-            Self::Object => "object",
-            Self::Data => "data",
-            Self::Evidence(shape) => shape.as_str(),
-        }
-        .into())
+        Ok(kind(*self).into())
     }
 }
 

@@ -14,6 +14,11 @@ use super::{Housekeeping, News, count};
 /// In how many repositories another copy is looked for.
 const COPIES: usize = 1024;
 
+/// Where sound bytes were found: under the key that was quarantined,
+const OWN_FILE: &str = "its own file";
+/// or under the name of the digest in a layout.
+const LAYOUT: &str = "a layout's own copy";
+
 /// What was found under a key.
 #[derive(Debug, PartialEq, Eq)]
 enum Found {
@@ -30,8 +35,9 @@ impl Housekeeping {
         match found {
             Found::Sound if content.quarantined => {
                 // Its file was out of sight for a while.
-                if self.metadata.replace_content(&content.digest, &content.key, &content.key).await? {
-                    self.repaired_content(&content.digest, "its own file").await?;
+                let (digest, key) = (&content.digest, &content.key);
+                if self.metadata.replace_content(digest, key, key, OWN_FILE, self.clock.now()).await? {
+                    self.repaired_content(digest, OWN_FILE).await?;
                 }
                 Ok(())
             }
@@ -43,6 +49,20 @@ impl Housekeeping {
                 self.repair_content(content).await
             }
         }
+    }
+
+    /// Why what lies under `key`, of `size` bytes, is not `digest`; nothing if it is.
+    pub(in super::super) async fn why_rotten(
+        &self,
+        digest: &Digest,
+        key: &ObjectKey,
+        size: u64,
+    ) -> Result<Option<String>, Error> {
+        let content = Content { digest: *digest, key: key.0.clone(), size, quarantined: false };
+        Ok(match self.examine(&content, &mut Pace::new(None)).await? {
+            Found::Sound => None,
+            Found::Rotten(why) => Some(why),
+        })
     }
 
     /// What lies under the key of a content. What the medium refuses twice is lost; what the machine can't do now is an
@@ -108,7 +128,7 @@ impl Housekeeping {
             for repository in &repositories {
                 epochs.advance(repository);
             }
-            changed.notify_one();
+            changed.tell();
             count(&counters.quarantined, 1);
             news.push(News::Quarantined { digest, repository: repositories.into_iter().next(), why });
             Ok(true)
@@ -129,11 +149,11 @@ impl Housekeeping {
         };
         let Some(key) = salvaged else {
             self.metadata.conceal_content(digest).await?;
-            self.changed.notify_one();
+            self.changed.tell();
             return Ok(());
         };
-        if self.metadata.replace_content(digest, &rotten.0, &key.0).await? {
-            return self.repaired_content(digest, "a layout's own copy").await;
+        if self.metadata.replace_content(digest, &rotten.0, &key.0, LAYOUT, self.clock.now()).await? {
+            return self.repaired_content(digest, LAYOUT).await;
         }
         // It was pushed again meanwhile, or given up.
         Ok(self.store.remove(&key).await?)

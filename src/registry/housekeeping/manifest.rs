@@ -51,7 +51,7 @@ impl Housekeeping {
         digest: &Digest,
         (bytes, from): (Bytes, &'static str),
     ) -> Result<(), Error> {
-        if self.metadata.replace_manifest(repository, digest, bytes).await? {
+        if self.metadata.replace_manifest(repository, digest, bytes, from, self.clock.now()).await? {
             self.changed(std::slice::from_ref(repository));
             count(&self.counters.repaired, 1);
             self.news.push(News::Repaired { digest: *digest, repository: Some(repository.clone()), from });

@@ -3,6 +3,7 @@
 //! None of it takes a lock that a request waits for. It runs beside a serving registry, and alone over a root that
 //! nobody serves.
 
+mod audit;
 mod collect;
 mod content;
 mod manifest;
@@ -23,8 +24,10 @@ use crate::metadata::Metadata;
 use crate::oci::RepositoryName;
 use crate::store::Store;
 
+use super::changed::Changed;
 use super::epoch::Epochs;
 
+pub use audit::AuditRecord;
 pub use news::News;
 pub use report::{CollectedBlob, Collection, Evidence, QuarantinedObject, ScrubPassReport, ScrubStatus, Session};
 
@@ -37,8 +40,7 @@ pub struct Housekeeping {
     clock: Arc<dyn Clock>,
     limits: Limits,
     epochs: Arc<Epochs>,
-    /// The layouts are behind.
-    changed: Arc<Notify>,
+    changed: Arc<Changed>,
     /// Someone asks for a pass.
     asked: Notify,
     /// Passes come one after another.
@@ -102,7 +104,7 @@ impl Housekeeping {
         metadata: Arc<dyn Metadata>,
         clock: Arc<dyn Clock>,
         limits: Limits,
-        (epochs, changed): (Arc<Epochs>, Arc<Notify>),
+        (epochs, changed): (Arc<Epochs>, Arc<Changed>),
     ) -> Self {
         Self {
             store,
@@ -130,6 +132,6 @@ impl Housekeeping {
         for repository in repositories {
             self.epochs.advance(repository);
         }
-        self.changed.notify_one();
+        self.changed.tell();
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::rebuild::{Ruin, facts, furnished};
 use super::{House, repository, tag};
 use crate::metadata::{FILE, Metadata as _, Sqlite};
-use crate::oci::{Digest, Manifest};
+use crate::oci::{Digest, Manifest, Precondition};
 use crate::registry::backup::{BackedUp, backup, gather};
 use crate::registry::view;
 use crate::store::{Filesystem, ObjectKey, Store as _};
@@ -126,7 +126,7 @@ async fn bustle(house: Arc<House>, stop: Arc<AtomicBool>, acknowledged: Arc<Atom
         acknowledged.store(number, Ordering::SeqCst);
         let gone = house.push_image("ci", &format!("gone {number}"), Some("gone")).await.unwrap();
         let delete = house.registry.allow_delete(&super::who("ci"), &repository()).unwrap();
-        house.registry.delete_manifest(&delete, &gone).await.unwrap();
+        house.registry.delete_manifest(&delete, &gone, &Precondition::default()).await.unwrap();
         house.clock.advance(Duration::from_hours(2));
         house.registry.sweep().await.unwrap();
         tokio::task::yield_now().await;

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{House, POLICY, REQUIREMENTS, repository, tag, who};
 use crate::config::Limits;
-use crate::oci::{Digest, Tag};
+use crate::oci::{Digest, Precondition, Tag};
 use crate::registry::Error;
 
 const ROUNDS: u32 = 25;
@@ -30,8 +30,17 @@ async fn deletes(house: Arc<House>) {
     for round in 0..ROUNDS {
         if let Ok(digest) = house.pull("ci", &tag(&format!("v{}", round % 6))).await {
             let deleted = match round % 2 {
-                0 => house.registry.delete_manifest(&allowed, &digest).await,
-                _ => house.registry.delete_tag(&allowed, &format!("v{}", round % 6).parse::<Tag>().unwrap()).await,
+                0 => house.registry.delete_manifest(&allowed, &digest, &Precondition::default()).await,
+                _ => {
+                    house
+                        .registry
+                        .delete_tag(
+                            &allowed,
+                            &format!("v{}", round % 6).parse::<Tag>().unwrap(),
+                            &Precondition::default(),
+                        )
+                        .await
+                }
             };
             assert!(matches!(deleted, Ok(()) | Err(Error::ManifestUnknown(_))), "{deleted:?}");
         }

@@ -7,9 +7,11 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::{House, reason, repository, sig_tag, tag, who};
+use crate::clock::Clock as _;
 use crate::metadata::Metadata as _;
-use crate::oci::{Algorithm, Digest, media_type};
+use crate::oci::{Algorithm, Digest, Precondition, media_type};
 use crate::registry::Error;
+use crate::registry::judge::TRIED_AGAIN;
 
 #[tokio::test]
 async fn when_the_metadata_can_not_answer_nothing_is_told_and_nothing_is_served_that_was_not_judged() {
@@ -46,7 +48,8 @@ async fn a_change_whose_client_went_away_ends_what_was_answered_before_it() {
     let signature = house.sign("signer", &release, image).await.unwrap().digest;
     assert_eq!(house.pull("deploy", &tag("v1")).await.unwrap(), image);
     let ci = house.registry.allow_delete(&who("ci"), &repository()).unwrap();
-    let mut deletion = Box::pin(house.registry.delete_manifest(&ci, &signature));
+    let always = Precondition::default();
+    let mut deletion = Box::pin(house.registry.delete_manifest(&ci, &signature, &always));
     // Once, and no time-out: under load the answer could come before it.
     let waits = std::future::poll_fn(|context| Poll::Ready(deletion.as_mut().poll(context).is_pending())).await;
     assert!(waits, "expected the client to leave early");
@@ -88,8 +91,10 @@ async fn what_can_not_be_judged_holds_up_nothing_else_that_waits() {
     house.lose(layer);
     house.distrust_second().await;
     assert!(matches!(house.registry.judge_queue().await, Err(Error::Unavailable(_))));
-    let waiting: Vec<_> = house.metadata.to_judge(10).await.unwrap().into_iter().map(|(_, digest, _)| digest).collect();
+    let again = house.clock.now().plus(TRIED_AGAIN);
+    let waiting: Vec<_> = house.metadata.to_judge(again, 10).await.unwrap().into_iter().map(|one| one.digest).collect();
     assert_eq!(waiting, [lost]);
+    assert_eq!(house.metadata.next_to_judge().await.unwrap(), Some(again));
 }
 
 #[tokio::test]

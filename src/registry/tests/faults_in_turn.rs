@@ -14,6 +14,7 @@ use crate::clock::Clock as _;
 use crate::gate::Action;
 use crate::interruption::{Fault, Interruption};
 use crate::oci::Tag;
+use crate::registry::judge::TRIED_AGAIN;
 
 /// Lets one call fail.
 struct InTurn {
@@ -46,7 +47,7 @@ impl House {
     async fn clear(&self) {
         for (place, digest) in self.metadata.inner().all_manifests().unwrap() {
             let allowed = self.registry.allow_delete(&who("ci"), &place).unwrap();
-            self.registry.delete_manifest(&allowed, &digest).await.unwrap();
+            self.registry.delete_manifest(&allowed, &digest, &Precondition::default()).await.unwrap();
         }
         self.clock.advance(Duration::from_hours(25));
         self.registry.sweep().await.unwrap();
@@ -295,7 +296,11 @@ async fn the_deletion_of_a_manifest() {
     hold(Verb {
         prepare: |house, number| Box::pin(prepare(house, number)),
         act: |house, number| {
-            Box::pin(async move { gone(house.registry.delete_manifest(&house.deletes(), &image_of(number)).await) })
+            Box::pin(async move {
+                gone(
+                    house.registry.delete_manifest(&house.deletes(), &image_of(number), &Precondition::default()).await,
+                )
+            })
         },
         is_done: |house, number| Box::pin(is_done(house, number)),
     })
@@ -306,7 +311,7 @@ async fn the_deletion_of_a_manifest() {
 async fn the_deletion_of_a_tag() {
     async fn act(house: &House, number: usize) -> Result<(), Error> {
         let tag: Tag = version(number).parse().unwrap();
-        gone(house.registry.delete_tag(&house.deletes(), &tag).await)
+        gone(house.registry.delete_tag(&house.deletes(), &tag, &Precondition::default()).await)
     }
     async fn is_done(house: &House, number: usize) -> bool {
         has_image(house, number).await && house.pull("ci", &tag(&version(number))).await.is_err()
@@ -328,7 +333,7 @@ async fn the_deletion_of_evidence_by_its_tag() {
     }
     async fn act(house: &House, number: usize) -> Result<(), Error> {
         let tag: Tag = format!("sha256-{}.sig", image_of(number).hex()).parse().unwrap();
-        gone(house.registry.delete_tag(&house.deletes(), &tag).await)
+        gone(house.registry.delete_tag(&house.deletes(), &tag, &Precondition::default()).await)
     }
     async fn is_done(house: &House, number: usize) -> bool {
         house.pull("deploy", &Reference::Digest(image_of(number))).await.is_err()
@@ -349,7 +354,9 @@ async fn the_deletion_of_a_blob() {
     hold(Verb {
         prepare: |house, number| Box::pin(prepare(house, number)),
         act: |house, number| {
-            Box::pin(async move { gone(house.registry.delete_blob(&house.deletes(), &layer(number)).await) })
+            Box::pin(async move {
+                gone(house.registry.delete_blob(&house.deletes(), &layer(number), &Precondition::default()).await)
+            })
         },
         is_done: |house, number| Box::pin(async move { !has_blob(house, number).await }),
     })
@@ -483,8 +490,12 @@ async fn a_revision() {
 async fn what_is_to_be_judged() {
     hold(Verb {
         prepare: |house, number| Box::pin(pushed(house, number)),
-        act: |house, _| Box::pin(house.registry.judge_queue()),
-        is_done: |house, _| Box::pin(async move { house.metadata.to_judge(1).await.unwrap().is_empty() }),
+        act: |house, _| {
+            // What could not be judged is tried again after a while.
+            house.clock.advance(TRIED_AGAIN);
+            Box::pin(house.registry.judge_queue())
+        },
+        is_done: |house, _| Box::pin(async move { house.metadata.next_to_judge().await.unwrap().is_none() }),
     })
     .await;
 }

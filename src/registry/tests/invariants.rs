@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::{House, who};
-use crate::metadata::Metadata as _;
+use crate::metadata::{Event, Metadata as _, Trail};
 use crate::oci::{Digest, Link, LinkKind, Manifest, Reference, RepositoryName, media_type};
 use crate::store::{ObjectKey, Store as _};
 
@@ -61,6 +61,7 @@ impl House {
         self.check_manifests(&mut lies).await;
         self.check_blobs(&mut lies).await;
         self.check_answers(&mut lies).await;
+        self.check_audit(&mut lies).await;
         lies
     }
 
@@ -82,6 +83,30 @@ impl House {
                 }
             }
         }
+    }
+
+    /// What the audit trail says came and did not go is what is there.
+    async fn check_audit(&self, broken: &mut Vec<String>) {
+        let mut told = BTreeSet::new();
+        for entry in self.metadata.audit(Trail::Changes, 0, usize::MAX).await.unwrap() {
+            let is_blob = entry.what.as_deref() == Some("blob");
+            let Some(repository) = entry.repository.filter(|_| entry.what.as_deref() != Some("tag")) else { continue };
+            let here = (is_blob, repository, entry.digest.unwrap());
+            match entry.event {
+                Event::Push | Event::Sign => drop(told.insert(here)),
+                Event::Delete | Event::Collect if told.remove(&here) => {}
+                Event::Delete | Event::Collect => {
+                    broken.push(format!("the audit trail tells that {here:?} went twice"));
+                }
+                _ => {}
+            }
+        }
+        let facts = self.metadata.inner();
+        let manifests = facts.all_manifests().unwrap().into_iter().map(|(place, digest)| (false, place, digest));
+        let blobs = facts.all_blobs().unwrap().into_iter().map(|(place, digest)| (true, place, digest));
+        let there: BTreeSet<_> = manifests.chain(blobs).collect();
+        let differ = told.symmetric_difference(&there);
+        broken.extend(differ.map(|it| format!("the audit trail and what is there differ in {it:?}")));
     }
 
     fn cas(&self) -> PathBuf {

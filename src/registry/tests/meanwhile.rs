@@ -37,7 +37,7 @@ impl Interruption for Moves {
         fs::remove_file(self.folder.join(&key)).unwrap();
         let at = Timestamp::from_micros(0);
         inner.quarantine_content(&self.digest, &key, "lost", at).await.unwrap().unwrap();
-        assert!(inner.replace_content(&self.digest, &key, &other).await.unwrap());
+        assert!(inner.replace_content(&self.digest, &key, &other, "a copy", at).await.unwrap());
         None
     }
 

@@ -1,5 +1,6 @@
 //! The verbs over the real store, the real metadata and real signatures, at a clock that stands still.
 
+mod audit;
 mod backup;
 mod collection;
 mod concurrency;
@@ -9,6 +10,7 @@ mod faults;
 mod faults_in_turn;
 mod import;
 mod invariants;
+mod listing;
 mod meanwhile;
 mod notation;
 mod rebuild;
@@ -46,7 +48,7 @@ use crate::config::Limits;
 use crate::files::Files;
 use crate::gate::Who;
 use crate::metadata::{Failing, Metadata, Sqlite};
-use crate::oci::{Algorithm, Digest, Reference, RepositoryName, media_type};
+use crate::oci::{Algorithm, Digest, Precondition, Reference, RepositoryName, media_type};
 use crate::store::{self, Filesystem};
 use crate::verify::SignatureVerifier;
 
@@ -244,7 +246,13 @@ impl House {
     ) -> Result<ManifestStored, Error> {
         let allowed = self.registry.allow_sign(&who(name), &repository())?;
         let bytes = Bytes::from(serde_json::to_vec(manifest).unwrap());
-        let put = ManifestPut { reference: reference.clone(), tags: Vec::new(), content_type: kind.to_owned(), bytes };
+        let put = ManifestPut {
+            reference: reference.clone(),
+            tags: Vec::new(),
+            precondition: Precondition::default(),
+            content_type: kind.to_owned(),
+            bytes,
+        };
         self.registry.put_manifest(&allowed, put).await
     }
 

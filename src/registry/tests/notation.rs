@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{House, POLICY, digest_of, files, load, reason, repository, tag, who};
 use crate::forge::{Authority, Forge, Format, LeafSpec, SIGNED_AT, SigningCertificate, Target, signature_manifest};
 use crate::metadata::Metadata as _;
-use crate::oci::{Digest, Reference, media_type};
+use crate::oci::{Digest, Precondition, Reference, media_type};
 
 /// A registry that trusts an authority, and someone whom it certified.
 async fn house() -> (House, SigningCertificate) {
@@ -86,7 +86,7 @@ async fn what_is_pushed_again_as_something_else_is_judged_again() {
     house.sign_as(&leaf, &image, media_type::OCI_MANIFEST).await;
     assert_eq!(house.pull("deploy", &tag("v1")).await.unwrap(), digest_of(&image));
     let delete = house.registry.allow_delete(&who("ci"), &repository()).unwrap();
-    house.registry.delete_manifest(&delete, &digest_of(&image)).await.unwrap();
+    house.registry.delete_manifest(&delete, &digest_of(&image), &Precondition::default()).await.unwrap();
     house.put("ci", &tag("v1"), media_type::DOCKER_MANIFEST, &image).await.unwrap();
     assert!(!reason(house.pull("deploy", &tag("v1")).await).is_empty());
 }

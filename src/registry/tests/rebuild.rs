@@ -16,7 +16,7 @@ use crate::clock::{Clock, ManualClock};
 use crate::forge::{Authority, Forge, Format, LeafSpec, Target, signature_manifest};
 use crate::metadata::{FILE, Metadata as _, Sqlite};
 use crate::oci::{Digest, Reference, media_type};
-use crate::registry::{Error, Parts, Rebuilt, Registry, rebuild};
+use crate::registry::{Error, Parts, Rebuild, Rebuilt, Registry, rebuild};
 
 /// What a rebuild must bring back, row by row; of a tag's pushes the newest.
 const SAME: [(&str, &str); 7] = [
@@ -161,7 +161,11 @@ impl Ruin {
     }
 
     pub(super) async fn rebuilds(&self, partial: bool) -> Result<Rebuilt, Error> {
-        rebuild(&config(self.folder.path()), Arc::clone(&self.clock), partial).await
+        self.rebuilds_as(Rebuild { partial, ..Rebuild::default() }).await
+    }
+
+    pub(super) async fn rebuilds_as(&self, how: Rebuild) -> Result<Rebuilt, Error> {
+        rebuild(&config(self.folder.path()), Arc::clone(&self.clock), how).await
     }
 
     /// The registry served again, under the keys that it trusted.
@@ -337,7 +341,7 @@ async fn a_blob_whose_object_is_gone_is_taken_from_the_layout() {
 async fn a_root_that_is_served_is_not_rebuilt() {
     let house = House::new().await;
     let clock: Arc<dyn Clock> = Arc::<ManualClock>::clone(&house.clock);
-    let refused = rebuild(&config(house.folder.path()), clock, false).await.unwrap_err().to_string();
+    let refused = rebuild(&config(house.folder.path()), clock, Rebuild::default()).await.unwrap_err().to_string();
     assert!(refused.contains("found its lock taken"), "{refused}");
 }
 

@@ -2,7 +2,7 @@
 
 use super::{House, POLICY, repository, tag, who};
 use crate::config::Limits;
-use crate::oci::{Algorithm, Reference};
+use crate::oci::{Algorithm, Precondition, Reference};
 use crate::registry::Error;
 
 /// A house whose disk has less room than pushes of objects leave free.
@@ -34,7 +34,7 @@ async fn evidence_of_an_image_is_taken_below_the_floor() {
     assert_eq!(house.pull("deploy", &tag("v1")).await.unwrap(), image);
     assert!(matches!(house.push_image("ci", "two", Some("v2")).await, Err(Error::Full)));
     let delete = house.registry.allow_delete(&who("ci"), &repository()).unwrap();
-    house.registry.delete_manifest(&delete, &image).await.unwrap();
+    house.registry.delete_manifest(&delete, &image, &Precondition::default()).await.unwrap();
     assert!(house.pull("ci", &Reference::Digest(image)).await.is_err());
 }
 

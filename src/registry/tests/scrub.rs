@@ -6,11 +6,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{House, image, repository, tag, who};
+use super::{House, image, repository, sig_tag, tag, who};
 use crate::clock::{ManualClock, Timestamp};
 use crate::config::Limits;
 use crate::metadata::Metadata as _;
-use crate::oci::{Digest, media_type};
+use crate::oci::{Digest, Precondition, media_type};
 use crate::registry::{Error, Housekeeping, News};
 
 const LAYER: &[u8] = b"a layer of some bytes";
@@ -110,6 +110,44 @@ async fn pushing_a_quarantined_blob_again_heals_it() {
     house.registry.flush_views().await.unwrap();
     assert!(house.quarantined().await.is_empty());
     assert_eq!(fs::read(house.layout_file(layer)).unwrap(), LAYER);
+}
+
+/// The digests of a refusal that says that content is absent.
+fn absent<T: std::fmt::Debug>(result: Result<T, Error>) -> Vec<Digest> {
+    match result {
+        Err(Error::ContentAbsent(digests)) => digests,
+        other => panic!("expected content to be absent, found {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn an_image_that_names_quarantined_content_is_refused_as_if_that_were_absent_and_taken_once_it_is_healed() {
+    let (house, layer) = with_layer().await;
+    flip(&house.files_of(layer)[0]);
+    house.scrub().await;
+    let config = house.upload("ci", b"{\"another\": \"config\"}").await.unwrap();
+    let put = async || house.put("ci", &tag("v2"), media_type::OCI_MANIFEST, &image(config, layer)).await;
+    assert_eq!(absent(put().await), [layer]);
+    assert!(matches!(house.pull("ci", &tag("v2")).await, Err(Error::ManifestUnknown(_))));
+    house.upload("ci", LAYER).await.unwrap();
+    let stored = put().await.unwrap();
+    assert_eq!(house.pull("ci", &tag("v2")).await.unwrap(), stored.digest);
+}
+
+#[tokio::test]
+async fn a_signature_whose_payload_is_quarantined_is_refused_as_if_that_were_absent_and_taken_once_it_is_healed() {
+    let (house, _) = with_layer().await;
+    let subject = house.pull("ci", &tag("v1")).await.unwrap();
+    let (signature, payload) = house.signature("signer", &house.keys.release, subject).await.unwrap();
+    flip(&house.files_of(payload)[0]);
+    house.scrub().await;
+    let put = async || house.put("signer", &sig_tag(subject), media_type::OCI_MANIFEST, &signature).await;
+    assert_eq!(absent(put().await), [payload]);
+    // The payload is the same whoever signs.
+    house.sign_release(subject).await;
+    assert!(house.quarantined().await.is_empty());
+    put().await.unwrap();
+    assert_eq!(house.pull("deploy", &tag("v1")).await.unwrap(), subject);
 }
 
 #[tokio::test]
@@ -224,6 +262,7 @@ async fn a_manifest_that_rotted_is_repaired_from_another_repository() {
     let put = crate::registry::ManifestPut {
         reference: tag("v1"),
         tags: Vec::new(),
+        precondition: Precondition::default(),
         content_type: media_type::OCI_MANIFEST.to_owned(),
         bytes,
     };

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{House, POLICY, REQUIREMENTS, digest_of, image, repository, sig_tag, tag, who};
 use crate::config::Limits;
-use crate::oci::{Digest, EMPTY_CONFIG, Reference, media_type};
+use crate::oci::{Digest, EMPTY_CONFIG, Precondition, Reference, media_type};
 use crate::registry::Error;
 
 #[tokio::test]
@@ -93,7 +93,7 @@ async fn deleting_the_tag_of_the_evidence_withdraws_it_with_what_it_had_replaced
     house.sign("signer", &stranger, subject).await.unwrap();
     let ci = house.registry.allow_delete(&who("ci"), &repository()).unwrap();
     let Reference::Tag(tag) = sig_tag(subject) else { unreachable!() };
-    house.registry.delete_tag(&ci, &tag).await.unwrap();
+    house.registry.delete_tag(&ci, &tag, &Precondition::default()).await.unwrap();
     assert!(super::reason(house.pull("deploy", &super::tag("v1")).await).contains("no signature was found"));
 }
 

@@ -10,7 +10,7 @@ use super::rebuild::Ruin;
 use super::{House, digest_of, image, repository, tag};
 use crate::config::Limits;
 use crate::metadata::Metadata as _;
-use crate::oci::{Digest, Reference, media_type};
+use crate::oci::{Digest, Precondition, Reference, media_type};
 use crate::registry::{Error, rebuild};
 
 const LAYER: &[u8] = b"the layer that was never pushed";
@@ -78,7 +78,7 @@ async fn the_layer_that_comes_later_is_held_at_once_and_released_with_the_image(
     assert_eq!(house.pull_blob("ci", layer).await.unwrap(), 31);
 
     let allowed = house.registry.allow_delete(&super::who("ci"), &repository()).unwrap();
-    house.registry.delete_manifest(&allowed, &image).await.unwrap();
+    house.registry.delete_manifest(&allowed, &image, &Precondition::default()).await.unwrap();
     house.clock.advance(Duration::from_hours(2));
     house.registry.sweep().await.unwrap();
     assert!(is_absent(&house.pull_blob("ci", layer).await));
@@ -144,7 +144,7 @@ async fn a_rebuild_brings_the_image_back_where_it_is_allowed_and_names_what_is_a
     assert!(refusals(&refused.taken).iter().any(|why| why.contains(&Digest::sha256(LAYER).to_string())), "{refused:?}");
     let mut config = config(ruin.folder.path());
     config.sparse_images = true;
-    let rebuilt = rebuild(&config, Arc::clone(&ruin.clock), false).await.unwrap();
+    let rebuilt = rebuild(&config, Arc::clone(&ruin.clock), crate::registry::Rebuild::default()).await.unwrap();
     assert_eq!((refusals(&rebuilt.taken), rebuilt.taken.manifests), (vec![], 1), "{rebuilt:?}");
     let house = ruin.serves().await;
     assert_eq!(house.pull("ci", &tag("v1")).await.unwrap(), image);

@@ -2,8 +2,10 @@
 
 use super::{House, index, reason, tag};
 use crate::config::Limits;
-use crate::oci::{Reference, media_type};
-use crate::registry::Error;
+use crate::metadata::Metadata as _;
+use crate::oci::{Precondition, Reference, media_type};
+use crate::registry::waiting::TOLD_AT_ONCE;
+use crate::registry::{Error, ManifestPut};
 
 #[tokio::test]
 async fn an_unsigned_image_is_withheld_and_says_that_no_signature_was_found() {
@@ -73,9 +75,12 @@ async fn a_digest_that_a_tag_needs_while_its_newer_push_is_pending_is_not_delete
     house.sign_release(first).await;
     let second = house.push_image("ci", "two", Some("v1")).await.unwrap();
     let tagger = house.registry.allow_delete(&super::who("tagger"), &super::repository()).unwrap();
-    assert!(matches!(house.registry.delete_manifest(&tagger, &first).await, Err(Error::Conflict(_))));
+    assert!(matches!(
+        house.registry.delete_manifest(&tagger, &first, &Precondition::default()).await,
+        Err(Error::Conflict(_))
+    ));
     house.sign_release(second).await;
-    house.registry.delete_manifest(&tagger, &first).await.unwrap();
+    house.registry.delete_manifest(&tagger, &first, &Precondition::default()).await.unwrap();
     assert_eq!(house.pull("deploy", &tag("v1")).await.unwrap(), second);
 }
 
@@ -117,7 +122,7 @@ async fn a_child_is_pulled_through_its_signed_index_until_the_index_goes() {
     house.sign_release(digest).await;
     assert_eq!(house.pull("deploy", &Reference::Digest(child)).await.unwrap(), child);
     let ci = house.registry.allow_delete(&super::who("ci"), &super::repository()).unwrap();
-    house.registry.delete_manifest(&ci, &digest).await.unwrap();
+    house.registry.delete_manifest(&ci, &digest, &Precondition::default()).await.unwrap();
     assert!(reason(house.pull("deploy", &Reference::Digest(child)).await).contains("no signature was found"));
 }
 
@@ -139,14 +144,60 @@ async fn a_push_without_evidence_waits_until_it_is_signed() {
     let house = House::new().await;
     let digest = house.push_image("ci", "one", Some("v1")).await.unwrap();
     let look = async || house.registry.look_at_waiting(&house.registry.current()).await.unwrap();
-    assert_eq!(look().await, []);
+    assert_eq!(look().await.overdue, []);
     assert_eq!(house.registry.waits().pushes, 1);
     house.clock.advance(Limits::default().pending_evidence);
-    assert_eq!(look().await.len(), 1);
-    assert_eq!(look().await, [], "each is told once");
+    assert_eq!(look().await.overdue.len(), 1);
+    assert_eq!(look().await.overdue, [], "each is told once");
     house.sign_release(digest).await;
-    assert_eq!(look().await, []);
+    assert_eq!(look().await.overdue, []);
     assert_eq!(house.registry.waits().pushes, 0);
+}
+
+#[tokio::test]
+async fn a_look_tells_when_the_next_push_waits_for_too_long() {
+    let house = House::new().await;
+    let (look, patience) = (
+        async || house.registry.look_at_waiting(&house.registry.current()).await.unwrap(),
+        Limits::default().pending_evidence,
+    );
+    assert_eq!(look().await.next, None);
+    let moment = std::time::Duration::from_secs(100);
+    house.push_image("ci", "one", Some("v1")).await.unwrap();
+    house.clock.advance(moment);
+    house.push_image("ci", "two", Some("v2")).await.unwrap();
+    assert_eq!(look().await.next, Some(patience - moment));
+    house.clock.advance(patience - moment);
+    let found = look().await;
+    assert_eq!((found.overdue.len(), found.next), (1, Some(moment)));
+    house.clock.advance(moment);
+    let found = look().await;
+    assert_eq!((found.overdue.len(), found.next), (1, None));
+}
+
+#[tokio::test]
+async fn of_many_that_wait_for_too_long_at_once_a_bounded_number_is_told() {
+    let house = House::in_memory(Limits::default()).await;
+    let image = house.push_image("ci", "one", None).await.unwrap();
+    let stored = house.metadata.manifest(&super::repository(), &image).await.unwrap().unwrap();
+    let tags: Vec<_> = (0..=TOLD_AT_ONCE).map(|number| format!("v{number:04}").parse().unwrap()).collect();
+    for tags in tags.chunks(100) {
+        let put = ManifestPut {
+            reference: Reference::Digest(image),
+            tags: tags.to_vec(),
+            content_type: stored.media_type.clone(),
+            bytes: stored.bytes.clone(),
+            precondition: Precondition::default(),
+        };
+        let ci = house.registry.allow_sign(&super::who("ci"), &super::repository()).unwrap();
+        house.registry.put_manifest(&ci, put).await.unwrap();
+    }
+    house.clock.advance(Limits::default().pending_evidence);
+    let look = house.registry.look_at_waiting(&house.registry.current()).await.unwrap();
+    assert_eq!((look.overdue.len(), look.more, look.next), (TOLD_AT_ONCE, true, None));
+    let look = house.registry.look_at_waiting(&house.registry.current()).await.unwrap();
+    assert_eq!((look.overdue.len(), look.more), (0, false));
+    assert_eq!(house.registry.waits().pushes, u64::try_from(tags.len()).unwrap());
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use super::{House, POLICY, REQUIREMENTS, digest_of, image, reason, repository, tag, who};
 use crate::config::Limits;
 use crate::gate::Who;
-use crate::oci::{Digest, Reference, media_type};
+use crate::oci::{Digest, Precondition, Reference, media_type};
 use crate::registry::Error;
 
 fn is_unknown<T>(result: &Result<T, Error>) -> bool {
@@ -79,9 +79,12 @@ async fn a_tag_that_is_gone_is_unknown_and_not_withheld() {
     let house = House::new().await;
     house.push_image("ci", "one", Some("v1")).await.unwrap();
     let ci = house.registry.allow_delete(&who("ci"), &repository()).unwrap();
-    house.registry.delete_tag(&ci, &"v1".parse().unwrap()).await.unwrap();
+    house.registry.delete_tag(&ci, &"v1".parse().unwrap(), &Precondition::default()).await.unwrap();
     assert!(matches!(house.pull("deploy", &tag("v1")).await, Err(Error::ManifestUnknown(_))));
-    assert!(matches!(house.registry.delete_tag(&ci, &"v1".parse().unwrap()).await, Err(Error::ManifestUnknown(_))));
+    assert!(matches!(
+        house.registry.delete_tag(&ci, &"v1".parse().unwrap(), &Precondition::default()).await,
+        Err(Error::ManifestUnknown(_))
+    ));
 }
 
 #[tokio::test]

@@ -22,6 +22,17 @@ pub struct Census {
     objects: u64,
 }
 
+/// An object that may be the content of a digest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    /// Its key.
+    pub key: ObjectKey,
+    /// Its size in bytes.
+    pub size: u64,
+    /// Whether the layout's blob, where there is one, has as many.
+    pub fits: bool,
+}
+
 impl Census {
     pub(super) fn take(root: Arc<Root>) -> io::Result<Self> {
         let generations = generations(&root)?;
@@ -40,28 +51,34 @@ impl Census {
         self.highest
     }
 
-    /// The object of that digest, and its size in bytes: the one that the layout's blob is a link to, else the one of the
-    /// highest generation. The layout's file, where there is one, must have as many bytes.
-    pub fn object(&self, layout: &ImageLayout, digest: &Digest) -> Result<Option<(ObjectKey, u64)>, StoreError> {
+    /// Whether there is an object of that digest.
+    pub fn has(&self, digest: &Digest) -> bool {
+        self.generations.contains_key(digest)
+    }
+
+    /// The objects of that digest: first the one that the layout's blob is a link to, then the newest.
+    pub fn candidates(&self, layout: &ImageLayout, digest: &Digest) -> Result<Vec<Candidate>, StoreError> {
         let shown = match layout.open_file(&layout.path(digest)) {
             Ok(file) => file.map(|file| file.metadata()).transpose()?,
             // It is read once more by whoever adopts it, and then told.
-            Err(LayoutError::Unreadable { .. }) => return Ok(None),
+            Err(LayoutError::Unreadable { .. }) => None,
             Err(error) => return Err(error.into()),
         };
-        let mut found = None;
+        let mut found = Vec::new();
         for generation in self.generations.get(digest).into_iter().flatten() {
             let key = object_key(digest, *generation);
             let Some(path) = self.root.object(&key) else { continue };
             let object = fs::symlink_metadata(&path)?;
+            if !object.is_file() {
+                continue;
+            }
             let is_shown =
                 shown.as_ref().is_some_and(|shown| (shown.dev(), shown.ino()) == (object.dev(), object.ino()));
-            let fits = object.is_file() && shown.as_ref().is_none_or(|shown| shown.len() == object.len());
-            if fits {
-                found = found.max(Some((is_shown, *generation, object.len())));
-            }
+            let fits = shown.as_ref().is_none_or(|shown| shown.len() == object.len());
+            found.push(((is_shown, *generation), Candidate { key, size: object.len(), fits }));
         }
-        Ok(found.map(|(_, generation, size)| (object_key(digest, generation), size)))
+        found.sort_by_key(|(order, _)| std::cmp::Reverse(*order));
+        Ok(found.into_iter().map(|(_, candidate)| candidate).collect())
     }
 }
 

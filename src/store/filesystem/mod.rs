@@ -54,7 +54,7 @@ use super::{Adopted, LayoutChange, LayoutEntry, LayoutView, Object, ObjectKey, S
 use crate::oci::{Digest, Hasher, RepositoryName};
 
 pub use self::beside::{Beside, Placed};
-pub use self::census::Census;
+pub use self::census::{Candidate, Census};
 pub use self::draft::Draft;
 
 /// A [`Store`] in a folder of a local file system, which shows each repository as an OCI image layout.

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::harm::Damage;
 use super::record::{Change, Record};
 use crate::authz::Pull;
-use crate::oci::{Algorithm, Digest, LinkKind, Manifest, Reference, RepositoryName, Tag, media_type};
+use crate::oci::{Algorithm, Digest, LinkKind, Manifest, Precondition, Reference, RepositoryName, Tag, media_type};
 use crate::registry::tests::{House, digest_of, image, index, who};
 use crate::registry::{Allowed, Error, ManifestPut};
 
@@ -116,7 +116,13 @@ impl Client {
         let digest = Digest::sha256(&bytes);
         let reference = tag.map_or(Reference::Digest(digest), |tag| tag.parse().unwrap());
         let allowed = self.house.registry.allow_sign(&who("ci"), &self.repository).unwrap();
-        let put = ManifestPut { reference, tags: Vec::new(), content_type: kind.to_owned(), bytes };
+        let put = ManifestPut {
+            reference,
+            tags: Vec::new(),
+            precondition: Precondition::default(),
+            content_type: kind.to_owned(),
+            bytes,
+        };
         let mut asked = vec![self.record.ask(Change::Put(self.repository.clone(), digest))];
         if let Some(tag) = tag {
             asked.push(self.record.ask(Change::Tag(self.repository.clone(), tag.parse().unwrap(), digest)));
@@ -140,7 +146,7 @@ impl Client {
     pub(super) async fn delete(&self, digest: Digest) {
         let allowed = self.house.registry.allow_delete(&who("ci"), &self.repository).unwrap();
         let asked = self.record.ask(Change::Delete(self.repository.clone(), digest));
-        match self.house.registry.delete_manifest(&allowed, &digest).await {
+        match self.house.registry.delete_manifest(&allowed, &digest, &Precondition::default()).await {
             Ok(()) => self.record.acknowledge(&[asked]),
             // A tag that moves while it is looked at seems to have a pending push.
             Err(Error::ManifestUnknown(_) | Error::NameUnknown | Error::Conflict(_)) => self.record.refuse(&[asked]),
@@ -152,7 +158,7 @@ impl Client {
         let tag: Tag = tag.parse().unwrap();
         let allowed = self.house.registry.allow_delete(&who("ci"), &self.repository).unwrap();
         let asked = self.record.ask(Change::DeleteTag(self.repository.clone(), tag.clone()));
-        match self.house.registry.delete_tag(&allowed, &tag).await {
+        match self.house.registry.delete_tag(&allowed, &tag, &Precondition::default()).await {
             Ok(()) => self.record.acknowledge(&[asked]),
             Err(Error::ManifestUnknown(_) | Error::NameUnknown) => self.record.refuse(&[asked]),
             Err(error) => panic!("{error:?}"),
@@ -162,7 +168,7 @@ impl Client {
     pub(super) async fn delete_blob(&self, digest: Digest) {
         let allowed = self.house.registry.allow_delete(&who("ci"), &self.repository).unwrap();
         let asked = self.record.ask(Change::DeleteBlob(self.repository.clone(), digest));
-        match self.house.registry.delete_blob(&allowed, &digest).await {
+        match self.house.registry.delete_blob(&allowed, &digest, &Precondition::default()).await {
             Ok(()) => self.record.acknowledge(&[asked]),
             Err(Error::BlobUnknown(_) | Error::BlobHeld(_)) => self.record.refuse(&[asked]),
             Err(error) => panic!("{error:?}"),

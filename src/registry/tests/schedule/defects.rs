@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::client::{Client, IMAGES, LEASE};
 use super::record::Change;
 use super::{SEEDS, search};
-use crate::metadata::{Kind, Metadata as _, Put, PutLink, PutManifest, Reserved, Swept};
+use crate::metadata::{By, Kind, Metadata as _, Put, PutLink, PutManifest, Reserved, Swept};
 use crate::oci::{Digest, LinkKind, media_type};
 use crate::registry::tests::who;
 use crate::store::{ObjectKey, Store as _, StoreError};
@@ -60,7 +60,8 @@ async fn unlink_first(client: &Client) {
         let Some(blob) = metadata.blob(repository, &digest).await.unwrap() else { continue };
         if metadata.holders(repository, &digest, 1).await.unwrap().is_empty() {
             client.house.store.remove(&ObjectKey(blob.key)).await.unwrap();
-            metadata.delete_blob(repository, &digest).await.unwrap();
+            let by = By { who: who("ci"), at: client.house.clock_now() };
+            metadata.delete_blob(repository, &digest, &by).await.unwrap();
         }
     }
 }
@@ -102,6 +103,7 @@ async fn ask_before(client: &Client) {
         is_referrer: false,
         links,
         tags: Vec::new(),
+        only_if: None,
         tag_history: 20,
         evidence_cap: None,
         orphan_lease: client.house.clock_now(),

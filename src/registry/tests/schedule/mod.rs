@@ -25,7 +25,7 @@ use super::House;
 use crate::clock::{Clock as _, Timestamp};
 use crate::config::Limits;
 use crate::interruption::Interruption;
-use crate::oci::RepositoryName;
+use crate::oci::{Precondition, RepositoryName};
 
 /// Seeds that are searched when nothing else is said.
 const SEEDS: u64 = 200;
@@ -129,7 +129,7 @@ async fn to_nothing(house: &House) -> Vec<String> {
     let ci = super::who("ci");
     for (repository, digest) in house.metadata.inner().all_manifests().unwrap() {
         let allowed = house.registry.allow_delete(&ci, &repository).unwrap();
-        house.registry.delete_manifest(&allowed, &digest).await.unwrap();
+        house.registry.delete_manifest(&allowed, &digest, &Precondition::default()).await.unwrap();
     }
     house.clock.advance(Duration::from_hours(2));
     house.registry.sweep().await.unwrap();

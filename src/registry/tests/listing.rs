@@ -1,0 +1,238 @@
+//! Lists of tags under a requirement: what resolves for the caller, found without looking at what can't.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use async_trait::async_trait;
+
+use super::*;
+use crate::interruption::{Fault, Interruption};
+use crate::oci::Tag;
+use crate::registry::list::LOOKED_AT;
+
+impl House {
+    /// All that `name` is listed, from page to page, with the number of pages.
+    async fn list(&self, name: &str, n: usize) -> (Vec<String>, usize) {
+        let (mut found, mut pages, mut after) = (Vec::new(), 0, None);
+        loop {
+            let page = self.registry.tags(&self.pulls(name).unwrap(), after.as_deref(), n).await.unwrap();
+            assert!(page.entries.len() <= n, "{page:?}");
+            found.extend(page.entries.iter().map(Tag::to_string));
+            pages += 1;
+            after = page.next;
+            if after.is_none() {
+                return (found, pages);
+            }
+        }
+    }
+
+    /// The tags that are not kept for evidence.
+    async fn listed(&self, name: &str) -> Vec<String> {
+        let (found, _) = self.list(name, 100).await;
+        found.into_iter().filter(|tag| !tag.starts_with("sha256-")).collect()
+    }
+
+    /// The same, by asking for each.
+    async fn resolving(&self, name: &str) -> Vec<String> {
+        let mut found = Vec::new();
+        for (tag, _) in self.metadata.tags(&repository(), None, usize::MAX).await.unwrap() {
+            if self.pull(name, &Reference::Tag(tag.clone())).await.is_ok() {
+                found.push(tag.to_string());
+            }
+        }
+        found
+    }
+
+    /// Sets tags on what is stored.
+    async fn tag_all(&self, digest: Digest, tags: &[Tag]) {
+        let stored = self.metadata.manifest(&repository(), &digest).await.unwrap().unwrap();
+        for tags in tags.chunks(100) {
+            let put = ManifestPut {
+                reference: Reference::Digest(digest),
+                tags: tags.to_vec(),
+                content_type: stored.media_type.clone(),
+                bytes: stored.bytes.clone(),
+                precondition: Precondition::default(),
+            };
+            let ci = self.registry.allow_sign(&who("ci"), &repository()).unwrap();
+            self.registry.put_manifest(&ci, put).await.unwrap();
+        }
+    }
+
+    /// All that was begun is judged.
+    async fn judged(&self) {
+        self.registry.judge_unjudged().await.unwrap();
+        self.registry.judge_queue().await.unwrap();
+    }
+}
+
+fn many(prefix: &str, count: usize) -> Vec<Tag> {
+    (0..count).map(|number| format!("{prefix}{number:05}").parse().unwrap()).collect()
+}
+
+/// Counts looks at the pushes of a tag; lets what is met not be noted while it is told to.
+#[derive(Default)]
+struct Watch {
+    looks: AtomicUsize,
+    notes_nothing: AtomicBool,
+}
+
+#[async_trait]
+impl Interruption for Watch {
+    async fn before(&self, call: &'static str) -> Option<Fault> {
+        if call == "pushes" {
+            self.looks.fetch_add(1, Ordering::SeqCst);
+        }
+        (call == "record_met" && self.notes_nothing.load(Ordering::SeqCst)).then_some(Fault::Refused)
+    }
+
+    async fn after(&self, _: &'static str) {}
+}
+
+impl House {
+    fn watch(&self) -> Arc<Watch> {
+        let watch = Arc::new(Watch::default());
+        self.metadata.interruptions().set(Some(Arc::<Watch>::clone(&watch)));
+        watch
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_looked_at_that_never_met_the_requirement() {
+    let house = House::in_memory(Limits::default()).await;
+    let unsigned = house.push_image("ci", "unsigned", None).await.unwrap();
+    house.tag_all(unsigned, &many("v", 500)).await;
+    let signed = house.push_image("ci", "signed", Some("v00250-signed")).await.unwrap();
+    house.sign_release(signed).await;
+    house.judged().await;
+    let watch = house.watch();
+    let signature = sig_tag(signed).to_string();
+    assert_eq!(house.list("deploy", 10).await, (vec![signature, "v00250-signed".to_owned()], 1));
+    assert_eq!(watch.looks.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
+async fn what_is_still_to_be_judged_is_listed_all_the_same() {
+    let house = House::new().await;
+    house.judged().await;
+    let image = house.push_image("ci", "one", Some("v1")).await.unwrap();
+    let watch = house.watch();
+    watch.notes_nothing.store(true, Ordering::SeqCst);
+    house.sign_release(image).await;
+    assert_eq!(house.metadata.met(&repository(), &image).await.unwrap(), []);
+    let unknown = house.registry.tags(&house.pulls("deploy").unwrap(), None, 10).await;
+    assert!(matches!(unknown, Err(Error::Unavailable(_))), "{unknown:?}");
+    watch.notes_nothing.store(false, Ordering::SeqCst);
+    assert_eq!(house.listed("deploy").await, ["v1"]);
+}
+
+#[tokio::test]
+async fn what_a_revision_lets_be_met_is_listed_before_all_of_it_is_judged() {
+    let house = House::new().await;
+    house.revise(&["release", "second"], POLICY, "[signed-release]\nsigned_by = \"release\"\n").await;
+    let image = house.push_image("ci", "one", Some("v1")).await.unwrap();
+    house.sign_second(image).await;
+    house.judged().await;
+    assert_eq!(house.listed("deploy").await, [""; 0]);
+    let by_second = "[signed-release]\nsigned_by = \"second\"\n";
+    let again = House { registry: house.start_again(&["release", "second"], POLICY, by_second).await, ..house };
+    assert_eq!(again.metadata.met(&repository(), &image).await.unwrap(), []);
+    assert_eq!(again.listed("deploy").await, ["v1"]);
+    again.judged().await;
+    assert_eq!(again.listed("deploy").await, ["v1"]);
+}
+
+#[tokio::test]
+async fn what_lost_its_signer_is_passed_by_over_bounded_pages() {
+    let house = House::in_memory(Limits::default()).await;
+    let lost = house.push_image("ci", "lost", None).await.unwrap();
+    house.tag_all(lost, &many("v", LOOKED_AT + 10)).await;
+    house.sign_second(lost).await;
+    let kept = house.push_image("ci", "kept", Some("w")).await.unwrap();
+    house.sign_release(kept).await;
+    house.distrust_second().await;
+    house.judged().await;
+    let watch = house.watch();
+    let first = house.registry.tags(&house.pulls("deploy").unwrap(), None, 10).await.unwrap();
+    assert!(first.next.is_some(), "{first:?}");
+    assert!(watch.looks.load(Ordering::SeqCst) <= LOOKED_AT);
+    assert_eq!(house.listed("deploy").await, ["w"]);
+}
+
+#[tokio::test]
+async fn an_empty_page_is_asked_for() {
+    let house = House::new().await;
+    let image = house.push_image("ci", "one", Some("v1")).await.unwrap();
+    house.sign_release(image).await;
+    house.judged().await;
+    for name in ["ci", "deploy"] {
+        let page = house.registry.tags(&house.pulls(name).unwrap(), None, 0).await.unwrap();
+        assert_eq!((page.entries, page.next), (Vec::new(), None), "{name}");
+    }
+}
+
+/// Numbers that are the same in every run.
+struct Chosen(Mutex<u64>);
+
+impl Chosen {
+    fn below(&self, bound: u64) -> u64 {
+        let mut state = self.0.lock().unwrap();
+        *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (*state >> 33) % bound
+    }
+}
+
+async fn something_happens(house: &House, chosen: &Chosen) {
+    let image = || async {
+        let content = format!("image {}", chosen.below(5));
+        let tag = format!("v{}", chosen.below(4));
+        house.push_image("ci", &content, Some(&tag)).await.unwrap()
+    };
+    match chosen.below(9) {
+        0 | 1 => drop(image().await),
+        2 => house.sign_release(image().await).await,
+        3 => house.sign_second(image().await).await,
+        4 => {
+            let children = [image().await, image().await];
+            let tag = tag(&format!("index{}", chosen.below(2)));
+            let stored = house.put("ci", &tag, media_type::OCI_INDEX, &index(&children)).await.unwrap();
+            house.sign_second(stored.digest).await;
+        }
+        5 => house.distrust_second().await,
+        6 => house.revise(&["release", "second"], POLICY, REQUIREMENTS).await,
+        7 => {
+            let stored = house.metadata.manifests(&repository(), None, 100).await.unwrap();
+            let Some(bound) = u64::try_from(stored.len()).ok().filter(|bound| *bound > 0) else { return };
+            let one = &stored[usize::try_from(chosen.below(bound)).unwrap()];
+            let ci = house.registry.allow_delete(&who("ci"), &repository()).unwrap();
+            drop(house.registry.delete_manifest(&ci, &one.digest, &Precondition::default()).await);
+        }
+        _ => {
+            let ci = house.registry.allow_delete(&who("ci"), &repository()).unwrap();
+            let tag = format!("v{}", chosen.below(4)).parse().unwrap();
+            drop(house.registry.delete_tag(&ci, &tag, &Precondition::default()).await);
+        }
+    }
+}
+
+#[tokio::test]
+async fn whatever_happens_a_list_shows_exactly_what_resolves() {
+    let house = House::in_memory(Limits::default()).await;
+    house.judged().await;
+    let chosen = Chosen(Mutex::new(1));
+    let mut shown = 0;
+    for step in 0..150 {
+        something_happens(&house, &chosen).await;
+        if chosen.below(2) == 0 {
+            house.judged().await;
+        }
+        if !house.registry.metadata.repository_exists(&repository()).await.unwrap() {
+            continue;
+        }
+        // The list first: a pull notes what it finds met.
+        let listed = house.list("deploy", 3).await.0;
+        assert_eq!(listed, house.resolving("deploy").await, "after step {step}");
+        shown += listed.len();
+    }
+    assert!(shown > 100, "{shown}");
+}
