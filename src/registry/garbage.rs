@@ -58,10 +58,10 @@
 //!
 //! From then on `reserve` speaks of the content as of one that is not stored. Whoever uploads it is told that it is there
 //! after its own bytes were sealed, under a fresh key; a commit that was told of the old one is `Gone`; a mount is an
-//! upload. So nobody is told anything that rests on the quarantined file, and moving it takes nothing from anybody. What a
-//! manifest names of it is 503 until it heals, and not absent. But it may be given back: a file that was out of sight is
-//! found whole by a later pass. Were it moved by whoever noticed its absence, the move could come after that, and hit a
-//! key that is served again. So requests only note, and passes alone move and give back, one pass at a time.
+//! upload; a new manifest that names it is refused. So nobody is told anything that rests on the quarantined file, and
+//! moving it takes nothing from anybody. But it may be given back: a file that was out of sight is found whole by a later
+//! pass. Were it moved by whoever noticed its absence, the move could come after that, and hit a key that is served again.
+//! So requests only note, and passes alone move and give back, one pass at a time.
 //!
 //! `replace_content` asks for the key that was looked at, and not only whether the content is quarantined. For that could
 //! be said of its next life: deleted, its key in the trash, pushed again under another key, and that one lost as well.

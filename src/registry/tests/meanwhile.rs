@@ -107,40 +107,72 @@ async fn a_layout_that_is_to_link_a_lost_file_goes_without_it_and_holds_up_no_ot
     assert!(matches!(news, Some(News::Quarantined { digest, .. }) if digest == lost), "{news:?}");
 }
 
-/// Lets nobody open an object for the scrub until it is told, and counts who came.
+/// Lets nobody who made a call go on until it is told, and counts who came.
 struct Holds {
+    call: &'static str,
     came: AtomicUsize,
     may_go: Semaphore,
 }
 
+impl Holds {
+    fn on(call: &'static str) -> Arc<Self> {
+        Arc::new(Self { call, came: AtomicUsize::new(0), may_go: Semaphore::new(0) })
+    }
+
+    /// Lets go on, after whoever can has come.
+    async fn let_go(&self, came: usize) {
+        turns().await;
+        assert_eq!(self.came.load(Ordering::SeqCst), came);
+        self.may_go.add_permits(100);
+    }
+}
+
+async fn turns() {
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+}
+
 #[async_trait]
 impl Interruption for Holds {
-    async fn before(&self, call: &'static str) -> Option<Fault> {
-        if call == "open_cold" {
-            self.came.fetch_add(1, Ordering::SeqCst);
-            self.may_go.acquire().await.unwrap().forget();
-        }
+    async fn before(&self, _: &'static str) -> Option<Fault> {
         None
     }
 
-    async fn after(&self, _: &'static str) {}
+    async fn after(&self, call: &'static str) {
+        if call == self.call {
+            self.came.fetch_add(1, Ordering::SeqCst);
+            self.may_go.acquire().await.unwrap().forget();
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_a_pull_notes_is_told_though_its_client_goes_away() {
+    let (house, layer) = with_layer().await;
+    fs::remove_file(house.files_of(layer).remove(0)).unwrap();
+    let house = Arc::new(house);
+    let holds = Holds::on("quarantine_content");
+    house.metadata.interruptions().set(Some(Arc::<Holds>::clone(&holds)));
+    let puller = Arc::clone(&house);
+    let pull = tokio::spawn(async move { puller.pull_blob("ci", layer).await });
+    turns().await;
+    pull.abort();
+    assert!(pull.await.unwrap_err().is_cancelled());
+    holds.let_go(1).await;
+    turns().await;
+    let news = house.registry.housekeeping().news_so_far();
+    assert!(matches!(news, Some(News::Quarantined { digest, .. }) if digest == layer), "{news:?}");
 }
 
 #[tokio::test]
 async fn of_two_passes_the_second_waits_for_the_first() {
     let (house, layer) = with_layer().await;
     flip(&house.files_of(layer).remove(0));
-    let holds = Arc::new(Holds { came: AtomicUsize::new(0), may_go: Semaphore::new(0) });
+    let holds = Holds::on("open_cold");
     house.store.interruptions().set(Some(Arc::<Holds>::clone(&holds)));
     let passes = async { tokio::join!(house.scrub(), house.scrub()) };
-    let watch = async {
-        for _ in 0..100 {
-            tokio::task::yield_now().await;
-        }
-        assert_eq!(holds.came.load(Ordering::SeqCst), 1);
-        holds.may_go.add_permits(100);
-    };
-    tokio::join!(passes, watch);
+    tokio::join!(passes, holds.let_go(1));
     // The second begins anew: two contents each.
     assert_eq!(holds.came.load(Ordering::SeqCst), 4);
 }

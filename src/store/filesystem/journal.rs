@@ -14,6 +14,8 @@ pub(crate) enum Step {
     Made,
     /// The name came to be, for bytes that were synced under this or another name.
     Named,
+    /// The name went, and must not come back.
+    Removed,
 }
 
 /// Notes what happened to a path.
@@ -57,25 +59,26 @@ pub(super) mod tests {
         JOURNAL.lock().unwrap().push(entry);
     }
 
-    /// What below `root` would not survive a power cut now: folders and names whose folder was not synced since, and
-    /// names for bytes that were not synced before.
+    /// What below `root` would not survive a power cut now: folders and names that came or went and whose folder was not
+    /// synced since, nor went itself, and names for bytes that were not synced before.
     pub(crate) fn unsynced(root: &Path) -> Vec<String> {
         let journal = JOURNAL.lock().unwrap();
         let entries: Vec<_> = journal.iter().filter(|entry| entry.path.starts_with(root)).collect();
         assert!(entries.iter().any(|entry| entry.step == Step::NamesSynced), "expected something to be synced");
-        let mut names_synced = HashMap::new();
+        // When the names in a folder were settled last: it was synced, or went.
+        let mut names_settled = HashMap::new();
         let mut bytes_synced = HashMap::new();
         for (at, entry) in entries.iter().enumerate() {
             match entry.step {
-                Step::NamesSynced => drop(names_synced.insert(entry.path.as_path(), at)),
+                Step::NamesSynced | Step::Removed => drop(names_settled.insert(entry.path.as_path(), at)),
                 Step::BytesSynced => drop(bytes_synced.entry(entry.path.as_path()).or_insert(at)),
                 Step::Made | Step::Named => {}
             }
         }
         let mut found = Vec::new();
         for (at, entry) in entries.iter().enumerate() {
-            if matches!(entry.step, Step::Made | Step::Named) {
-                let last = names_synced.get(entry.path.parent().unwrap());
+            if matches!(entry.step, Step::Made | Step::Named | Step::Removed) {
+                let last = names_settled.get(entry.path.parent().unwrap());
                 if last.is_none_or(|last| *last < at) {
                     found.push(format!("the name of {}", entry.path.display()));
                 }

@@ -48,13 +48,14 @@ impl Layout {
             view.make_folders(changes)?;
         }
         if !view.is_there()? {
-            return Ok(());
+            // Whoever took it down may have died half-way, or before that was synced.
+            return Ok(view.take_down()?);
         }
         for change in changes {
             match change {
                 LayoutChange::Link(digest, key) => view.link(digest, key)?,
                 LayoutChange::Write(digest, bytes) => view.write(digest, bytes)?,
-                LayoutChange::Unlink(digest) => durable::remove(&view.blob(digest))?,
+                LayoutChange::Unlink(digest) => remove_file(&view.blob(digest))?,
             }
         }
         if entries.is_empty() && view.is_bare()? {
@@ -194,10 +195,10 @@ impl View<'_> {
         Ok(true)
     }
 
-    /// Removes the layout, then its folder and those above it that hold nothing else.
+    /// Removes what is there of the layout, then its folder and those above it that hold nothing else.
     fn take_down(&self) -> io::Result<()> {
         for file in [INDEX, OCI_LAYOUT, WRITING] {
-            durable::remove(&self.folder.join(file))?;
+            remove_file(&self.folder.join(file))?;
         }
         for algorithm in ALGORITHMS {
             remove_folder(&self.algorithm(algorithm))?;
@@ -231,10 +232,25 @@ fn is_file_of(path: &Path, size: u64) -> io::Result<bool> {
     }
 }
 
+/// Removes a file; one that is absent is removed.
+fn remove_file(file: &Path) -> io::Result<()> {
+    match fs::remove_file(file) {
+        Ok(()) => {
+            journal::note(file, Step::Removed);
+            Ok(())
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
 /// Removes a folder and says whether it is gone; one that holds something stays.
 fn remove_folder(folder: &Path) -> io::Result<bool> {
     match fs::remove_dir(folder) {
-        Ok(()) => Ok(true),
+        Ok(()) => {
+            journal::note(folder, Step::Removed);
+            Ok(true)
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => Ok(false),
         Err(error) => Err(error),

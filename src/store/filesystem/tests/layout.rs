@@ -215,6 +215,28 @@ async fn removals_alone_make_no_folder() {
 }
 
 #[tokio::test]
+async fn what_is_left_of_a_layout_that_was_half_taken_down_goes() {
+    for left in [&["index.json", "oci-layout"][..], &["_writing"], &[]] {
+        let (store, folder) = empty();
+        fs::create_dir_all(folder.path().join("a/b")).unwrap();
+        for paper in left {
+            fs::File::create(folder.path().join("a/b").join(paper)).unwrap();
+        }
+        apply(&store, "a/b", &unlinks(), &[]).await.unwrap();
+        assert!(!folder.path().join("a").exists(), "{left:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_left_in_a_folder_that_is_no_layout_stays() {
+    let (store, folder) = empty();
+    fs::create_dir_all(folder.path().join("a/b")).unwrap();
+    fs::File::create(folder.path().join("a/b/somebodys")).unwrap();
+    apply(&store, "a/b", &unlinks(), &[]).await.unwrap();
+    assert!(folder.path().join("a/b/somebodys").exists());
+}
+
+#[tokio::test]
 async fn other_algorithms_have_their_own_folder() {
     let (store, folder) = empty();
     let digest = Digest::of(Algorithm::Sha512, MANIFEST);

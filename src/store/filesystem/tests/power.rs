@@ -131,6 +131,39 @@ async fn folders_are_synced_once_for_all_that_is_settled_in_them() {
     store.settle(adopted).await.unwrap();
     assert_eq!(steps(&objects, Step::NamesSynced) - before, shards.len());
     assert_eq!(steps(&objects, Step::BytesSynced), 300);
+}
+
+#[tokio::test]
+async fn what_goes_from_a_layout_does_not_come_back_and_neither_does_a_layout() {
+    let (store, folder) = opened();
+    let layout = store.layout().unwrap();
+    let write = |content: &'static [u8]| LayoutChange::Write(Digest::sha256(content), Bytes::from_static(content));
+    for repository in ["deep/down/app", "deep/down/app/below"] {
+        let repository = repository.parse().unwrap();
+        layout.apply(&repository, vec![write(b"{}"), write(b"[]")], entries()).await.unwrap();
+        layout.apply(&repository, vec![LayoutChange::Unlink(Digest::sha256(b"[]"))], entries()).await.unwrap();
+        assert_eq!(unsynced(folder.path()), [""; 0]);
+    }
+    for repository in ["deep/down/app", "deep/down/app/below"] {
+        let unlink = LayoutChange::Unlink(Digest::sha256(b"{}"));
+        layout.apply(&repository.parse().unwrap(), vec![unlink], Vec::new()).await.unwrap();
+        assert_eq!(unsynced(folder.path()), [""; 0], "{repository}");
+    }
+    assert!(!folder.path().join("new/data/deep").exists());
+}
+
+#[tokio::test]
+async fn a_layout_that_a_process_took_down_and_did_not_sync_is_synced_away_by_the_next() {
+    let (store, folder) = opened();
+    let layout = store.layout().unwrap();
+    let manifest = LayoutChange::Write(Digest::sha256(b"{}"), Bytes::from_static(b"{}"));
+    layout.apply(&"deep/app".parse().unwrap(), vec![manifest], entries()).await.unwrap();
+    let root = folder.path().canonicalize().unwrap().join("new/data");
+    std::fs::remove_dir_all(root.join("deep/app")).unwrap();
+    super::super::journal::note(&root.join("deep/app"), Step::Removed);
+    assert_eq!(unsynced(folder.path()).len(), 1);
+    let unlink = LayoutChange::Unlink(Digest::sha256(b"{}"));
+    layout.apply(&"deep/app".parse().unwrap(), vec![unlink], Vec::new()).await.unwrap();
     assert_eq!(unsynced(folder.path()), [""; 0]);
 }
 
