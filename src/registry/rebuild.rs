@@ -63,6 +63,10 @@ pub struct Rebuild {
 /// Makes the metadata of the root of `config` afresh, beside the old, and puts it in its place. Refused while a server or
 /// another command owns the root.
 pub async fn rebuild(config: &Config, clock: Arc<dyn Clock>, how: Rebuild) -> Result<Rebuilt, Error> {
+    if !config.root.is_dir() {
+        let root = config.root.display();
+        return Err(Error::Conflict(format!("expected the data of a registry in {root}, found no folder")));
+    }
     let store = own(&config.root)?;
     let Some(layouts) = store.layout() else {
         return Err(Error::Unavailable("expected a store that shows layouts, found one that does not".to_owned()));
@@ -86,16 +90,16 @@ pub async fn rebuild(config: &Config, clock: Arc<dyn Clock>, how: Rebuild) -> Re
     parts.metadata.close().await?;
     drop(objects);
     drop(parts);
-    let kept = old.exists().then(|| config.root.join(format!("{FILE}.kept-{}", clock.now().micros())));
+    let kept = config.root.join(format!("{FILE}.kept-{}", clock.now().micros()));
     if in_place {
-        Sqlite::replace(&old, &new, kept.as_deref())?;
+        Sqlite::replace(&old, &new, &kept)?;
         for key in rotten.keys() {
             store.quarantine(key).await?;
         }
     } else {
         Sqlite::discard(&new)?;
     }
-    let (rotten, kept) = (rotten.into_values().collect(), kept.filter(|_| in_place));
+    let (rotten, kept) = (rotten.into_values().collect(), kept.exists().then_some(kept));
     Ok(Rebuilt { in_place, taken, hashed, rotten, surplus, behind, kept })
 }
 
@@ -107,7 +111,8 @@ fn keeper(parts: &Parts) -> Housekeeping {
 
 /// Brings the layouts up to date with the old metadata, and what it knows to be rotten out of reach, if there is any that can be read.
 async fn catch_up(store: &dyn Store, old: &Path) -> Result<(), Error> {
-    if !old.exists() {
+    // Opened, an empty one would be made whole, and its log removed as another database's.
+    if Sqlite::is_blank(old) {
         return Ok(());
     }
     let metadata = Sqlite::open(old)?;

@@ -82,6 +82,22 @@ impl Census {
     }
 }
 
+/// An object of the tree at `root`, if there is any. This blocks.
+pub fn any_object(root: &Path) -> io::Result<Option<ObjectKey>> {
+    let cas = Root::new(root.to_owned()).cas();
+    for algorithm in ALGORITHMS {
+        for shard in entries(&cas.join(algorithm.as_str()))? {
+            for file in entries(&shard?.path())? {
+                let name = file?.file_name();
+                if let Some((digest, generation)) = name.to_str().and_then(|name| parts(algorithm.as_str(), name)) {
+                    return Ok(Some(object_key(&digest, generation)));
+                }
+            }
+        }
+    }
+    Ok(None)
+}
+
 /// The generations of every object of the tree.
 pub(super) fn generations(root: &Root) -> io::Result<HashMap<Digest, Vec<u64>>> {
     let mut found: HashMap<Digest, Vec<u64>> = HashMap::new();
