@@ -133,7 +133,9 @@
 //!   ([`Census`]): the one that the layout's file is a link to, else the newest. Each is hashed before it is taken: that the
 //!   old database held it as sound says what was true at its last scrub, and where the database is lost, nothing does. What
 //!   is rotten is quarantined once the new database is in place, and found elsewhere where it can be: an older object, the
-//!   layout's own file, another repository's. `--unhashed` is for those who would rather serve first and scrub later.
+//!   layout's own file, another repository's. With `--partial`, objects keep
+//!   what rotted and was found nowhere else, as quarantined content; evidence and data do not, for what they are is read
+//!   from their blobs. `--unhashed` is for those who would rather serve first and scrub later.
 //!   If the old database can be read, layouts are brought up to date from it first. The new one is made beside the old, hands out generations above every object's,
 //!   and is renamed to its place; the old one was linked aside, its log written back or moved, for a log beside another
 //!   database would be taken for that one's. What layouts can't know is [`LAYOUTS_DO_NOT_TELL`].
