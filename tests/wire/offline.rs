@@ -167,6 +167,22 @@ fn a_backup_beside_a_server_is_a_root_that_is_served() {
 }
 
 #[test]
+fn a_server_is_asked_by_who_may_only_read_its_root() {
+    let Some(mounts) = super::program::own_mounts() else { return };
+    let program = Program::start();
+    program.push_image("open/app", "v1", b"a layer");
+    put(program.folder(), "hallmark.toml", &format!("hostname = \"{}\"\n", program.address()));
+    let script = "mount --bind data data && mount -o remount,bind,ro data && exec \"$0\" gc";
+    let done = Command::new(&mounts[0])
+        .args(&mounts[1..])
+        .args(["sh", "-c", script, env!("CARGO_BIN_EXE_hallmark")])
+        .current_dir(program.folder())
+        .output()
+        .unwrap();
+    assert_eq!(done.status.code(), Some(0), "{done:?}");
+}
+
+#[test]
 fn where_there_is_no_root_nothing_is_made() {
     let folder = tempfile::tempdir().unwrap();
     for args in [&["export", "open/app", "out"][..], &["backup", "out"], &["rebuild"]] {
