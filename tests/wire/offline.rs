@@ -167,6 +167,30 @@ fn a_backup_beside_a_server_is_a_root_that_is_served() {
 }
 
 #[test]
+fn a_path_that_leads_nowhere_is_named_as_such() {
+    let folder = stopped(Program::start());
+    for (args, said) in [
+        (&["import", "nosuch"][..], "expected a folder of image layouts at nosuch, found none"),
+        (
+            &["export", "open/app", "out", "--root", "nowhere"],
+            "expected the data of a registry in nowhere, found no folder",
+        ),
+        (
+            &["backup", "out", "--root", "policies"],
+            "expected the data of a registry in policies, found a folder without",
+        ),
+        (&["backup", "no/such/bk"], "expected a folder no/such to put it in, found none"),
+        (&["backup", "policies"], "expected policies not to exist, found it there"),
+        (&["rebuild", "--root", "typo"], "expected the data of a registry in typo, found no folder"),
+    ] {
+        let refused = hallmark(folder.path(), args);
+        assert_eq!(refused.status.code(), Some(2), "{args:?}: {refused:?}");
+        assert!(told(&refused).starts_with(said), "{args:?}: {refused:?}");
+    }
+    assert!(!folder.path().join("nowhere").exists() && !folder.path().join("typo").exists());
+}
+
+#[test]
 fn a_server_is_asked_by_who_may_only_read_its_root() {
     let Some(mounts) = super::program::own_mounts() else { return };
     let program = Program::start();
