@@ -11,6 +11,7 @@ mod layout_reader;
 mod contract;
 
 use std::fmt;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -168,8 +169,8 @@ pub enum LayoutChange {
 /// One entry of `index.json`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LayoutEntry {
-    /// The manifest's media type.
-    pub media_type: String,
+    /// The manifest's media type; entries share it.
+    pub media_type: Arc<str>,
     /// Its digest.
     pub digest: Digest,
     /// Its size in bytes.
