@@ -124,14 +124,17 @@
 //! [`export`] and [`backup`] read beside the owner, by [`Beside`] and [`Sqlite::open_beside`] or [`Sqlite::snapshot`].
 //!
 //! - **Import.** [`ImageLayout`] reads what anybody wrote: bounded, total, no link leads out. Each blob is hashed, then
-//!   [`LayoutView::adopt`] links or copies it into `_cas`, durably; then manifests, children before parents, each
-//!   classified as at a push by someone who may read all blobs. Whoever did it is [`Who::Operator`].
+//!   [`LayoutView::adopt`] links or copies it into `_cas` and syncs its bytes. After a thousand of them, or at the end of a
+//!   layout, [`LayoutView::settle`] syncs each folder that they lie in once, and only then rows name them: the database is
+//!   not synced before the end, but the kernel may write any of its rows whenever it likes, and importing again believes
+//!   them. Then come the manifests, children before parents, each classified as at a push by someone who may read all
+//!   blobs. Whoever did it is [`Who::Operator`].
 //! - **Rebuild** is an import of our own layouts into an empty database, with the objects that lie in `_cas` already
 //!   ([`Census`]): the one that the layout's file is a link to, else the newest. Each is hashed before it is taken: that the
 //!   old database held it as sound says what was true at its last scrub, and where the database is lost, nothing does. What
 //!   is rotten is quarantined once the new database is in place, and found elsewhere where it can be: an older object, the
-//!   layout's own file, another repository's. `--unhashed` is for those who would rather serve first and scrub later. If the old database can be read, layouts
-//!   are brought up to date from it first. The new one is made beside the old, hands out generations above every object's,
+//!   layout's own file, another repository's. `--unhashed` is for those who would rather serve first and scrub later.
+//!   If the old database can be read, layouts are brought up to date from it first. The new one is made beside the old, hands out generations above every object's,
 //!   and is renamed to its place; the old one was linked aside, its log written back or moved, for a log beside another
 //!   database would be taken for that one's. What layouts can't know is [`LAYOUTS_DO_NOT_TELL`].
 //! - **Backup** copies one moment of the database, then links or copies each object that it names. One that is gone was
@@ -205,6 +208,7 @@
 //! [`Census`]: crate::store::Census
 //! [`ImageLayout`]: crate::store::ImageLayout
 //! [`LayoutView::adopt`]: crate::store::LayoutView::adopt
+//! [`LayoutView::settle`]: crate::store::LayoutView::settle
 //! [`Sqlite::open_beside`]: crate::metadata::Sqlite::open_beside
 //! [`Sqlite::snapshot`]: crate::metadata::Sqlite::snapshot
 //! [`Who::Operator`]: crate::gate::Who::Operator

@@ -191,6 +191,11 @@ impl<S: Store> LayoutView for Failing<S> {
         self.interruptions.around("adopt", view.adopt(layout, digest, generation)).await
     }
 
+    async fn settle(&self, adopted: Vec<ObjectKey>) -> Result<(), StoreError> {
+        let view = self.view()?;
+        self.interruptions.around("settle", view.settle(adopted)).await
+    }
+
     async fn census(&self) -> Result<Census, StoreError> {
         let view = self.view()?;
         self.interruptions.around("census", view.census()).await

@@ -9,6 +9,8 @@ mod layout_reader;
 
 #[cfg(test)]
 mod contract;
+#[cfg(test)]
+pub(crate) use filesystem::{Step, steps, unsynced};
 
 use std::fmt;
 use std::sync::Arc;
@@ -196,9 +198,13 @@ pub trait LayoutView: Send + Sync {
     /// The layouts that are shown, with the name of their repository.
     async fn shown(&self) -> Result<Vec<FoundLayout>, StoreError>;
 
-    /// Hashes a blob of any layout and makes it an object as durable as [`Store::seal`] does: by a link where that can
-    /// be, else by a copy. `generation` was never used before for this digest. What is refused leaves nothing behind.
+    /// Hashes a blob of any layout and makes it an object: by a link where that can be, else by a copy. Its bytes survive
+    /// a power cut, its name does once it was settled: until then nothing may count on it. `generation` was never used
+    /// before for this digest. What is refused leaves nothing behind.
     async fn adopt(&self, layout: &ImageLayout, digest: &Digest, generation: u64) -> Result<Adopted, StoreError>;
+
+    /// Makes adopted objects as durable as [`Store::seal`] makes its own: many cost little more than one.
+    async fn settle(&self, adopted: Vec<ObjectKey>) -> Result<(), StoreError>;
 
     /// Which objects are stored, whatever the metadata says.
     async fn census(&self) -> Result<Census, StoreError>;

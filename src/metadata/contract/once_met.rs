@@ -2,6 +2,9 @@
 
 use super::*;
 
+/// Makes a manifest.
+type Part = fn() -> PutManifest;
+
 /// The tags of `r` that are listed under `signed`.
 async fn listed(m: &dyn Metadata) -> Vec<String> {
     let found = m.tags_once_met(&repo("r"), &"signed".parse().unwrap(), None, 100).await.unwrap();
@@ -53,7 +56,7 @@ async fn they_are_read_page_by_page_in_the_order_of_all_tags_with_their_newest_p
 #[tokio::test]
 async fn evidence_and_data_are_listed_with_what_they_are_about_at_any_remove_in_any_order() {
     each(async |m| {
-        let parts: [(&str, fn() -> PutManifest); 3] = [
+        let parts: [(&str, Part); 3] = [
             ("image", || object("image")),
             ("signature", || under(bundle("signature", "image"), "signature")),
             ("note", || under(data("note", "signature"), "note")),

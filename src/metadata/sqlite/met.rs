@@ -253,7 +253,8 @@ mod tests {
         let mut chosen = Chosen(1);
         let mut listed = 0;
         for step in 0..3000 {
-            let name = digest(*chosen.one_of(&NAMES));
+            let name: &str = chosen.one_of::<&str>(&NAMES);
+            let name = digest(name);
             match *chosen.one_of(&[0, 0, 0, 1, 1, 2, 3]) {
                 0 => drop(metadata.put_manifest(put(&mut chosen)).await.unwrap()),
                 1 => {

@@ -42,6 +42,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
+use tokio::task::spawn_blocking;
 
 use self::readers::Readers;
 use self::writer::{Durability, Writer};
@@ -137,6 +138,18 @@ impl Sqlite {
         })
     }
 
+    /// A read that takes long, all of it at one moment: no thread that serves requests waits for it, nor for its
+    /// connection.
+    async fn read_long<T, F>(&self, read: F) -> Result<T, Unavailable>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    {
+        let long = Arc::clone(&self.long);
+        let done = spawn_blocking(move || long.snapshot(read)).await;
+        done.map_err(|error| Unavailable::Broken(format!("a long read broke off: {error}")))?
+    }
+
     /// A change that must survive a power cut.
     async fn write<T, F>(&self, work: F) -> Result<T, Unavailable>
     where
@@ -201,5 +214,42 @@ mod tests {
         assert!(!waits.is_finished());
         go_on.send(()).unwrap();
         waits.await.unwrap().unwrap();
+    }
+
+    /// What a future that is asked once answers.
+    fn asked_once<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        match std::pin::Pin::new(future).poll(&mut context) {
+            std::task::Poll::Ready(answer) => Some(answer),
+            std::task::Poll::Pending => None,
+        }
+    }
+
+    #[tokio::test]
+    async fn what_reads_long_keeps_no_reader_of_requests_and_waits_for_its_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let metadata = Arc::new(Sqlite::open(&folder.path().join("metadata")).unwrap());
+        let (go_on, may_go_on) = mpsc::channel::<()>();
+        let (started, has_started) = mpsc::channel();
+        let long = Arc::clone(&metadata.long);
+        let holds = std::thread::spawn(move || {
+            long.run(|_| {
+                started.send(()).unwrap();
+                may_go_on.recv().unwrap();
+                Ok(())
+            })
+        });
+        has_started.recv().unwrap();
+        let at = crate::clock::Timestamp::from_micros(0);
+        let (mut garbage, mut view) = (metadata.garbage(at, at, 10_000), metadata.dirty_view());
+        // Read on this thread, each would be done at once.
+        assert!(asked_once(&mut garbage).is_none() && asked_once(&mut view).is_none());
+        let (repository, digest) = ("r".parse().unwrap(), Digest::sha256(b""));
+        let mut read = metadata.blob(&repository, &digest);
+        assert!(asked_once(&mut read).is_some_and(|found| found.unwrap().is_none()));
+        go_on.send(()).unwrap();
+        holds.join().unwrap().unwrap();
+        assert_eq!(garbage.await.unwrap(), crate::metadata::Garbage::default());
+        assert_eq!(view.await.unwrap(), None);
     }
 }

@@ -1,10 +1,7 @@
 //! The contract, operation by operation: what is read inline, and what is one piece of work for the writer.
 
-use std::sync::Arc;
-
 use async_trait::async_trait;
 use bytes::Bytes;
-use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
 use super::{
@@ -289,10 +286,8 @@ impl Metadata for Sqlite {
     }
 
     async fn dirty_view(&self) -> Result<Option<DirtyView>, Unavailable> {
-        // As long as the repository is large: no thread that serves requests waits for it.
-        let long = Arc::clone(&self.long);
-        let dirty = spawn_blocking(move || long.snapshot(view::dirty));
-        dirty.await.map_err(|error| Unavailable::Broken(format!("reading a layout broke off: {error}")))?
+        // As long as the repository is large.
+        self.read_long(view::dirty).await
     }
 
     async fn clean_view(&self, repository: &RepositoryName, sequence: u64) -> Result<(), Unavailable> {
@@ -391,7 +386,8 @@ impl Metadata for Sqlite {
     }
 
     async fn garbage(&self, at: Timestamp, uploads_before: Timestamp, limit: usize) -> Result<Garbage, Unavailable> {
-        self.readers.snapshot(|c| garbage::list(c, at, uploads_before, limit))
+        // Some ten thousand rows of each kind.
+        self.read_long(move |c| garbage::list(c, at, uploads_before, limit)).await
     }
 
     async fn accept_revision(&self, revision: StoredRevision) -> Result<(), Unavailable> {

@@ -64,11 +64,21 @@ impl Folder {
     }
 
     pub(super) fn name(&mut self, digest: Digest, kind: &str, name: Option<&str>) {
+        self.add(digest, kind, name);
+        self.write();
+    }
+
+    /// Adds an entry to `index.json`, which is not written yet.
+    pub(super) fn add(&mut self, digest: Digest, kind: &str, name: Option<&str>) {
         let mut entry = json!({"mediaType": kind, "digest": digest, "size": 1});
         if let Some(name) = name {
             entry["annotations"] = json!({"org.opencontainers.image.ref.name": name});
         }
         self.entries.push(entry);
+    }
+
+    /// Writes `index.json`.
+    pub(super) fn write(&self) {
         self.file("index.json", &serde_json::to_vec(&json!({"schemaVersion": 2, "manifests": self.entries})).unwrap());
     }
 

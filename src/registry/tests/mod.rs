@@ -1,5 +1,6 @@
 //! The verbs over the real store, the real metadata and real signatures, at a clock that stands still.
 
+mod adoption;
 mod audit;
 mod backup;
 mod collection;

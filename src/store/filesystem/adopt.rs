@@ -1,16 +1,17 @@
-//! Blobs of other layouts become objects: hashed, then linked or copied, then durable.
+//! Blobs of other layouts become objects: hashed, then linked or copied; then, many at once, durable by name.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, Seek as _, Write as _};
 use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use uuid::Uuid;
 
 use super::layout::LinkFn;
 use super::path::object_key;
 use super::upload::Uploads;
-use super::{StoreError, durable};
+use super::{StoreError, durable, journal};
 use crate::oci::Digest;
 use crate::store::layout_reader::{ImageLayout, LayoutError, hash};
 use crate::store::{Adopted, ObjectKey};
@@ -42,9 +43,9 @@ impl Uploads {
             Err(error) => return Ok(Adopted::Refused(LayoutError::Unreadable { path, found: error.to_string() })),
         };
         // Whoever wrote it may not have synced it.
-        file.sync_all()?;
+        durable::sync_bytes(&file, &to)?;
         match link(&path.canonicalize()?, &to) {
-            Ok(()) if is_same(&file, &to)? => {}
+            Ok(()) if is_same(&file, &to)? => journal::renamed(&to, &to),
             // Somebody put another file in its place since it was hashed.
             Ok(()) => {
                 durable::remove(&to)?;
@@ -56,8 +57,14 @@ impl Uploads {
             }
             Err(error) => return Err(error.into()),
         }
-        to.parent().map_or(Ok(()), durable::sync_folder)?;
         Ok(Adopted::Stored { key, size, copied: false })
+    }
+
+    /// Makes the names of adopted objects survive a power cut: each folder that they lie in is synced once.
+    pub(super) fn settle(&self, adopted: &[ObjectKey]) -> Result<(), StoreError> {
+        let objects = adopted.iter().map(|key| self.root.cas().join(&key.0));
+        let folders: BTreeSet<PathBuf> = objects.filter_map(|object| object.parent().map(Path::to_path_buf)).collect();
+        Ok(folders.iter().try_for_each(|folder| durable::sync_folder(folder))?)
     }
 
     fn copy(&self, mut from: &File, digest: &Digest, key: ObjectKey, to: &Path) -> Result<Adopted, StoreError> {

@@ -16,7 +16,8 @@ pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn sync_bytes(file: &File, path: &Path) -> io::Result<()> {
+/// Syncs the bytes of `file`, which is called `path` or is about to be.
+pub(super) fn sync_bytes(file: &File, path: &Path) -> io::Result<()> {
     file.sync_all()?;
     journal::note(path, Step::BytesSynced);
     Ok(())

@@ -5,7 +5,7 @@ use std::path::Path;
 
 /// What happened to a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Step {
+pub(crate) enum Step {
     /// The file's bytes survive a power cut.
     BytesSynced,
     /// The names in the folder do.
@@ -29,6 +29,7 @@ pub(super) use tests::{note, renamed};
 
 #[cfg(test)]
 pub(super) mod tests {
+    use std::collections::HashMap;
     use std::path::PathBuf;
     use std::sync::Mutex;
 
@@ -62,24 +63,36 @@ pub(super) mod tests {
         let journal = JOURNAL.lock().unwrap();
         let entries: Vec<_> = journal.iter().filter(|entry| entry.path.starts_with(root)).collect();
         assert!(entries.iter().any(|entry| entry.step == Step::NamesSynced), "expected something to be synced");
+        let mut names_synced = HashMap::new();
+        let mut bytes_synced = HashMap::new();
+        for (at, entry) in entries.iter().enumerate() {
+            match entry.step {
+                Step::NamesSynced => drop(names_synced.insert(entry.path.as_path(), at)),
+                Step::BytesSynced => drop(bytes_synced.entry(entry.path.as_path()).or_insert(at)),
+                Step::Made | Step::Named => {}
+            }
+        }
         let mut found = Vec::new();
         for (at, entry) in entries.iter().enumerate() {
             if matches!(entry.step, Step::Made | Step::Named) {
-                let folder = entry.path.parent().unwrap();
-                if !is_among(&entries[at..], folder, Step::NamesSynced) {
+                let last = names_synced.get(entry.path.parent().unwrap());
+                if last.is_none_or(|last| *last < at) {
                     found.push(format!("the name of {}", entry.path.display()));
                 }
             }
-            if let Some(from) = &entry.from
-                && !is_among(&entries[..at], from, Step::BytesSynced)
-            {
-                found.push(format!("the bytes of {}", entry.path.display()));
+            if let Some(from) = &entry.from {
+                let first = bytes_synced.get(from.as_path());
+                if first.is_none_or(|first| *first > at) {
+                    found.push(format!("the bytes of {}", entry.path.display()));
+                }
             }
         }
         found
     }
 
-    fn is_among(entries: &[&Entry], path: &Path, step: Step) -> bool {
-        entries.iter().any(|entry| entry.path == path && entry.step == step)
+    /// How often a step happened to what lies below `root`.
+    pub(crate) fn steps(root: &Path, step: Step) -> usize {
+        let journal = JOURNAL.lock().unwrap();
+        journal.iter().filter(|entry| entry.step == step && entry.path.starts_with(root)).count()
     }
 }

@@ -53,6 +53,11 @@ use super::layout_reader::{FoundLayout, ImageLayout, LayoutError, find_layouts};
 use super::{Adopted, LayoutChange, LayoutEntry, LayoutView, Object, ObjectKey, Store, StoreError, StoredObject};
 use crate::oci::{Digest, Hasher, RepositoryName};
 
+#[cfg(test)]
+pub(crate) use self::journal::Step;
+#[cfg(test)]
+pub(crate) use self::journal::tests::{steps, unsynced};
+
 pub use self::beside::{Beside, Placed};
 pub use self::census::{Candidate, Census};
 pub use self::draft::Draft;
@@ -206,6 +211,11 @@ impl LayoutView for Filesystem {
     async fn adopt(&self, layout: &ImageLayout, digest: &Digest, generation: u64) -> Result<Adopted, StoreError> {
         let (uploads, layout, digest, link) = (Arc::clone(&self.uploads), layout.clone(), *digest, self.link);
         blocking(move || uploads.adopt(&layout, &digest, generation, link)).await
+    }
+
+    async fn settle(&self, adopted: Vec<ObjectKey>) -> Result<(), StoreError> {
+        let uploads = Arc::clone(&self.uploads);
+        blocking(move || uploads.settle(&adopted)).await
     }
 
     async fn census(&self) -> Result<Census, StoreError> {

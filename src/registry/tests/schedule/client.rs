@@ -104,7 +104,8 @@ impl Client {
         self.put(media_type::OCI_INDEX, &index(&children), Some(tag), since).await;
     }
 
-    /// Stores a manifest whose blobs were uploaded since. It may be refused only if they were deleted, or too old.
+    /// Stores a manifest whose blobs were uploaded since. It may be refused only if they were deleted, too
+    /// old, or rotted.
     async fn put(
         &self,
         kind: &str,
@@ -135,7 +136,9 @@ impl Client {
             Err(Error::ContentAbsent(absent)) => {
                 let (began, clock, blobs) = since;
                 let waited = self.house.clock_now().since(clock);
-                let excused = waited >= LEASE || self.record.may_be_deleted(&self.repository, blobs, began);
+                // What rotted is absent to whoever pushes, so that it is sent again.
+                let rotted = absent.iter().all(|digest| self.damage.is_harmed(digest));
+                let excused = rotted || waited >= LEASE || self.record.may_be_deleted(&self.repository, blobs, began);
                 assert!(excused, "{digest} was refused within the lease of its blobs: {absent:?}");
                 self.record.refuse(&asked);
             }

@@ -13,7 +13,7 @@ use crate::store::filesystem::Filesystem;
 use crate::store::{Adopted, Bounds, Failing, ImageLayout, LayoutError, LayoutView as _, Store, StoreError};
 
 /// A layout that holds these blobs.
-fn layout(folder: &Path, blobs: &[&[u8]]) -> ImageLayout {
+pub(super) fn layout(folder: &Path, blobs: &[&[u8]]) -> ImageLayout {
     use std::io::Write as _;
     let write = |path: PathBuf, bytes: &[u8]| fs::File::create(path).unwrap().write_all(bytes).unwrap();
     fs::create_dir_all(folder.join("blobs/sha256")).unwrap();

@@ -6,8 +6,8 @@ use tempfile::TempDir;
 use crate::oci::{Algorithm, Digest, Hasher};
 use crate::store::contract::{stored, uploaded};
 use crate::store::filesystem::Filesystem;
-use crate::store::filesystem::journal::tests::unsynced;
-use crate::store::{LayoutChange, LayoutEntry, Store};
+use crate::store::filesystem::{Step, steps, unsynced};
+use crate::store::{Adopted, LayoutChange, LayoutEntry, LayoutView as _, Store};
 
 fn opened() -> (Filesystem, TempDir) {
     let folder = TempDir::new().unwrap();
@@ -75,11 +75,62 @@ async fn folders_that_a_process_made_and_did_not_sync_are_synced_by_the_next() {
     let half = root.join("deep/app/blobs/sha256");
     std::fs::create_dir_all(&half).unwrap();
     for made in half.ancestors().take(4) {
-        super::super::journal::note(made, super::super::journal::Step::Made);
+        super::super::journal::note(made, Step::Made);
     }
     assert_eq!(unsynced(folder.path()).len(), 4);
     let manifest = LayoutChange::Write(Digest::sha256(b"{}"), Bytes::from_static(b"{}"));
     store.layout().unwrap().apply(&"deep/app".parse().unwrap(), vec![manifest], entries()).await.unwrap();
+    assert_eq!(unsynced(folder.path()), [""; 0]);
+}
+
+#[tokio::test]
+async fn what_is_adopted_survives_once_it_is_settled() {
+    let (store, folder) = opened();
+    let contents = [&b"one"[..], b"two", b"three"];
+    let layout = super::adopt::layout(&folder.path().join("other"), &contents);
+    let mut adopted = Vec::new();
+    for content in contents {
+        match store.adopt(&layout, &Digest::sha256(content), 1).await.unwrap() {
+            Adopted::Stored { key, copied: false, .. } => adopted.push(key),
+            other => panic!("expected a link, found {other:?}"),
+        }
+    }
+    let names = unsynced(folder.path());
+    assert!(names.len() == 3 && names.iter().all(|name| name.starts_with("the name of")), "{names:?}");
+    store.settle(adopted).await.unwrap();
+    assert_eq!(unsynced(folder.path()), [""; 0]);
+}
+
+#[tokio::test]
+async fn what_is_copied_survives_at_once() {
+    let folder = TempDir::new().unwrap();
+    let refuses = |_: &std::path::Path, _: &std::path::Path| Err(std::io::ErrorKind::CrossesDevices.into());
+    let store = Filesystem::open_with(&folder.path().join("data"), refuses).unwrap();
+    let layout = super::adopt::layout(&folder.path().join("other"), &[b"content"]);
+    let adopted = store.adopt(&layout, &Digest::sha256(b"content"), 1).await.unwrap();
+    assert!(matches!(adopted, Adopted::Stored { copied: true, .. }), "{adopted:?}");
+    assert_eq!(unsynced(folder.path()), [""; 0]);
+}
+
+#[tokio::test]
+async fn folders_are_synced_once_for_all_that_is_settled_in_them() {
+    let (store, folder) = opened();
+    let contents: Vec<Vec<u8>> = (0..300_u32).map(|number| number.to_be_bytes().to_vec()).collect();
+    let layout =
+        super::adopt::layout(&folder.path().join("other"), &contents.iter().map(Vec::as_slice).collect::<Vec<_>>());
+    let mut adopted = Vec::new();
+    for content in &contents {
+        let stored = store.adopt(&layout, &Digest::sha256(content), 1).await.unwrap();
+        let Adopted::Stored { key, .. } = stored else { panic!("{stored:?}") };
+        adopted.push(key);
+    }
+    let shards: std::collections::BTreeSet<_> =
+        adopted.iter().map(|key| key.0.rsplit_once('/').unwrap().0.to_owned()).collect();
+    let objects = folder.path().canonicalize().unwrap().join("new/data/_cas");
+    let before = steps(&objects, Step::NamesSynced);
+    store.settle(adopted).await.unwrap();
+    assert_eq!(steps(&objects, Step::NamesSynced) - before, shards.len());
+    assert_eq!(steps(&objects, Step::BytesSynced), 300);
     assert_eq!(unsynced(folder.path()), [""; 0]);
 }
 

@@ -1,0 +1,142 @@
+//! Blobs of a layout that is taken: found, adopted many at once, made durable, and only then part of the repository.
+
+use std::collections::BTreeSet;
+
+use crate::gate::Who;
+use crate::metadata::{CommitBlob, Committed, Reserved};
+use crate::oci::{Digest, LinkKind, Manifest};
+use crate::store::Adopted;
+
+use super::super::Error;
+use super::{Adoption, Source, Taking, Waiting};
+
+/// How many blobs are adopted before they are settled and committed, with the manifests that hold them.
+const BATCH: usize = 1024;
+/// How many bytes of manifests wait for that at the most, or a little more.
+const BATCH_BYTES: usize = 8 << 20;
+
+impl Taking<'_> {
+    /// Settles what was adopted if it is much.
+    pub(super) async fn settle_many(&mut self) -> Result<(), Error> {
+        let much = self.adopted.len().max(self.waiting.len()) >= BATCH || self.waiting_bytes >= BATCH_BYTES;
+        if much { self.settle().await } else { Ok(()) }
+    }
+
+    /// Makes what was adopted durable, then part of the repository; then the manifests that waited for it. In this order:
+    /// a row may reach the disk at any moment after its transaction, and must not name what a power cut takes away.
+    pub(super) async fn settle(&mut self) -> Result<(), Error> {
+        let adopted = std::mem::take(&mut self.adopted);
+        if !adopted.is_empty() {
+            self.view.settle(adopted.iter().map(|adoption| adoption.key.clone()).collect()).await?;
+        }
+        for Adoption { digest, key, size } in adopted {
+            self.commit(&digest, key.0, size).await?;
+        }
+        self.waiting_bytes = 0;
+        for Waiting { digest, bytes, manifest, tags } in std::mem::take(&mut self.waiting) {
+            self.put_under((digest, &bytes), &manifest, &tags).await?;
+        }
+        Ok(())
+    }
+
+    /// Makes what a manifest holds part of the repository: its blobs, and children that are no manifests.
+    pub(super) async fn blobs_of(&mut self, manifest: &Manifest) -> Result<(), Error> {
+        let links = manifest
+            .links()
+            .filter(|link| link.kind != LinkKind::Manifest || !self.manifests.contains(&link.descriptor.digest));
+        let held: BTreeSet<Digest> = links.map(|link| link.descriptor.digest).collect();
+        for digest in held {
+            if self.blobs.insert(digest) {
+                self.blob(&digest).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes a blob part of the repository, now or when what was adopted is settled. One that is absent is told by the
+    /// manifest that can't be stored without it.
+    pub(super) async fn blob(&mut self, digest: &Digest) -> Result<(), Error> {
+        if self.parts.metadata.blob(self.repository, digest).await?.is_some_and(|blob| !blob.quarantined) {
+            return Ok(());
+        }
+        let generation = match self.parts.metadata.reserve(*digest).await? {
+            Reserved::Live(key) => return self.share(digest, key).await,
+            Reserved::Fresh(generation) => generation,
+        };
+        if let Source::Own(objects) = self.source
+            && let Some((key, size)) = objects.sound(self.layout, digest).await?
+        {
+            return self.commit(digest, key.0, size).await;
+        }
+        match self.view.adopt(self.layout, digest, generation).await? {
+            Adopted::Stored { key, size, copied } => {
+                let count = if copied { &mut self.taken.copied } else { &mut self.taken.linked };
+                *count = count.saturating_add(1);
+                self.adopted.push(Adoption { digest: *digest, key, size });
+                Ok(())
+            }
+            Adopted::Absent => Ok(()),
+            Adopted::Refused(error) => {
+                self.refuse(digest, error.to_string());
+                Ok(())
+            }
+        }
+    }
+
+    /// Makes content that is stored already a blob of this repository, if the layout has it.
+    async fn share(&mut self, digest: &Digest, key: String) -> Result<(), Error> {
+        match self.layout.size_of(digest) {
+            Ok(Some(size)) => self.commit(digest, key, size).await,
+            Ok(None) => Ok(()),
+            Err(error) => {
+                self.refuse(digest, error.to_string());
+                Ok(())
+            }
+        }
+    }
+
+    async fn commit(&mut self, digest: &Digest, key: String, size: u64) -> Result<(), Error> {
+        let commit = CommitBlob {
+            repository: self.repository.clone(),
+            digest: *digest,
+            size,
+            key,
+            lost: None,
+            who: Who::Operator,
+            upload: None,
+            lease: self.now.plus(self.parts.limits.blob_lease),
+            unheld_cap: None,
+            at: self.now,
+        };
+        match self.parts.metadata.commit_blob(commit).await? {
+            Committed::Stored => {
+                self.taken.blobs = self.taken.blobs.saturating_add(1);
+                Ok(())
+            }
+            // Nobody else writes while this does.
+            other => Err(Error::Unavailable(format!("expected to store the blob {digest}, found {other:?}"))),
+        }
+    }
+
+    /// What no manifest holds: left behind, or in a layout of our own kept for as long as an upload is.
+    pub(super) async fn rest(&mut self) -> Result<(), Error> {
+        let blobs = match self.layout.blobs() {
+            Ok(blobs) => blobs,
+            Err(error) => {
+                self.taken.refuse(self.repository.as_str(), error.to_string());
+                return Ok(());
+            }
+        };
+        for digest in blobs {
+            if self.manifests.contains(&digest) || self.blobs.contains(&digest) {
+                continue;
+            }
+            match self.source {
+                Source::Foreign => self.taken.unheld = self.taken.unheld.saturating_add(1),
+                Source::Own(_) => self.blob(&digest).await?,
+            }
+            self.settle_many().await?;
+        }
+        Ok(())
+    }
+}
