@@ -30,7 +30,7 @@ pub async fn run(args: &Args, out: &mut dyn Write, complaints: &mut dyn Write) -
 }
 
 async fn collect(args: &Args) -> Result<Collection, String> {
-    let keeper = args.place.keeper().await?;
+    let keeper = args.place.keeper("gc").await?;
     let first = turn(&keeper, args.dry_run).await?;
     let mut more = first.more && !args.dry_run;
     while more {

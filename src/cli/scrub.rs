@@ -37,7 +37,7 @@ pub async fn run(args: &Args, out: &mut dyn Write, complaints: &mut dyn Write) -
 }
 
 async fn scrub(args: &Args) -> Result<ScrubStatus, String> {
-    match args.place.keeper().await? {
+    match args.place.keeper("scrub").await? {
         Keeper::Server(server) if args.now => server.tell("/_hallmark/scrub").await,
         Keeper::Server(server) => server.ask("/_hallmark/scrub").await,
         Keeper::Alone(housekeeping) => {

@@ -63,7 +63,7 @@ pub struct Rebuild {
 /// Makes the metadata of the root of `config` afresh, beside the old, and puts it in its place. Refused while a server or
 /// another command owns the root.
 pub async fn rebuild(config: &Config, clock: Arc<dyn Clock>, how: Rebuild) -> Result<Rebuilt, Error> {
-    let store = own(&config.root)?;
+    let store = own(&config.root, "rebuild")?;
     let Some(layouts) = store.layout() else {
         return Err(Error::Unavailable("expected a store that shows layouts, found one that does not".to_owned()));
     };

@@ -225,7 +225,6 @@ fn the_commands_ask_the_server_that_serves_the_root() {
     program.push_image("open/app", "v1", LAYER);
     rot(&file_of(&program.folder().join("data"), &Digest::sha256(LAYER)));
     scrub(&program);
-    put(program.folder(), "hallmark.toml", &format!("hostname = \"{}\"\n", program.address()));
     let told = hallmark(program.folder(), &["scrub", "--status", "--json"]);
     assert_eq!(told.status.code(), Some(1), "{told:?}");
     assert_eq!(json(&told.stdout)["quarantined"], 1);
@@ -257,4 +256,69 @@ fn a_root_that_is_not_there_is_not_made() {
         assert_eq!(hallmark(folder.path(), &[command]).status.code(), Some(2), "{command}");
     }
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn beside_two_servers_the_commands_ask_the_one_that_serves_the_root() {
+    let (one, other) = (Program::start(), Program::start_with(&["--blob-lease-seconds", "1"]));
+    // What another root's server would be asked for by its name.
+    put(one.folder(), "hallmark.toml", &format!("hostname = \"{}\"\n", other.address()));
+    let garbage = other.push_blob("open/app", b"nobody wants this");
+    std::thread::sleep(Duration::from_secs(2));
+    let told = hallmark(one.folder(), &["gc", "--json"]);
+    assert_eq!((told.status.code(), &json(&told.stdout)["bytes"]), (Some(0), &0.into()), "{told:?}");
+    assert!(file_of(&other.folder().join("data"), &garbage).exists());
+    let told = hallmark(one.folder(), &["gc", "--json", "--root", other.folder().join("data").to_str().unwrap()]);
+    assert_eq!((told.status.code(), &json(&told.stdout)["bytes"]), (Some(0), &17.into()), "{told:?}");
+}
+
+/// The lock of a root, and what its holder wrote into it.
+fn note(program: &Program) -> (PathBuf, String) {
+    let lock = program.folder().join("data/_hallmark.lock");
+    let note = fs::read_to_string(&lock).unwrap();
+    (lock, note)
+}
+
+#[test]
+fn a_server_of_another_root_refuses_and_does_nothing() {
+    let (one, other) = (Program::start(), Program::start_with(&["--blob-lease-seconds", "1"]));
+    let garbage = other.push_blob("open/app", b"nobody wants this");
+    std::thread::sleep(Duration::from_secs(2));
+    // The lock's address is another server's by now.
+    let (lock, note) = note(&one);
+    fs::write(lock, note.replace(one.address(), other.address())).unwrap();
+    for args in [&["gc"][..], &["scrub", "--now"], &["audit"]] {
+        let told = hallmark(one.folder(), args);
+        let complaint = String::from_utf8_lossy(&told.stderr);
+        assert_eq!(told.status.code(), Some(2), "{told:?}");
+        let expected = format!("the server of the root at {}, found a server of another root", other.address());
+        assert!(complaint.contains(&expected), "{complaint}");
+    }
+    assert!(file_of(&other.folder().join("data"), &garbage).exists());
+    let refused = other.send_with("POST", "/_hallmark/gc", &[("hallmark-root", "another")], b"");
+    assert_eq!((refused.status, refused.code().as_str()), (421, "DENIED"), "{refused:?}");
+}
+
+#[test]
+fn a_root_that_another_command_owns_is_refused_by_its_name() {
+    let program = Program::start();
+    let (lock, _) = note(&program);
+    fs::write(lock, r#"{"command":"import","process":7}"#).unwrap();
+    let told = hallmark(program.folder(), &["gc"]);
+    assert_eq!(told.status.code(), Some(2), "{told:?}");
+    let complaint = String::from_utf8_lossy(&told.stderr);
+    assert!(complaint.contains("found its lock taken by `hallmark import` (process 7)"), "{complaint}");
+}
+
+#[test]
+fn the_commands_ask_a_server_that_speaks_tls_by_its_name() {
+    let made = rcgen::generate_simple_self_signed(["registry.test".to_owned()]).unwrap();
+    let folder = TempDir::new().unwrap();
+    put(folder.path(), "chain.pem", &made.cert.pem());
+    put(folder.path(), "key.pem", &made.signing_key.serialize_pem());
+    let flags = ["--tls-certificate", "chain.pem", "--tls-key", "key.pem", "--hostname", "registry.test"];
+    let program = Program::start_in(folder, &flags);
+    let told = hallmark(program.folder(), &["gc", "--ca-certificate", "chain.pem"]);
+    assert_eq!(told.status.code(), Some(0), "{told:?}");
+    assert_eq!(hallmark(program.folder(), &["gc"]).status.code(), Some(2));
 }
