@@ -120,8 +120,12 @@ pub async fn serve(options: Options) -> Result<(), Failure> {
 
 /// Writes into the root's lock where it is served, for commands that find it taken.
 fn note_where(config: &Config, listening: &Listening, id: Uuid, telemetry: &Telemetry) {
-    let serves =
-        Serves { address: listening.reached(), tls: config.tls.is_some(), hostname: config.hostname.clone(), id: id.to_string() };
+    let serves = Serves {
+        address: listening.reached(),
+        tls: config.tls.is_some(),
+        hostname: config.hostname.clone(),
+        id: id.to_string(),
+    };
     let holder = Holder { serves: Some(serves), ..Holder::this("serve") };
     if let Err(error) = holder.note(&config.root) {
         telemetry.event("error", &[("what", &"say in the lock where it serves"), ("reason", &error)]);

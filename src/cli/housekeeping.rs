@@ -63,7 +63,9 @@ impl Place {
             }
             Err(NotOpened::Taken { root, holder: Some(Holder { command, process, serves }) }) if command == "serve" => {
                 let Some(Serves { address, tls, hostname, id }) = serves else {
-                    return Err(format!("expected the server of {root} to listen, found process {process} not yet there"));
+                    return Err(format!(
+                        "expected the server of {root} to listen, found process {process} not yet there"
+                    ));
                 };
                 self.server(&hostname, Some(At { address, tls, served: id }))
             }

@@ -103,9 +103,14 @@ impl Client {
         let proxied = options.at.is_none() && !bases.iter().all(origin::is_loopback);
         let exchange = Exchange::new(plain, certificates.as_deref(), proxied, options.at.as_ref(), &bases)?;
         let folder = options.docker_config.clone().or_else(credentials::folder);
-        let credentials = names(registry, options.at.as_ref()).iter().try_fold(Credentials::Anonymous, |known, name| {
-            if matches!(known, Credentials::Anonymous) { Credentials::find(folder.as_deref(), name) } else { Ok(known) }
-        })?;
+        let credentials =
+            names(registry, options.at.as_ref()).iter().try_fold(Credentials::Anonymous, |known, name| {
+                if matches!(known, Credentials::Anonymous) {
+                    Credentials::find(folder.as_deref(), name)
+                } else {
+                    Ok(known)
+                }
+            })?;
         Ok(Self {
             registry: registry.to_owned(),
             manifest_bytes: options.manifest_bytes,

@@ -178,7 +178,9 @@ fn scrub_and_collection_need_the_right_to_administer() {
 #[test]
 fn a_collection_that_is_asked_for_by_another_word_is_refused() {
     let program = Program::start();
-    for query in ["dry_run=yes", "dryrun=true", "dry_run=true&dry_run=true"] {
+    for query in
+        ["dry_run=yes", "danger_now=1", "danger_now=true&dry_run=true", "dryrun=true", "dry_run=true&dry_run=true"]
+    {
         assert_eq!(program.send("POST", &format!("/_hallmark/gc?{query}")).status, 400, "{query}");
     }
 }
@@ -190,7 +192,8 @@ fn a_collection_is_told_as_json() {
     for (query, dry_run) in [("?dry_run=true", true), ("?dry_run=false", false), ("", false)] {
         let told = json(&program.send("POST", &format!("/_hallmark/gc{query}")).body);
         let nothing = serde_json::json!({
-            "dry_run": dry_run, "more": false, "truncated": false, "bytes": 0, "blobs": [], "uploads": [], "evidence": [], "trash": []
+            "dry_run": dry_run, "more": false, "truncated": false, "bytes": 0,
+            "waiting": {"blobs": 0, "bytes": 0}, "blobs": [], "uploads": [], "evidence": [], "trash": []
         });
         assert_eq!(told, nothing, "{query}");
     }
@@ -321,4 +324,19 @@ fn the_commands_ask_a_server_that_speaks_tls_by_its_name() {
     let told = hallmark(program.folder(), &["gc", "--ca-certificate", "chain.pem"]);
     assert_eq!(told.status.code(), Some(0), "{told:?}");
     assert_eq!(hallmark(program.folder(), &["gc"]).status.code(), Some(2));
+}
+
+#[test]
+fn what_was_deleted_waits_and_says_so_and_goes_at_once_by_danger_now() {
+    let program = Program::start();
+    let (image, _) = program.push_image("open/app", "v1", LAYER);
+    assert_eq!(program.send("DELETE", &format!("/v2/open/app/manifests/{image}")).status, 202);
+    let told = hallmark(program.folder(), &["gc"]);
+    let text = String::from_utf8_lossy(&told.stdout);
+    let expected = "took 0 things of 0 bytes\n2 blobs of 9 bytes wait, the last until 2";
+    assert!(text.starts_with(expected) && text.contains("--danger-now"), "{told:?}");
+    let file = file_of(&program.folder().join("data"), &Digest::sha256(LAYER));
+    let told = hallmark(program.folder(), &["gc", "--danger-now"]);
+    assert!(String::from_utf8_lossy(&told.stdout).ends_with("took 2 things of 9 bytes\n"), "{told:?}");
+    assert!(!file.exists());
 }
