@@ -261,18 +261,27 @@ fn a_root_that_is_not_there_is_not_made() {
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 
+/// A server whose only image was deleted, and the file of its layer, which waits.
+fn with_waiting() -> (Program, PathBuf) {
+    let program = Program::start();
+    let (image, _) = program.push_image("open/app", "v1", LAYER);
+    assert_eq!(program.send("DELETE", &format!("/v2/open/app/manifests/{image}")).status, 202);
+    let file = file_of(&program.folder().join("data"), &Digest::sha256(LAYER));
+    (program, file)
+}
+
 #[test]
 fn beside_two_servers_the_commands_ask_the_one_that_serves_the_root() {
-    let (one, other) = (Program::start(), Program::start_with(&["--blob-lease-seconds", "1"]));
+    let (one, (other, garbage)) = (Program::start(), with_waiting());
     // What another root's server would be asked for by its name.
     put(one.folder(), "hallmark.toml", &format!("hostname = \"{}\"\n", other.address()));
-    let garbage = other.push_blob("open/app", b"nobody wants this");
-    std::thread::sleep(Duration::from_secs(2));
-    let told = hallmark(one.folder(), &["gc", "--json"]);
+    let told = hallmark(one.folder(), &["gc", "--danger-now", "--json"]);
     assert_eq!((told.status.code(), &json(&told.stdout)["bytes"]), (Some(0), &0.into()), "{told:?}");
-    assert!(file_of(&other.folder().join("data"), &garbage).exists());
-    let told = hallmark(one.folder(), &["gc", "--json", "--root", other.folder().join("data").to_str().unwrap()]);
-    assert_eq!((told.status.code(), &json(&told.stdout)["bytes"]), (Some(0), &17.into()), "{told:?}");
+    assert!(garbage.exists());
+    let root = other.folder().join("data");
+    let told = hallmark(one.folder(), &["gc", "--danger-now", "--json", "--root", root.to_str().unwrap()]);
+    assert_eq!((told.status.code(), &json(&told.stdout)["bytes"]), (Some(0), &9.into()), "{told:?}");
+    assert!(!garbage.exists());
 }
 
 /// The lock of a root, and what its holder wrote into it.
@@ -284,20 +293,18 @@ fn note(program: &Program) -> (PathBuf, String) {
 
 #[test]
 fn a_server_of_another_root_refuses_and_does_nothing() {
-    let (one, other) = (Program::start(), Program::start_with(&["--blob-lease-seconds", "1"]));
-    let garbage = other.push_blob("open/app", b"nobody wants this");
-    std::thread::sleep(Duration::from_secs(2));
+    let (one, (other, garbage)) = (Program::start(), with_waiting());
     // The lock's address is another server's by now.
     let (lock, note) = note(&one);
     fs::write(lock, note.replace(one.address(), other.address())).unwrap();
-    for args in [&["gc"][..], &["scrub", "--now"], &["audit"]] {
+    for args in [&["gc", "--danger-now"][..], &["scrub", "--now"], &["audit"]] {
         let told = hallmark(one.folder(), args);
         let complaint = String::from_utf8_lossy(&told.stderr);
         assert_eq!(told.status.code(), Some(2), "{told:?}");
         let expected = format!("the server of the root at {}, found a server of another root", other.address());
         assert!(complaint.contains(&expected), "{complaint}");
     }
-    assert!(file_of(&other.folder().join("data"), &garbage).exists());
+    assert!(garbage.exists());
     let refused = other.send_with("POST", "/_hallmark/gc", &[("hallmark-root", "another")], b"");
     assert_eq!((refused.status, refused.code().as_str()), (421, "DENIED"), "{refused:?}");
 }
@@ -328,15 +335,27 @@ fn the_commands_ask_a_server_that_speaks_tls_by_its_name() {
 
 #[test]
 fn what_was_deleted_waits_and_says_so_and_goes_at_once_by_danger_now() {
-    let program = Program::start();
-    let (image, _) = program.push_image("open/app", "v1", LAYER);
-    assert_eq!(program.send("DELETE", &format!("/v2/open/app/manifests/{image}")).status, 202);
+    let (program, file) = with_waiting();
     let told = hallmark(program.folder(), &["gc"]);
     let text = String::from_utf8_lossy(&told.stdout);
     let expected = "took 0 things of 0 bytes\n2 blobs of 9 bytes wait, the last until 2";
     assert!(text.starts_with(expected) && text.contains("--danger-now"), "{told:?}");
-    let file = file_of(&program.folder().join("data"), &Digest::sha256(LAYER));
     let told = hallmark(program.folder(), &["gc", "--danger-now"]);
     assert!(String::from_utf8_lossy(&told.stdout).ends_with("took 2 things of 9 bytes\n"), "{told:?}");
     assert!(!file.exists());
+}
+
+#[test]
+fn a_pass_beside_a_server_is_waited_for_unless_it_is_told_not_to() {
+    let (program, layer) = rotten();
+    let left = hallmark(program.folder(), &["scrub", "--now", "--no-wait"]);
+    assert_eq!(left.status.code(), Some(0), "{left:?}");
+    assert!(String::from_utf8_lossy(&left.stdout).starts_with("a pass was asked for"), "{left:?}");
+    scrub(&program);
+    program.push_blob("open/app", LAYER);
+    rot(&file_of(&program.folder().join("data"), &layer));
+    let told = hallmark(program.folder(), &["scrub", "--now"]);
+    let text = String::from_utf8_lossy(&told.stdout);
+    assert_eq!(told.status.code(), Some(1), "{told:?}");
+    assert!(text.contains("found: 1 not what their names say") && text.ends_with("1 are quarantined now\n"), "{text}");
 }

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{House, repository, tag, who};
-use crate::metadata::Metadata as _;
 use crate::clock::Clock as _;
+use crate::metadata::Metadata as _;
 use crate::oci::{Precondition, Reference};
 use crate::registry::Waiting;
 
