@@ -13,6 +13,7 @@ mod sqlite;
 mod waiting;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -301,8 +302,8 @@ pub enum ViewChange {
 /// One entry of a view's `index.json`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ViewEntry {
-    /// The manifest's media type.
-    pub media_type: String,
+    /// The manifest's media type; entries share it.
+    pub media_type: Arc<str>,
     /// Its digest.
     pub digest: Digest,
     /// Its size in bytes.

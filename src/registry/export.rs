@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -71,7 +72,7 @@ struct Export<'a> {
 
 /// What `index.json` needs of a manifest.
 struct Node {
-    media_type: String,
+    media_type: Arc<str>,
     size: u64,
     at: Timestamp,
     children: Vec<Digest>,
@@ -142,7 +143,7 @@ impl Export<'_> {
         self.draft.put_manifest(&stored.digest, &stored.bytes)?;
         let children = children(&manifest);
         let node = Node {
-            media_type: stored.media_type.clone(),
+            media_type: stored.media_type.as_str().into(),
             size: u64::try_from(stored.bytes.len()).unwrap_or(u64::MAX),
             at: stored.at,
             children: children.clone(),
@@ -198,7 +199,7 @@ impl Export<'_> {
     /// Tags by name, then what no tag and no other manifest leads to, the oldest first.
     fn entries(&self) -> Vec<LayoutEntry> {
         let entry = |digest: &Digest, node: &Node, tag: Option<&Tag>| LayoutEntry {
-            media_type: node.media_type.clone(),
+            media_type: Arc::clone(&node.media_type),
             digest: *digest,
             size: node.size,
             tag: tag.map(|tag| tag.as_str().to_owned()),

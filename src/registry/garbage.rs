@@ -35,6 +35,7 @@
 //! | scrub: copy | `Housekeeping::repair_content` | none; [`salvage`](crate::store::LayoutView::salvage) | as a seal: hashed, durable, and under a generation that is fresh |
 //! | scrub: repair | `Housekeeping::check_content` | [`replace_content`](crate::metadata::Metadata::replace_content) | I4: what comes to life was hashed by this pass. I3, I5: only if the content is still quarantined under the key that was looked at, which goes to the trash if it is another; else a copy is surplus and goes |
 //! | scrub: conceal | `Housekeeping::repair_content` | [`conceal_content`](crate::metadata::Metadata::conceal_content) | it marks layouts as behind, which ask what is so when they are written |
+//! | scrub, pull: a manifest | `Housekeeping::quarantine_manifest` | [`quarantine_manifest`](crate::metadata::Metadata::quarantine_manifest), [`replace_manifest`](crate::metadata::Metadata::replace_manifest) | a note for operators: only if the bytes are those that were looked at. Whoever reads a manifest hashes it |
 //! | scrub: unnamed | `Housekeeping::collect_unnamed` | [`trash_unnamed`](crate::metadata::Metadata::trash_unnamed) | I3: only keys that no content, no intent and no trash names, asked in the transaction that takes them |
 //!
 //! **A push and a sweep meet in the transactions alone.** If the sweep of a blob is first, `put_manifest` finds it absent

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, HashSet};
 
 use bytes::Bytes;
-use serde::Serialize;
 
 use crate::authz::{Pull, PullTerms};
 use crate::gate::{Mode, RequirementName, Who};
@@ -144,7 +143,7 @@ impl Registry {
         subject: &Digest,
         artifact_type: Option<&str>,
     ) -> Result<Bytes, Error> {
-        let mut manifests = Vec::new();
+        let mut index = ReferrersIndex::begin();
         // A page begins anew if what it should come after was deleted meanwhile.
         let mut seen = HashSet::new();
         let mut with_subject = None;
@@ -165,7 +164,7 @@ impl Registry {
                     *with_subject.insert(self.shows(allowed, subject).await?)
                 };
                 if shown {
-                    manifests.push(descriptor(stored));
+                    index.add(&descriptor(stored))?;
                 }
             }
             if ended {
@@ -173,8 +172,7 @@ impl Registry {
             }
             tokio::task::yield_now().await;
         }
-        let index = ReferrersIndex { schema_version: 2, media_type: media_type::OCI_INDEX, manifests };
-        serde_json::to_vec(&index).map(Bytes::from).map_err(|error| Error::Unavailable(error.to_string()))
+        Ok(index.end())
     }
 
     async fn referrers_after(
@@ -196,12 +194,30 @@ impl Registry {
     }
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
+/// An OCI index that is written entry by entry: of thousands of referrers nothing but their text is kept.
 struct ReferrersIndex {
-    schema_version: u32,
-    media_type: &'static str,
-    manifests: Vec<Descriptor>,
+    json: Vec<u8>,
+    is_empty: bool,
+}
+
+impl ReferrersIndex {
+    fn begin() -> Self {
+        let of = media_type::OCI_INDEX;
+        let json = format!(r#"{{"schemaVersion":2,"mediaType":"{of}","manifests":["#).into_bytes();
+        Self { json, is_empty: true }
+    }
+
+    fn add(&mut self, entry: &Descriptor) -> Result<(), Error> {
+        if !std::mem::take(&mut self.is_empty) {
+            self.json.push(b',');
+        }
+        serde_json::to_writer(&mut self.json, entry).map_err(|error| Error::Unavailable(error.to_string()))
+    }
+
+    fn end(mut self) -> Bytes {
+        self.json.extend_from_slice(b"]}");
+        Bytes::from(self.json)
+    }
 }
 
 fn descriptor(stored: StoredManifest) -> Descriptor {

@@ -21,6 +21,7 @@ mod error;
 mod explain;
 mod export;
 mod garbage;
+mod gathering;
 mod housekeeping;
 mod import;
 mod judge;
@@ -126,6 +127,7 @@ pub struct Registry {
     manifests: Cache<Question<Reference>, Arc<Answer<Admitted<ManifestContent>>>, ManifestWeight>,
     blobs: Cache<Question<Digest>, Arc<Answer<BlobTicket>>>,
     busy: upload::Busy,
+    gathering: gathering::Gathering,
     adrift: recovery::Adrift,
     trusted: recovery::Trusted,
     waiting: waiting::Waiting,
@@ -197,6 +199,7 @@ impl Registry {
             manifests: Cache::with_weighter(MANIFESTS, MANIFEST_BYTES, ManifestWeight),
             blobs: Cache::new(BLOBS),
             busy: upload::Busy::default(),
+            gathering: gathering::Gathering::default(),
             adrift: recovery::Adrift::default(),
             trusted: recovery::Trusted::default(),
             waiting: waiting::Waiting::default(),

@@ -23,7 +23,8 @@ const FLUSH_AGAIN: Duration = Duration::from_secs(5);
 const JUDGE_EVERY: Duration = Duration::from_secs(1);
 /// What a revision touches is judged in a fifth of the time.
 const REST_FROM_JUDGING: Duration = Duration::from_secs(3);
-/// A start is not held up by what nobody waits for.
+/// A start is not held up by what nobody waits for: first come those who ask.
+const QUIET_AT_FIRST: Duration = Duration::from_millis(200);
 const FIRST_LOOK_AFTER: Duration = Duration::from_secs(2);
 const LOOK_AT_WAITING_EVERY: Duration = Duration::from_secs(15);
 /// The longest sleep until a moment of the wall clock, which may be set.
@@ -57,6 +58,7 @@ impl Registry {
         report: impl Fn(Notice<'_>) + Send + Sync,
     ) {
         let forever = async {
+            sleep(QUIET_AT_FIRST).await;
             tokio::join!(
                 self.tend_views(&report),
                 self.tend_judgements(&report),

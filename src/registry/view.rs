@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::metadata::{DirtyView, Metadata, ViewChange};
-use crate::oci::RepositoryName;
+use crate::oci::{Digest, RepositoryName};
 use crate::store::{LayoutChange, LayoutEntry, ObjectKey, Store, StoreError};
 
 use super::commit::carried_through;
@@ -110,8 +110,11 @@ struct Written {
 fn of_layout(view: DirtyView) -> (Vec<LayoutChange>, Vec<LayoutEntry>) {
     let changes = view.changes.into_iter().map(|change| match change {
         ViewChange::Link(digest, key) => LayoutChange::Link(digest, ObjectKey(key)),
-        ViewChange::Write(digest, bytes) => LayoutChange::Write(digest, bytes),
-        ViewChange::Unlink(digest) => LayoutChange::Unlink(digest),
+        ViewChange::Write(digest, bytes) if Digest::of(digest.algorithm(), &bytes) == digest => {
+            LayoutChange::Write(digest, bytes)
+        }
+        // What rotted is not shown. It comes when it is healed, which is a change of its own.
+        ViewChange::Write(digest, _) | ViewChange::Unlink(digest) => LayoutChange::Unlink(digest),
     });
     let entries = view.entries.into_iter().map(|entry| LayoutEntry {
         media_type: entry.media_type,

@@ -10,11 +10,9 @@ use crate::oci::{Digest, Hasher};
 
 use super::blob::NewBlob;
 use super::commit::carried_through;
+use super::gathering::Share;
 use super::upload::Exclusive;
 use super::{Error, Registry};
-
-/// How many bytes are gathered before they are handed to a blocking thread.
-const GATHER: usize = 1 << 20;
 
 /// What becomes of a session whose writer is dropped: its client left, its body broke off, or it was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +31,9 @@ pub struct UploadWriter {
     registry: Arc<Registry>,
     upload: Upload,
     hasher: Option<Hasher>,
+    /// Bytes that are still to be handed to a blocking thread.
     gathered: BytesMut,
+    share: Share,
     written: u64,
     chunk: Option<u64>,
     began: u64,
@@ -54,6 +54,7 @@ impl UploadWriter {
         exclusive: Exclusive,
     ) -> Self {
         Self {
+            share: registry.gathering.join(),
             registry,
             hasher: Some(hasher),
             gathered: BytesMut::new(),
@@ -130,14 +131,15 @@ impl UploadWriter {
         if let Some(limit) = self.limit.filter(|limit| after > *limit) {
             return Err(self.failed(Error::BlobTooLarge { limit }));
         }
-        if self.gathered.is_empty() && bytes.len() >= GATHER {
+        let enough = self.share.bytes();
+        if self.gathered.is_empty() && bytes.len() >= enough {
             return self.append(bytes).await;
         }
         if self.gathered.capacity() == 0 {
-            self.gathered.reserve(GATHER.min(bytes.len().max(64 << 10)));
+            self.gathered.reserve(enough.min(bytes.len().max(64 << 10)));
         }
         self.gathered.extend_from_slice(&bytes);
-        if self.gathered.len() >= GATHER { self.flush().await } else { Ok(()) }
+        if self.gathered.len() >= enough { self.flush().await } else { Ok(()) }
     }
 
     async fn flush(&mut self) -> Result<(), Error> {

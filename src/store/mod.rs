@@ -13,6 +13,7 @@ mod contract;
 pub(crate) use filesystem::{Step, steps, unsynced};
 
 use std::fmt;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -170,8 +171,8 @@ pub enum LayoutChange {
 /// One entry of `index.json`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LayoutEntry {
-    /// The manifest's media type.
-    pub media_type: String,
+    /// The manifest's media type; entries share it.
+    pub media_type: Arc<str>,
     /// Its digest.
     pub digest: Digest,
     /// Its size in bytes.

@@ -14,6 +14,7 @@ mod integrity;
 mod intents;
 mod judgements;
 mod links;
+mod log;
 mod manifests;
 mod met;
 mod operations;

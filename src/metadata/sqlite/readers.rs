@@ -13,6 +13,9 @@ use crate::metadata::Unavailable;
 /// Enough for every runtime thread of a large machine; more threads share.
 pub(super) const SLOTS: usize = 64;
 
+/// How many KiB of pages a reader keeps: the upper levels of the trees, for whatever is below is in the kernel's memory.
+const PAGES_KIB: i64 = 1024;
+
 static THREADS: AtomicUsize = AtomicUsize::new(0);
 
 thread_local! {
@@ -61,6 +64,7 @@ impl Readers {
     fn open(&self) -> Result<Connection, Unavailable> {
         let connection = connection::open(&self.path, OpenFlags::empty())?;
         connection.pragma_update(None, "query_only", true)?;
+        connection.pragma_update(None, "cache_size", -PAGES_KIB)?;
         Ok(connection)
     }
 }

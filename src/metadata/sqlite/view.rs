@@ -1,5 +1,7 @@
 //! What the layouts on disk do not show yet, noted in the transactions that change the repositories.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
@@ -106,7 +108,17 @@ fn entries(connection: &Connection, repository: RepositoryId) -> rusqlite::Resul
          JOIN manifests m ON m.repository = p.repository AND m.digest = p.digest
          WHERE t.repository = ?1 ORDER BY t.name",
     )?;
-    let mut entries = statement.query_map([repository], entry)?.collect::<rusqlite::Result<Vec<_>>>()?;
+    let mut media_type: Arc<str> = Arc::from("");
+    let mut entry = |row: &rusqlite::Row<'_>| {
+        // Nearly all are of one type: a text for each would be most of what a large view takes.
+        let of = row.get_ref(0)?.as_str()?;
+        if *media_type != *of {
+            media_type = Arc::from(of);
+        }
+        let (digest, Count(size), tag) = (row.get(1)?, row.get(2)?, row.get(3)?);
+        Ok(ViewEntry { media_type: Arc::clone(&media_type), digest, size, tag })
+    };
+    let mut entries = statement.query_map([repository], &mut entry)?.collect::<rusqlite::Result<Vec<_>>>()?;
     let mut statement = connection.prepare_cached(
         "SELECT m.media_type, m.digest, length(m.bytes), NULL FROM manifests m
          WHERE m.repository = ?1
@@ -118,14 +130,10 @@ fn entries(connection: &Connection, repository: RepositoryId) -> rusqlite::Resul
              WHERE l.repository = m.repository AND l.child = m.digest AND l.rank IN (0, 1) AND l.via = 0)
          ORDER BY m.id",
     )?;
-    for row in statement.query_map([repository], entry)? {
+    for row in statement.query_map([repository], &mut entry)? {
         entries.push(row?);
     }
     Ok(entries)
-}
-
-fn entry(row: &rusqlite::Row<'_>) -> rusqlite::Result<ViewEntry> {
-    Ok(ViewEntry { media_type: row.get(0)?, digest: row.get(1)?, size: row.get::<_, Count>(2)?.0, tag: row.get(3)? })
 }
 
 pub(super) fn clean(connection: &Connection, repository: &RepositoryName, sequence: u64) -> rusqlite::Result<()> {

@@ -10,6 +10,7 @@ use std::thread::JoinHandle;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
+use super::log::Log;
 use crate::metadata::Unavailable;
 
 /// The most work in one transaction, so that nobody waits long behind others.
@@ -66,9 +67,10 @@ impl Writer {
     /// Starts the thread over its own connection.
     pub(super) fn start(connection: Connection) -> Result<Self, Unavailable> {
         let (queue, waiting) = sync_channel(QUEUE);
+        let log = Log::of(&connection)?;
         let thread = std::thread::Builder::new()
             .name("metadata-writer".to_owned())
-            .spawn(move || serve(&connection, &waiting))
+            .spawn(move || serve(&connection, log, &waiting))
             .map_err(|error| Unavailable::Broken(format!("the writer's thread can't start: {error}")))?;
         Ok(Self { queue: Some(queue), thread: Some(thread) })
     }
@@ -122,7 +124,7 @@ fn gone() -> Unavailable {
     Unavailable::Broken("the writer gave up the change".to_owned())
 }
 
-fn serve(connection: &Connection, waiting: &Receiver<Message>) {
+fn serve(connection: &Connection, mut log: Log, waiting: &Receiver<Message>) {
     let mut current = None;
     while let Ok(first) = waiting.recv() {
         let mut group = Vec::new();
@@ -137,6 +139,7 @@ fn serve(connection: &Connection, waiting: &Receiver<Message>) {
         }
         if !group.is_empty() {
             commit(connection, group, &mut current);
+            log.keep_short(connection);
         }
         for caller in checkpoints {
             drop(caller.send(checkpoint(connection)));

@@ -193,3 +193,19 @@ async fn a_manifest_whose_bytes_are_sound_again_is_healed_by_a_pass() {
     let news = house.registry.housekeeping().news_so_far();
     assert!(matches!(news, Some(News::Repaired { from: "its own bytes", .. })), "{news:?}");
 }
+
+#[tokio::test]
+async fn a_manifest_that_rotted_before_it_was_shown_is_shown_when_it_is_healed() {
+    let house = House::new().await;
+    let digest = house.push_image("ci", "layer", Some("v1")).await.unwrap();
+    let sound = house.metadata.manifest(&repository(), &digest).await.unwrap().unwrap().bytes;
+    let rotten = vec![b' '; sound.len()];
+    let database = rusqlite::Connection::open(house.folder.path().join("_metadata.sqlite")).unwrap();
+    assert_eq!(database.execute("UPDATE manifests SET bytes = ?1", [rotten]).unwrap(), 1);
+    let shown = house.folder.path().join("prod/app/blobs/sha256").join(digest.hex());
+    house.registry.flush_views().await.unwrap();
+    assert!(!shown.exists());
+    house.push_image("ci", "layer", Some("v1")).await.unwrap();
+    house.registry.flush_views().await.unwrap();
+    assert_eq!(fs::read(shown).unwrap(), sound);
+}

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::oci::Digest;
 use crate::store::LayoutEntry;
@@ -15,7 +15,18 @@ pub(super) const OCI_LAYOUT: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
 struct Index<'entries> {
     schema_version: u8,
     media_type: &'static str,
-    manifests: Vec<Descriptor<'entries>>,
+    #[serde(serialize_with = "descriptors")]
+    manifests: &'entries [LayoutEntry],
+}
+
+/// One by one: there may be many.
+fn descriptors<S: Serializer>(entries: &[LayoutEntry], to: S) -> Result<S::Ok, S::Error> {
+    to.collect_seq(entries.iter().map(|entry| Descriptor {
+        media_type: &entry.media_type,
+        digest: &entry.digest,
+        size: entry.size,
+        annotations: entry.tag.as_deref().map(|ref_name| Annotations { ref_name }),
+    }))
 }
 
 #[derive(Serialize)]
@@ -36,16 +47,7 @@ struct Annotations<'entries> {
 
 /// Writes `index.json`.
 pub(super) fn write(to: &mut impl Write, entries: &[LayoutEntry]) -> io::Result<()> {
-    let manifests = entries
-        .iter()
-        .map(|entry| Descriptor {
-            media_type: &entry.media_type,
-            digest: &entry.digest,
-            size: entry.size,
-            annotations: entry.tag.as_deref().map(|ref_name| Annotations { ref_name }),
-        })
-        .collect();
-    let index = Index { schema_version: 2, media_type: "application/vnd.oci.image.index.v1+json", manifests };
+    let index = Index { schema_version: 2, media_type: "application/vnd.oci.image.index.v1+json", manifests: entries };
     Ok(serde_json::to_writer(to, &index)?)
 }
 
