@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use axum::http::HeaderValue;
 use tokio::sync::{mpsc, watch};
+use uuid::Uuid;
 
 use crate::authn::Authenticator;
 use crate::cli::root::{self, NotOpened};
@@ -18,6 +19,7 @@ use crate::config::Config;
 use crate::http::{AccessLog, Condition, Format, Http, Ids, Metrics};
 use crate::oci::RepositoryName;
 use crate::registry::{News, Notice, Parts, Registry};
+use crate::store::{Holder, Serves};
 use crate::telemetry::Telemetry;
 use crate::verify::SignatureVerifier;
 
@@ -78,7 +80,7 @@ pub async fn serve(options: Options) -> Result<(), Failure> {
         return Err(Failure::PlainHttp(config.listen));
     }
     let listening = Listening::bind(config).await?;
-    let (store, metadata) = root::open(config).await?;
+    let (store, metadata) = root::open(config, "serve").await?;
     let seen = reload::fingerprint(config).await;
     let authenticator = Arc::new(Authenticator::new(reload::htpasswd(config)?, secret()?));
     let first = reload::first_revision(config, &*metadata).await?;
@@ -106,12 +108,28 @@ pub async fn serve(options: Options) -> Result<(), Failure> {
         access_log,
         reload: reload_sender,
         ids: Ids::default(),
+        served: Uuid::new_v4(),
     });
     let reloader = Reloader::new(config.clone(), Arc::clone(&http), telemetry.clone(), listening.certificates(), seen);
     reloader.note_degraded(first.refused);
+    note_where(config, &listening, http.served, &telemetry);
     run(http, listening, reloader, reload_receiver, &telemetry, StopSignals::take()?).await;
     telemetry.flush();
     Ok(())
+}
+
+/// Writes into the root's lock where it is served, for commands that find it taken.
+fn note_where(config: &Config, listening: &Listening, id: Uuid, telemetry: &Telemetry) {
+    let serves = Serves {
+        address: listening.reached(),
+        tls: config.tls.is_some(),
+        hostname: config.hostname.clone(),
+        id: id.to_string(),
+    };
+    let holder = Holder { serves: Some(serves), ..Holder::this("serve") };
+    if let Err(error) = holder.note(&config.root) {
+        telemetry.event("error", &[("what", &"say in the lock where it serves"), ("reason", &error)]);
+    }
 }
 
 fn secret() -> Result<[u8; 32], Failure> {

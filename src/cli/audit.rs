@@ -30,7 +30,7 @@ pub async fn run(args: &Args, out: &mut dyn Write, complaints: &mut dyn Write) -
 }
 
 async fn audit(args: &Args, out: &mut dyn Write) -> Result<io::Result<()>, String> {
-    let keeper = args.place.keeper().await?;
+    let keeper = args.place.keeper("audit").await?;
     let mut after = args.after;
     loop {
         let page = page(&keeper, args.refusals, after).await?;

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use super::explanation::plain;
 use super::housekeeping::{Keeper, Place};
 use super::{Exit, told};
-use crate::registry::Collection;
+use crate::registry::{Collection, Waiting};
 
 /// The arguments of `hallmark gc`.
 #[derive(Debug, clap::Args)]
@@ -13,6 +13,9 @@ pub struct Args {
     /// Only tells what would be taken
     #[arg(long)]
     pub dry_run: bool,
+    /// Takes at once what would stay for `deleted_grace_seconds` after its last manifest was deleted: a push under way that counts on such a blob fails, and succeeds when it is tried again
+    #[arg(long, conflicts_with = "dry_run")]
+    pub danger_now: bool,
     /// Writes one JSON object
     #[arg(long)]
     pub json: bool,
@@ -30,19 +33,26 @@ pub async fn run(args: &Args, out: &mut dyn Write, complaints: &mut dyn Write) -
 }
 
 async fn collect(args: &Args) -> Result<Collection, String> {
-    let keeper = args.place.keeper().await?;
-    let first = turn(&keeper, args.dry_run).await?;
-    let mut more = first.more && !args.dry_run;
+    let keeper = args.place.keeper("gc").await?;
+    let first = turn(&keeper, args.dry_run, args.danger_now).await?;
+    let (mut more, mut waiting) = (first.more && !args.dry_run, first.waiting);
     while more {
-        more = turn(&keeper, false).await?.more;
+        Collection { more, waiting, .. } = turn(&keeper, false, false).await?;
     }
-    Ok(Collection { more: false, ..first })
+    Ok(Collection { more: false, waiting, ..first })
 }
 
-async fn turn(keeper: &Keeper, dry_run: bool) -> Result<Collection, String> {
+async fn turn(keeper: &Keeper, dry_run: bool, danger_now: bool) -> Result<Collection, String> {
     match keeper {
-        Keeper::Server(server) => server.tell(&format!("/_hallmark/gc?dry_run={dry_run}")).await,
-        Keeper::Alone(housekeeping) => housekeeping.collect(dry_run).await.map_err(|error| error.to_string()),
+        Keeper::Server(server) => {
+            server.tell(&format!("/_hallmark/gc?dry_run={dry_run}&danger_now={danger_now}")).await
+        }
+        Keeper::Alone(housekeeping) => {
+            if danger_now {
+                housekeeping.end_grace().await.map_err(|error| error.to_string())?;
+            }
+            housekeeping.collect(dry_run).await.map_err(|error| error.to_string())
+        }
     }
 }
 
@@ -50,7 +60,7 @@ fn write(args: &Args, collection: &Collection, out: &mut dyn Write) -> io::Resul
     if args.json {
         return writeln!(out, "{:#}", serde_json::to_value(collection).unwrap_or_default());
     }
-    let Collection { blobs, uploads, evidence, trash, bytes, dry_run, truncated, .. } = collection;
+    let Collection { blobs, uploads, evidence, trash, bytes, dry_run, truncated, waiting, .. } = collection;
     for blob in blobs {
         let repository = plain(&blob.repository);
         writeln!(out, "blob {repository}@{}: {} bytes: {}", blob.digest, blob.size, plain(&blob.why))?;
@@ -68,5 +78,11 @@ fn write(args: &Args, collection: &Collection, out: &mut dyn Write) -> io::Resul
     let things = [blobs.len(), uploads.len(), evidence.len(), trash.len()].iter().sum::<usize>();
     let took = if *dry_run { "would take" } else { "took" };
     let more = if *truncated { ", and more than is told here" } else { "" };
-    writeln!(out, "{took} {things} things of {bytes} bytes{more}")
+    writeln!(out, "{took} {things} things of {bytes} bytes{more}")?;
+    let Waiting { blobs, bytes, until: Some(until) } = waiting else { return Ok(()) };
+    writeln!(
+        out,
+        "{blobs} blobs of {bytes} bytes wait, the last until {until}: a push under way may count on them; --danger-now \
+         does not wait"
+    )
 }

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 
 use super::root::{self, NotOpened};
-use crate::client::{Client, Options};
+use crate::client::{At, Client, Options};
 use crate::clock::SystemClock;
 use crate::config::{Config, Flags};
 use crate::registry::Housekeeping;
+use crate::store::{Holder, Serves};
 
 /// Which registry.
 #[derive(Debug, clap::Args)]
@@ -46,9 +47,9 @@ pub(super) struct Server {
 }
 
 impl Place {
-    pub(super) async fn keeper(&self) -> Result<Keeper, String> {
+    pub(super) async fn keeper(&self, command: &str) -> Result<Keeper, String> {
         if let Some(server) = &self.server {
-            return self.server(server);
+            return self.server(server, None);
         }
         let flags = Flags { root: self.root.clone(), ..Flags::default() };
         let config = Config::load(self.config.as_deref(), &flags)
@@ -56,23 +57,33 @@ impl Place {
         if !config.root.is_dir() {
             return Err(format!("expected the data of a registry in {}, found no folder", config.root.display()));
         }
-        match root::open(&config).await {
+        match root::open(&config, command).await {
             Ok((store, metadata)) => {
                 Ok(Keeper::Alone(Box::new(Housekeeping::alone(store, metadata, Arc::new(SystemClock), config.limits))))
             }
-            Err(NotOpened::Taken(_)) => self.server(&config.hostname),
+            Err(NotOpened::Taken { root, holder: Some(Holder { command, process, serves }) }) if command == "serve" => {
+                let Some(Serves { address, tls, hostname, id }) = serves else {
+                    return Err(format!(
+                        "expected the server of {root} to listen, found process {process} not yet there"
+                    ));
+                };
+                self.server(&hostname, Some(At { address, tls, served: id }))
+            }
+            Err(error @ NotOpened::Taken { holder: None, .. }) => Err(format!("{error}; --server names a server")),
             Err(error) => Err(error.to_string()),
         }
     }
 
-    fn server(&self, name: &str) -> Result<Keeper, String> {
+    fn server(&self, name: &str, at: Option<At>) -> Result<Keeper, String> {
         let options = Options {
             danger_plain_http: self.danger_plain_http,
             ca_certificate: self.ca_certificate.clone(),
+            at: at.clone(),
             ..Options::default()
         };
         let client = Client::new(name, &options).map_err(|error| error.to_string())?;
-        Ok(Keeper::Server(Box::new(Server { client, name: name.to_owned() })))
+        let name = at.map_or_else(|| name.to_owned(), |at| at.address.to_string());
+        Ok(Keeper::Server(Box::new(Server { client, name })))
     }
 }
 
@@ -108,6 +119,7 @@ impl Server {
             200 | 202 => Ok(body),
             401 => Err(format!("{name} asks for credentials: expected some of docker's configuration that it knows")),
             404 => Err(format!("expected a Hallmark at {name} that grants `admin`, found neither")),
+            421 => Err(format!("expected the server of the root at {name}, found a server of another root")),
             other => Err(format!("expected an answer from {name}, found status {other}")),
         }
     }

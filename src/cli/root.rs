@@ -2,14 +2,14 @@
 
 use std::error::Error as _;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::config::{Config, Flags};
 use crate::metadata::{self, Metadata, Sqlite};
 use crate::mistake::Mistake;
 use crate::registry::{Lost, lost};
-use crate::store::{Filesystem, Store, StoreError};
+use crate::store::{Filesystem, Holder, Store, StoreError};
 
 /// The configuration, and what of it is told by flags.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -44,8 +44,13 @@ const OPENING: u64 = 1 << 20;
 #[derive(Debug, thiserror::Error)]
 pub enum NotOpened {
     /// Another process owns it.
-    #[error("can't open the store in {0}: expected to own it alone, found its lock taken")]
-    Taken(String),
+    #[error("can't open the store in {root}: expected to own it alone, found its lock taken by {}", held(.holder.as_ref()))]
+    Taken {
+        /// The root.
+        root: String,
+        /// Who owns it, if that can be told.
+        holder: Option<Holder>,
+    },
     /// Its metadata is lost.
     #[error(transparent)]
     Lost(#[from] Lost),
@@ -59,10 +64,12 @@ pub enum NotOpened {
     },
 }
 
-/// Opens the root of `config` and owns it as long as what is returned lives. Blocks, but for a moment.
-pub async fn open(config: &Config) -> Result<Root, NotOpened> {
+/// Opens the root of `config` for `command` and owns it as long as what is returned lives. Blocks, but for a moment.
+pub async fn open(config: &Config, command: &str) -> Result<Root, NotOpened> {
     let root = config.root.display().to_string();
-    let store = Filesystem::open(&config.root).map_err(|error| not_opened(&root, &error))?;
+    let store = Filesystem::open(&config.root).map_err(|error| not_opened(&config.root, &error))?;
+    // Who is in the way is told if it can be: a disk that can't be written to must not keep anybody out for that.
+    drop(Holder::this(command).note(&config.root));
     if let Some(lost) = lost(&config.root) {
         return Err(lost.into());
     }
@@ -83,11 +90,16 @@ async fn is_cramped(store: &Filesystem) -> bool {
     store.free_bytes().await.is_ok_and(|free| free.is_some_and(|free| free < OPENING))
 }
 
-fn not_opened(root: &str, error: &StoreError) -> NotOpened {
+fn not_opened(root: &Path, error: &StoreError) -> NotOpened {
+    let (holder, root) = (|| Holder::of(root), root.display().to_string());
     if matches!(error, StoreError::Io(cause) if cause.kind() == io::ErrorKind::ResourceBusy) {
-        return NotOpened::Taken(root.to_owned());
+        return NotOpened::Taken { root, holder: holder() };
     }
     // The store's own sentence hides the medium's, which names the reason.
     let source = error.source().map_or_else(String::new, |source| format!(": {source}"));
     NotOpened::Failed { what: format!("the store in {root}"), why: format!("{error}{source}") }
+}
+
+fn held(holder: Option<&Holder>) -> String {
+    holder.map_or_else(|| "a server or another command".to_owned(), ToString::to_string)
 }

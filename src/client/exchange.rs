@@ -6,9 +6,9 @@ use bytes::{Bytes, BytesMut};
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, LOCATION};
 use reqwest::{Certificate, RequestBuilder, Response, Url, redirect};
 
-use super::ClientError;
 use super::error::told;
 use super::origin::{Plain, is_same};
+use super::{At, ClientError, SERVED};
 
 /// How long a connection, TLS included, may take.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -48,8 +48,15 @@ pub(super) struct Answer {
 }
 
 impl Exchange {
-    /// `certificates` are PEM, trusted beside the system's; `proxied` is whether the environment's proxies are asked.
-    pub(super) fn new(plain: Plain, certificates: Option<&[u8]>, proxied: bool) -> Result<Self, ClientError> {
+    /// `certificates` are PEM, trusted beside the system's; `proxied` is whether the environment's proxies are asked;
+    /// the hosts of `bases` are looked for `at` an address, if there is one.
+    pub(super) fn new(
+        plain: Plain,
+        certificates: Option<&[u8]>,
+        proxied: bool,
+        at: Option<&At>,
+        bases: &[Url],
+    ) -> Result<Self, ClientError> {
         let mut builder = reqwest::Client::builder()
             .user_agent(concat!("hallmark/", env!("CARGO_PKG_VERSION")))
             .redirect(redirect::Policy::none())
@@ -58,6 +65,14 @@ impl Exchange {
             .timeout(TOTAL);
         if !proxied {
             builder = builder.no_proxy();
+        }
+        if let Some(at) = at {
+            let served = HeaderValue::from_str(&at.served);
+            let served = served.map_err(|error| ClientError::Setup(error.to_string()))?;
+            builder = builder.default_headers([(HeaderName::from_static(SERVED), served)].into_iter().collect());
+            for host in bases.iter().filter_map(Url::host_str) {
+                builder = builder.resolve(host, at.address);
+            }
         }
         if let Some(pem) = certificates {
             let certificates = Certificate::from_pem_bundle(pem).map_err(|error| wrong_certificates(&error))?;

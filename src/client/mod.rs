@@ -14,6 +14,7 @@ mod session;
 mod token;
 
 use std::io::Read as _;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
@@ -46,11 +47,27 @@ pub struct Options {
     pub docker_config: Option<PathBuf>,
     /// The largest manifest and the largest page of a list, in bytes.
     pub manifest_bytes: u64,
+    /// Where the registry is, if not where its name says.
+    pub at: Option<At>,
 }
+
+/// A server of this machine that is known by its address.
+#[derive(Clone, Debug)]
+pub struct At {
+    /// The address.
+    pub address: SocketAddr,
+    /// Whether it speaks TLS, with a certificate for the name of the registry.
+    pub tls: bool,
+    /// The random name of what it serves, sent along as [`SERVED`]: a server of anything else refuses.
+    pub served: String,
+}
+
+/// The header field that says what a request is about: a server refuses what is about another root, and does nothing.
+pub const SERVED: &str = "hallmark-root";
 
 impl Default for Options {
     fn default() -> Self {
-        Self { danger_plain_http: false, ca_certificate: None, docker_config: None, manifest_bytes: 4 << 20 }
+        Self { danger_plain_http: false, ca_certificate: None, docker_config: None, manifest_bytes: 4 << 20, at: None }
     }
 }
 
@@ -79,14 +96,25 @@ impl Client {
     pub fn new(registry: &str, options: &Options) -> Result<Self, ClientError> {
         let plain = Plain { everywhere: options.danger_plain_http };
         let certificates = options.ca_certificate.as_deref().map(read_certificates).transpose()?;
-        let proxied = !plain.bases(registry)?.iter().all(origin::is_loopback);
-        let exchange = Exchange::new(plain, certificates.as_deref(), proxied)?;
+        let bases = match &options.at {
+            Some(at) => vec![plain.base_at(registry, at)?],
+            None => plain.bases(registry)?,
+        };
+        let proxied = options.at.is_none() && !bases.iter().all(origin::is_loopback);
+        let exchange = Exchange::new(plain, certificates.as_deref(), proxied, options.at.as_ref(), &bases)?;
         let folder = options.docker_config.clone().or_else(credentials::folder);
-        let credentials = Credentials::find(folder.as_deref(), registry)?;
+        let credentials =
+            names(registry, options.at.as_ref()).iter().try_fold(Credentials::Anonymous, |known, name| {
+                if matches!(known, Credentials::Anonymous) {
+                    Credentials::find(folder.as_deref(), name)
+                } else {
+                    Ok(known)
+                }
+            })?;
         Ok(Self {
             registry: registry.to_owned(),
             manifest_bytes: options.manifest_bytes,
-            session: Session::new(registry, exchange, credentials),
+            session: Session::new(registry, bases, exchange, credentials),
         })
     }
 
@@ -142,6 +170,18 @@ impl Client {
     async fn ask_in(&self, repository: &RepositoryName, url: &Url, wanted: Wanted<'_>) -> Result<Answer, ClientError> {
         self.session.ask(url, wanted, &format!("repository:{repository}:pull")).await
     }
+}
+
+/// Under which names docker may know the registry, the best first.
+fn names(registry: &str, at: Option<&At>) -> Vec<String> {
+    let mut names = vec![registry.to_owned()];
+    if let Some(At { address, .. }) = at {
+        names.push(address.to_string());
+        if address.ip().is_loopback() {
+            names.push(format!("localhost:{}", address.port()));
+        }
+    }
+    names
 }
 
 /// An answer that there is none is one; every other but the content tells nothing.

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use reqwest::Url;
 
-use super::ClientError;
+use super::{At, ClientError};
 
 /// Docker's own registry has a name, and is reached under another.
 pub(super) fn is_docker_hub(registry: &str) -> bool {
@@ -32,6 +32,21 @@ impl Plain {
             bases.push(plain);
         }
         Ok(bases)
+    }
+
+    /// The place of `registry` that is at an address: its name stands in the certificate, and plain HTTP has none.
+    pub(super) fn base_at(self, registry: &str, at: &At) -> Result<Url, ClientError> {
+        let wrong = |why: &str| ClientError::Setup(format!("expected a registry, found {registry:?}: {why}"));
+        if at.tls {
+            let mut base = Url::parse(&format!("https://{registry}/")).map_err(|error| wrong(&error.to_string()))?;
+            base.set_port(Some(at.address.port())).map_err(|()| wrong("it has no host"))?;
+            return Ok(base);
+        }
+        let base = Url::parse(&format!("http://{}/", at.address)).map_err(|error| wrong(&error.to_string()))?;
+        if self.allows(&base) {
+            return Ok(base);
+        }
+        Err(ClientError::Setup(format!("expected TLS off loopback, found plain HTTP at {}", at.address)))
     }
 
     /// Whether `url` may be asked at all.

@@ -22,6 +22,8 @@ const MAX_PING_BYTES: u64 = 64 << 10;
 #[derive(Debug)]
 pub(super) struct Session {
     registry: String,
+    /// The places to try, the best first.
+    bases: Vec<Url>,
     pub(super) exchange: Exchange,
     credentials: Credentials,
     reached: OnceCell<Reached>,
@@ -36,9 +38,9 @@ struct Reached {
 }
 
 impl Session {
-    pub(super) fn new(registry: &str, exchange: Exchange, credentials: Credentials) -> Self {
+    pub(super) fn new(registry: &str, bases: Vec<Url>, exchange: Exchange, credentials: Credentials) -> Self {
         let (reached, authorisations) = (OnceCell::new(), Mutex::default());
-        Self { registry: registry.to_owned(), exchange, credentials, reached, authorisations }
+        Self { registry: registry.to_owned(), bases, exchange, credentials, reached, authorisations }
     }
 
     /// Where `path`, which begins with `/`, is.
@@ -87,7 +89,7 @@ impl Session {
 
     async fn reach(&self) -> Result<Reached, ClientError> {
         let mut failures = Vec::new();
-        for base in self.exchange.plain.bases(&self.registry)? {
+        for base in self.bases.iter().cloned() {
             let url = base.join("v2/").map_err(|error| ClientError::Setup(error.to_string()))?;
             match self.exchange.get(&url, Wanted { accept: None, limit: MAX_PING_BYTES }, None).await {
                 Ok(answer) if answer.status == 401 => {

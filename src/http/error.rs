@@ -38,6 +38,7 @@ pub enum Reason {
     BlobHeld,
     Conflict,
     Precondition,
+    Misdirected,
     Capped,
     Path,
     Method,
@@ -50,7 +51,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, each at the place of its number.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         Self::Unauthorized,
         Self::Denied,
         Self::Withheld,
@@ -73,6 +74,7 @@ impl Reason {
         Self::BlobHeld,
         Self::Conflict,
         Self::Precondition,
+        Self::Misdirected,
         Self::Capped,
         Self::Path,
         Self::Method,
@@ -108,6 +110,7 @@ impl Reason {
             Self::BlobHeld => "blob-held",
             Self::Conflict => "conflict",
             Self::Precondition => "precondition",
+            Self::Misdirected => "misdirected",
             Self::Capped => "capped",
             Self::Path => "path",
             Self::Method => "method",

@@ -21,16 +21,26 @@ pub(super) async fn scrub(call: &Call<'_>) -> Result<Response, Refusal> {
     Ok(response)
 }
 
-/// `POST /_hallmark/gc[?dry_run=true]`: collects, or tells what would be.
+/// `POST /_hallmark/gc[?dry_run=true|?danger_now=true]`: collects, or tells what would be; or does not wait before.
 pub(super) async fn collect(call: &Call<'_>) -> Result<Response, Refusal> {
     let administrator = call.registry().allow_admin(call.who)?;
-    query::only(call.query(), &["dry_run"])?;
-    let dry_run = match query::one(call.query(), "dry_run")?.as_deref() {
-        None | Some("false") => false,
-        Some("true") => true,
-        Some(_) => return Err(Refusal::query("expected dry_run to be true or false in the query")),
-    };
+    query::only(call.query(), &["dry_run", "danger_now"])?;
+    let (dry_run, danger_now) = (switch(call, "dry_run")?, switch(call, "danger_now")?);
+    if dry_run && danger_now {
+        return Err(Refusal::query("expected dry_run or danger_now in the query, found both"));
+    }
+    if danger_now {
+        call.registry().end_grace(&administrator).await?;
+    }
     answer::json(false, &call.registry().collect(&administrator, dry_run).await?)
+}
+
+fn switch(call: &Call<'_>, name: &str) -> Result<bool, Refusal> {
+    match query::one(call.query(), name)?.as_deref() {
+        None | Some("false") => Ok(false),
+        Some("true") => Ok(true),
+        Some(_) => Err(Refusal::query(format!("expected {name} to be true or false in the query"))),
+    }
 }
 
 /// The part of `/metrics`.

@@ -35,6 +35,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Version};
 use axum::response::Response;
 use tokio::sync::{mpsc, oneshot};
+use uuid::Uuid;
 
 pub use access_log::{Entry, Format, Line, Lines, quote};
 pub use endpoint::{Access, Endpoint, EndpointError, Kind};
@@ -44,6 +45,7 @@ pub use operate::Condition;
 pub use requests::Ids;
 
 use crate::authn::{Authenticator, Recall, Rejected};
+use crate::client::SERVED;
 use crate::clock::Clock;
 use crate::config::Limits;
 use crate::gate::Who;
@@ -88,6 +90,8 @@ pub struct Http {
     pub reload: mpsc::Sender<Reload>,
     /// Makes request identifiers.
     pub ids: Ids,
+    /// The random name of the root that is served, as it stands in its lock.
+    pub served: Uuid,
 }
 
 /// A request on its way through: what every handler is given.
@@ -161,6 +165,7 @@ impl Http {
         let endpoint = Endpoint::parse(&entry.parts.method, entry.parts.uri.path())?;
         entry.kind = endpoint.kind();
         entry.repository = endpoint.repository().cloned();
+        self.serves_what_is_meant(&entry.parts.headers)?;
         if endpoint.kind().access() == Access::Open {
             let call = Call { http: self, parts: &entry.parts, who: &Who::Anonymous };
             return operate::read(&call, entry.kind).await;
@@ -169,6 +174,18 @@ impl Http {
         let who = entry.who.insert(who);
         let call = Call { http: self, parts: &entry.parts, who };
         dispatch(&call, endpoint, body).await
+    }
+
+    /// Whether a request that says which root it is about is about this one; most say nothing
+    /// ([RFC 9110 §15.5.20](https://www.rfc-editor.org/rfc/rfc9110#section-15.5.20)).
+    fn serves_what_is_meant(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+        let served = self.served.to_string();
+        if headers.get_all(SERVED).iter().all(|meant| meant.as_bytes() == served.as_bytes()) {
+            return Ok(());
+        }
+        let message = "expected a request about the root that is served here, found one about another root";
+        let status = StatusCode::MISDIRECTED_REQUEST;
+        Err(Refusal::new(status, ErrorCode::Denied, Reason::Misdirected, message))
     }
 
     /// Who sent these headers.

@@ -5,7 +5,8 @@
 //!
 //! ```text
 //! <root>/
-//!   _hallmark.lock                        one process owns the tree (`_` can't begin a repository name)
+//!   _hallmark.lock                        one process owns the tree, and says in it who it is and where it
+//!                                         serves (`_` can't begin a repository name)
 //!   _metadata.sqlite                      the authority for everything small and mutable
 //!   _cas/<algorithm>/ab/<hex>.<generation>
 //!   _quarantine/<hex>.<generation>        what was found not to be what its name says

@@ -7,9 +7,10 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use super::{
-    Audited, Blob, BlobDeleted, By, CommitBlob, Committed, Content, DeleteTag, DirtyView, Garbage, Holder, Intent,
-    Metadata, PlacedManifest, Push, Put, PutManifest, Quarantined, Refusal, Reserved, ScrubPass, StoredManifest,
-    StoredRevision, Swept, TagDeleted, ToJudge, Totals, Trail, Unavailable, Upload, WaitingIn, WaitingPush,
+    Audited, Blob, BlobDeleted, By, CommitBlob, Committed, Content, DeleteTag, DirtyView, Garbage, Graced, Holder,
+    Intent, Metadata, PlacedManifest, Push, Put, PutManifest, Quarantined, Refusal, Reserved, ScrubPass,
+    StoredManifest, StoredRevision, Swept, TagDeleted, ToJudge, Totals, Trail, Unavailable, Upload, WaitingIn,
+    WaitingPush,
 };
 use crate::clock::Timestamp;
 use crate::gate::{RequirementName, Who};
@@ -149,6 +150,8 @@ checked! {
     scrub_pass() -> Option<ScrubPass>;
     note_scrub_pass(pass: ScrubPass) -> ();
     garbage(at: Timestamp, uploads_before: Timestamp, limit: usize) -> Garbage;
+    graced(at: Timestamp) -> Graced;
+    end_grace(at: Timestamp, limit: usize) -> u64;
     accept_revision(revision: StoredRevision) -> ();
     accepted_revision() -> Option<StoredRevision>;
     intend(key: String, upload: Uuid) -> ();

@@ -2,6 +2,7 @@
 
 use uuid::Uuid;
 
+use crate::clock::Timestamp;
 use crate::oci::{Digest, RepositoryName};
 
 /// What [`super::Metadata::sweep`] would take now.
@@ -15,6 +16,18 @@ pub struct Garbage {
     pub orphans: Vec<(RepositoryName, Digest)>,
     /// Keys in the trash whose bytes were not removed yet.
     pub trash: Vec<String>,
+}
+
+/// Contents that nothing holds and that stay for a while, in case a push under way counts on them: the lease of each in
+/// every repository ends within the grace that a deletion leaves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Graced {
+    /// How many.
+    pub blobs: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// When the last of them may go; none is that there are none.
+    pub until: Option<Timestamp>,
 }
 
 /// A blob that a sweep would take out of a repository.

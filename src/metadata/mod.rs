@@ -25,7 +25,7 @@ use crate::oci::{Algorithm, Digest, LinkKind, Precondition, Reference, Repositor
 
 pub use self::audit::{Audited, By, Event, Refusal, Trail};
 pub use self::failing::Failing;
-pub use self::garbage::{Garbage, GarbageBlob};
+pub use self::garbage::{Garbage, GarbageBlob, Graced};
 pub use self::rot::{Content, PlacedManifest, Quarantined, ScrubPass};
 pub use self::sqlite::{FILE, Sqlite};
 pub use self::waiting::{ToJudge, WaitingIn, WaitingPush};
@@ -640,6 +640,11 @@ pub trait Metadata: Send + Sync + 'static {
     async fn note_scrub_pass(&self, pass: ScrubPass) -> Result<(), Unavailable>;
     /// What [`Metadata::sweep`] would take now, at most `limit` of each; changes nothing.
     async fn garbage(&self, at: Timestamp, uploads_before: Timestamp, limit: usize) -> Result<Garbage, Unavailable>;
+    /// What stays only for the grace that a deletion leaves.
+    async fn graced(&self, at: Timestamp) -> Result<Graced, Unavailable>;
+    /// Ends the leases that end within that grace, at most `limit` of them, and says how many. What they were of can be
+    /// swept at `at`. Survives the death of the process only.
+    async fn end_grace(&self, at: Timestamp, limit: usize) -> Result<u64, Unavailable>;
     /// Notes that the bytes of `upload` are about to be sealed under `key`, which [`Metadata::commit_blob`] forgets: so
     /// that whatever a crash leaves between the two is found without a walk over the store.
     async fn intend(&self, key: String, upload: Uuid) -> Result<(), Unavailable>;

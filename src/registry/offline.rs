@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::metadata::{FILE, Metadata, Sqlite};
-use crate::store::{Filesystem, Store};
+use crate::store::{Filesystem, Holder, Store};
 use crate::verify::SignatureVerifier;
 
 use super::{Error, Parts, lost};
@@ -16,7 +16,7 @@ impl Parts {
     /// and if its metadata is lost. What is
     /// changed in its metadata survives a power cut once that is closed.
     pub fn offline(config: &Config, clock: Arc<dyn Clock>) -> Result<Self, Error> {
-        let store = own(&config.root)?;
+        let store = own(&config.root, "import")?;
         if let Some(lost) = lost(&config.root) {
             return Err(Error::Conflict(lost.to_string()));
         }
@@ -43,6 +43,9 @@ impl Parts {
     }
 }
 
-pub(super) fn own(root: &Path) -> Result<Arc<dyn Store>, Error> {
-    Ok(Arc::new(Filesystem::open(root)?))
+pub(super) fn own(root: &Path, command: &str) -> Result<Arc<dyn Store>, Error> {
+    let store = Filesystem::open(root)?;
+    // Who is in the way is told if it can be.
+    drop(Holder::this(command).note(root));
+    Ok(Arc::new(store))
 }

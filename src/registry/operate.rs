@@ -19,6 +19,11 @@ impl Registry {
         self.housekeeping.scrub_status().await
     }
 
+    /// Ends the wait of what stays only for the grace that a deletion leaves.
+    pub async fn end_grace(&self, _: &Administrator) -> Result<(), Error> {
+        self.housekeeping.end_grace().await
+    }
+
     /// Collects all that can be collected now; a dry run only tells what that is.
     pub async fn collect(&self, _: &Administrator, dry_run: bool) -> Result<Collection, Error> {
         let collection = self.housekeeping.collect(dry_run).await?;

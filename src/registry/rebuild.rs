@@ -67,7 +67,7 @@ pub async fn rebuild(config: &Config, clock: Arc<dyn Clock>, how: Rebuild) -> Re
         let root = config.root.display();
         return Err(Error::Conflict(format!("expected the data of a registry in {root}, found no folder")));
     }
-    let store = own(&config.root)?;
+    let store = own(&config.root, "rebuild")?;
     let Some(layouts) = store.layout() else {
         return Err(Error::Unavailable("expected a store that shows layouts, found one that does not".to_owned()));
     };

@@ -178,7 +178,9 @@ fn scrub_and_collection_need_the_right_to_administer() {
 #[test]
 fn a_collection_that_is_asked_for_by_another_word_is_refused() {
     let program = Program::start();
-    for query in ["dry_run=yes", "dryrun=true", "dry_run=true&dry_run=true"] {
+    for query in
+        ["dry_run=yes", "danger_now=1", "danger_now=true&dry_run=true", "dryrun=true", "dry_run=true&dry_run=true"]
+    {
         assert_eq!(program.send("POST", &format!("/_hallmark/gc?{query}")).status, 400, "{query}");
     }
 }
@@ -190,7 +192,8 @@ fn a_collection_is_told_as_json() {
     for (query, dry_run) in [("?dry_run=true", true), ("?dry_run=false", false), ("", false)] {
         let told = json(&program.send("POST", &format!("/_hallmark/gc{query}")).body);
         let nothing = serde_json::json!({
-            "dry_run": dry_run, "more": false, "truncated": false, "bytes": 0, "blobs": [], "uploads": [], "evidence": [], "trash": []
+            "dry_run": dry_run, "more": false, "truncated": false, "bytes": 0,
+            "waiting": {"blobs": 0, "bytes": 0}, "blobs": [], "uploads": [], "evidence": [], "trash": []
         });
         assert_eq!(told, nothing, "{query}");
     }
@@ -225,7 +228,6 @@ fn the_commands_ask_the_server_that_serves_the_root() {
     program.push_image("open/app", "v1", LAYER);
     rot(&file_of(&program.folder().join("data"), &Digest::sha256(LAYER)));
     scrub(&program);
-    put(program.folder(), "hallmark.toml", &format!("hostname = \"{}\"\n", program.address()));
     let told = hallmark(program.folder(), &["scrub", "--status", "--json"]);
     assert_eq!(told.status.code(), Some(1), "{told:?}");
     assert_eq!(json(&told.stdout)["quarantined"], 1);
@@ -257,4 +259,105 @@ fn a_root_that_is_not_there_is_not_made() {
         assert_eq!(hallmark(folder.path(), &[command]).status.code(), Some(2), "{command}");
     }
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+/// A server whose only image was deleted, and the file of its layer, which waits.
+fn with_waiting() -> (Program, PathBuf) {
+    let program = Program::start();
+    let (image, _) = program.push_image("open/app", "v1", LAYER);
+    assert_eq!(program.send("DELETE", &format!("/v2/open/app/manifests/{image}")).status, 202);
+    let file = file_of(&program.folder().join("data"), &Digest::sha256(LAYER));
+    (program, file)
+}
+
+#[test]
+fn beside_two_servers_the_commands_ask_the_one_that_serves_the_root() {
+    let (one, (other, garbage)) = (Program::start(), with_waiting());
+    // What another root's server would be asked for by its name.
+    put(one.folder(), "hallmark.toml", &format!("hostname = \"{}\"\n", other.address()));
+    let told = hallmark(one.folder(), &["gc", "--danger-now", "--json"]);
+    assert_eq!((told.status.code(), &json(&told.stdout)["bytes"]), (Some(0), &0.into()), "{told:?}");
+    assert!(garbage.exists());
+    let root = other.folder().join("data");
+    let told = hallmark(one.folder(), &["gc", "--danger-now", "--json", "--root", root.to_str().unwrap()]);
+    assert_eq!((told.status.code(), &json(&told.stdout)["bytes"]), (Some(0), &9.into()), "{told:?}");
+    assert!(!garbage.exists());
+}
+
+/// The lock of a root, and what its holder wrote into it.
+fn note(program: &Program) -> (PathBuf, String) {
+    let lock = program.folder().join("data/_hallmark.lock");
+    let note = fs::read_to_string(&lock).unwrap();
+    (lock, note)
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "stands for another process")]
+fn a_server_of_another_root_refuses_and_does_nothing() {
+    let (one, (other, garbage)) = (Program::start(), with_waiting());
+    // The lock's address is another server's by now.
+    let (lock, note) = note(&one);
+    fs::write(lock, note.replace(one.address(), other.address())).unwrap();
+    for args in [&["gc", "--danger-now"][..], &["scrub", "--now"], &["audit"]] {
+        let told = hallmark(one.folder(), args);
+        let complaint = String::from_utf8_lossy(&told.stderr);
+        assert_eq!(told.status.code(), Some(2), "{told:?}");
+        let expected = format!("the server of the root at {}, found a server of another root", other.address());
+        assert!(complaint.contains(&expected), "{complaint}");
+    }
+    assert!(garbage.exists());
+    let refused = other.send_with("POST", "/_hallmark/gc", &[("hallmark-root", "another")], b"");
+    assert_eq!((refused.status, refused.code().as_str()), (421, "DENIED"), "{refused:?}");
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "stands for another process")]
+fn a_root_that_another_command_owns_is_refused_by_its_name() {
+    let program = Program::start();
+    let (lock, _) = note(&program);
+    fs::write(lock, r#"{"command":"import","process":7}"#).unwrap();
+    let told = hallmark(program.folder(), &["gc"]);
+    assert_eq!(told.status.code(), Some(2), "{told:?}");
+    let complaint = String::from_utf8_lossy(&told.stderr);
+    assert!(complaint.contains("found its lock taken by `hallmark import` (process 7)"), "{complaint}");
+}
+
+#[test]
+fn the_commands_ask_a_server_that_speaks_tls_by_its_name() {
+    let made = rcgen::generate_simple_self_signed(["registry.test".to_owned()]).unwrap();
+    let folder = TempDir::new().unwrap();
+    put(folder.path(), "chain.pem", &made.cert.pem());
+    put(folder.path(), "key.pem", &made.signing_key.serialize_pem());
+    let flags = ["--tls-certificate", "chain.pem", "--tls-key", "key.pem", "--hostname", "registry.test"];
+    let program = Program::start_in(folder, &flags);
+    let told = hallmark(program.folder(), &["gc", "--ca-certificate", "chain.pem"]);
+    assert_eq!(told.status.code(), Some(0), "{told:?}");
+    assert_eq!(hallmark(program.folder(), &["gc"]).status.code(), Some(2));
+}
+
+#[test]
+fn what_was_deleted_waits_and_says_so_and_goes_at_once_by_danger_now() {
+    let (program, file) = with_waiting();
+    let told = hallmark(program.folder(), &["gc"]);
+    let text = String::from_utf8_lossy(&told.stdout);
+    let expected = "took 0 things of 0 bytes\n2 blobs of 9 bytes wait, the last until 2";
+    assert!(text.starts_with(expected) && text.contains("--danger-now"), "{told:?}");
+    let told = hallmark(program.folder(), &["gc", "--danger-now"]);
+    assert!(String::from_utf8_lossy(&told.stdout).ends_with("took 2 things of 9 bytes\n"), "{told:?}");
+    assert!(!file.exists());
+}
+
+#[test]
+fn a_pass_beside_a_server_is_waited_for_unless_it_is_told_not_to() {
+    let (program, layer) = rotten();
+    let left = hallmark(program.folder(), &["scrub", "--now", "--no-wait"]);
+    assert_eq!(left.status.code(), Some(0), "{left:?}");
+    assert!(String::from_utf8_lossy(&left.stdout).starts_with("a pass was asked for"), "{left:?}");
+    scrub(&program);
+    program.push_blob("open/app", LAYER);
+    rot(&file_of(&program.folder().join("data"), &layer));
+    let told = hallmark(program.folder(), &["scrub", "--now"]);
+    let text = String::from_utf8_lossy(&told.stdout);
+    assert_eq!(told.status.code(), Some(1), "{told:?}");
+    assert!(text.contains("found: 1 not what their names say") && text.ends_with("1 are quarantined now\n"), "{text}");
 }

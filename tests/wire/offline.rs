@@ -70,7 +70,12 @@ fn beside_a_server_nothing_is_imported_or_rebuilt() {
     for args in [&["import", "zot"][..], &["rebuild"]] {
         let refused = hallmark(program.folder(), args);
         assert_eq!(refused.status.code(), Some(2), "{refused:?}");
-        assert!(told(&refused).contains("found its lock taken by a server or another command"), "{refused:?}");
+        let expected = format!(
+            "found its lock taken by `hallmark serve` (process {}) at http://{}",
+            program.id(),
+            program.address()
+        );
+        assert!(told(&refused).contains(&expected), "{refused:?}");
     }
     assert_eq!(program.stored(), stored);
 }

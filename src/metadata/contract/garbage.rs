@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::*;
-use crate::metadata::{Garbage, GarbageBlob, Upload};
+use crate::metadata::{Garbage, GarbageBlob, Graced, Upload};
 use crate::oci::{Algorithm, Hasher};
 
 async fn garbage(m: &dyn Metadata, seconds: u64) -> Garbage {
@@ -60,6 +60,29 @@ async fn evidence_without_a_subject_and_trash_are_listed() {
         m.delete_blob(&repo("r"), &digest("a"), &by(0)).await.unwrap();
         let listed = garbage(m, ORPHAN_LEASE).await;
         assert_eq!((listed.orphans, listed.trash), (vec![(repo("r"), digest("e"))], vec!["key/a".to_owned()]));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_a_deletion_leaves_for_a_while_is_counted_once_and_its_wait_can_be_ended() {
+    each(async |m| {
+        for repository in ["r", "s"] {
+            for name in ["a", "held", "leased"] {
+                let lease = at(if name == "leased" { LEASE * 1_000_000 } else { 20 });
+                let blob = CommitBlob { repository: repo(repository), lease, ..blob(name) };
+                m.commit_blob(blob).await.unwrap();
+            }
+        }
+        store(m, image("i", &["held"])).await;
+        let graced = Graced { blobs: 1, bytes: 10, until: Some(at(20)) };
+        assert_eq!(m.graced(at(10)).await.unwrap(), graced);
+        assert_eq!(m.graced(at(20)).await.unwrap(), Graced::default());
+        assert_eq!(garbage(m, 10).await, Garbage::default());
+        // `a` twice, and `held` where nothing holds it.
+        assert_eq!((m.end_grace(at(10), 2).await.unwrap(), m.end_grace(at(10), 9).await.unwrap()), (2, 1));
+        assert_eq!((m.end_grace(at(10), 9).await.unwrap(), m.graced(at(10)).await.unwrap()), (0, Graced::default()));
+        assert_eq!(m.sweep(at(10), at(0), 10).await.unwrap().trash, ["key/a"]);
     })
     .await;
 }

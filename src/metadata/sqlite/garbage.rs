@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::values::{self, Count};
 use crate::clock::Timestamp;
-use crate::metadata::{Garbage, GarbageBlob};
+use crate::metadata::{Garbage, GarbageBlob, Graced};
 
 pub(super) fn list(
     connection: &Connection,
@@ -47,6 +47,35 @@ pub(super) fn list(
         garbage.trash.push(row?);
     }
     Ok(garbage)
+}
+
+/// What nothing holds anywhere, and what every lease of ends by `until`, but not all by `at`.
+pub(super) fn graced(connection: &Connection, at: Timestamp, until: Timestamp) -> rusqlite::Result<Graced> {
+    let mut graced = connection.prepare_cached(
+        "SELECT count(*), coalesce(sum(c.size), 0), max(b.lease) FROM blobs b JOIN contents c ON c.digest = b.digest
+         WHERE b.lease > ?1 AND b.lease <= ?2
+           AND NOT EXISTS (
+             SELECT 1 FROM blobs o WHERE o.digest = b.digest
+               AND (o.lease IS NULL OR o.lease > ?2 OR (o.lease > ?1 AND o.repository < b.repository)))",
+    )?;
+    graced.query_row(params![at, until], |row| {
+        let (blobs, bytes) = (row.get::<_, Count>(0)?.0, row.get::<_, Count>(1)?.0);
+        Ok(Graced { blobs, bytes, until: row.get(2)? })
+    })
+}
+
+pub(super) fn end_grace(
+    connection: &Connection,
+    at: Timestamp,
+    until: Timestamp,
+    limit: usize,
+) -> rusqlite::Result<u64> {
+    let mut end = connection.prepare_cached(
+        "UPDATE blobs SET lease = ?1 WHERE (repository, digest) IN (
+           SELECT repository, digest FROM blobs WHERE lease > ?1 AND lease <= ?2 ORDER BY lease LIMIT ?3)",
+    )?;
+    let ended = end.execute(params![at, until, values::limit(limit)])?;
+    Ok(u64::try_from(ended).unwrap_or(u64::MAX))
 }
 
 fn upload(row: &Row<'_>) -> rusqlite::Result<(Uuid, crate::oci::RepositoryName, u64)> {

@@ -11,9 +11,10 @@ use super::{
 use crate::clock::Timestamp;
 use crate::gate::{RequirementName, Who};
 use crate::metadata::{
-    Audited, Blob, BlobDeleted, By, CommitBlob, Committed, Content, DeleteTag, DirtyView, Garbage, Holder, Intent,
-    Metadata, PlacedManifest, Push, Put, PutManifest, Quarantined, Refusal, Reserved, ScrubPass, StoredManifest,
-    StoredRevision, Swept, TagDeleted, ToJudge, Totals, Trail, Unavailable, Upload, WaitingIn, WaitingPush,
+    Audited, Blob, BlobDeleted, By, CommitBlob, Committed, Content, DeleteTag, DirtyView, Garbage, Graced, Holder,
+    Intent, Metadata, PlacedManifest, Push, Put, PutManifest, Quarantined, Refusal, Reserved, ScrubPass,
+    StoredManifest, StoredRevision, Swept, TagDeleted, ToJudge, Totals, Trail, Unavailable, Upload, WaitingIn,
+    WaitingPush,
 };
 use crate::oci::{Digest, RepositoryName, Tag};
 
@@ -388,6 +389,17 @@ impl Metadata for Sqlite {
     async fn garbage(&self, at: Timestamp, uploads_before: Timestamp, limit: usize) -> Result<Garbage, Unavailable> {
         // Some ten thousand rows of each kind.
         self.read_long(move |c| garbage::list(c, at, uploads_before, limit)).await
+    }
+
+    async fn graced(&self, at: Timestamp) -> Result<Graced, Unavailable> {
+        // As many rows as there are blobs that nothing holds.
+        let until = at.plus(self.grace);
+        self.read_long(move |c| garbage::graced(c, at, until)).await
+    }
+
+    async fn end_grace(&self, at: Timestamp, limit: usize) -> Result<u64, Unavailable> {
+        let until = at.plus(self.grace);
+        self.note(move |c| garbage::end_grace(c, at, until, limit)).await
     }
 
     async fn accept_revision(&self, revision: StoredRevision) -> Result<(), Unavailable> {

@@ -11,7 +11,7 @@ use crate::store::{ObjectKey, StoreError};
 
 use super::super::Error;
 use super::Housekeeping;
-use super::report::{CollectedBlob, Collection, Evidence, QuarantinedObject, ScrubStatus, Session};
+use super::report::{CollectedBlob, Collection, Evidence, QuarantinedObject, ScrubStatus, Session, Waiting};
 
 /// How much one sweep takes of each kind.
 const BATCH: usize = 512;
@@ -67,7 +67,16 @@ impl Housekeeping {
             self.remove_swept(&swept).await?;
             more = swept != Swept::default();
         }
-        Ok(Collection { more, ..tell(garbage, bytes, dry_run) })
+        let waiting = self.metadata.graced(self.clock.now()).await?.into();
+        Ok(Collection { more, waiting, ..tell(garbage, bytes, dry_run) })
+    }
+
+    /// Ends the wait of what stays only for the grace that a deletion leaves: the next collection takes it. A push under
+    /// way that counts on it is told at its manifest to send it again.
+    pub async fn end_grace(&self) -> Result<(), Error> {
+        let now = self.clock.now();
+        while self.with_reserve(|| async { Ok(self.metadata.end_grace(now, BATCH).await?) }).await? > 0 {}
+        Ok(())
     }
 
     async fn bytes_of(&self, garbage: &Garbage) -> Result<u64, Error> {
@@ -128,6 +137,7 @@ fn tell(garbage: Garbage, bytes: u64, dry_run: bool) -> Collection {
         more: false,
         truncated,
         bytes,
+        waiting: Waiting::default(),
         blobs: blobs.collect(),
         uploads: garbage.uploads.into_iter().map(session).collect(),
         evidence: evidence

@@ -29,7 +29,9 @@ use super::epoch::Epochs;
 
 pub use audit::AuditRecord;
 pub use news::News;
-pub use report::{CollectedBlob, Collection, Evidence, QuarantinedObject, ScrubPassReport, ScrubStatus, Session};
+pub use report::{
+    CollectedBlob, Collection, Evidence, QuarantinedObject, ScrubPassReport, ScrubStatus, Session, Waiting,
+};
 
 use room::Room;
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
-use crate::metadata::{Quarantined, ScrubPass};
+use crate::metadata::{Graced, Quarantined, ScrubPass};
 use crate::oci::Digest;
 
 /// How the scrub stands.
@@ -67,6 +67,8 @@ pub struct Collection {
     pub truncated: bool,
     /// Bytes that are given back: of content that no repository keeps, of sessions, and of the trash.
     pub bytes: u64,
+    /// What stays for now, in case a push under way counts on it.
+    pub waiting: Waiting,
     /// Blobs that no manifest holds and whose lease ended.
     pub blobs: Vec<CollectedBlob>,
     /// Sessions that nobody went on with.
@@ -75,6 +77,18 @@ pub struct Collection {
     pub evidence: Vec<Evidence>,
     /// Objects that were given up before, and whose bytes are still there.
     pub trash: Vec<String>,
+}
+
+/// Content that no manifest holds any more, and that stays for the grace that a deletion leaves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Waiting {
+    /// How many blobs.
+    pub blobs: u64,
+    /// Bytes that they give back when they go.
+    pub bytes: u64,
+    /// When the last of them may go.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
 }
 
 /// A blob that is collected.
@@ -108,6 +122,12 @@ pub struct Evidence {
     pub repository: String,
     /// Its digest.
     pub digest: Digest,
+}
+
+impl From<Graced> for Waiting {
+    fn from(Graced { blobs, bytes, until }: Graced) -> Self {
+        Self { blobs, bytes, until }
+    }
 }
 
 impl From<ScrubPass> for ScrubPassReport {

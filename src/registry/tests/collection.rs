@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{House, tag};
+use super::{House, repository, tag, who};
+use crate::clock::Clock as _;
 use crate::metadata::Metadata as _;
-use crate::oci::Reference;
+use crate::oci::{Precondition, Reference};
+use crate::registry::Waiting;
 
 /// Every file below a folder with its size, without the database's own.
 fn tree(folder: &Path) -> BTreeMap<PathBuf, u64> {
@@ -68,6 +70,28 @@ async fn a_collection_takes_more_than_one_batch() {
     house.clock.advance(Duration::from_hours(48));
     house.registry.housekeeping().collect(false).await.unwrap();
     assert_eq!(house.metadata.totals().await.unwrap().blobs, 0);
+}
+
+#[tokio::test]
+async fn what_was_deleted_waits_for_its_grace_and_is_told_unless_the_wait_is_ended() {
+    let house = House::new().await;
+    let digest = house.push_image("ci", "deleted", None).await.unwrap();
+    house.upload("ci", b"a push under way").await.unwrap();
+    let now = house.clock.now();
+    let allowed = house.registry.allow_delete(&who("ci"), &repository()).unwrap();
+    house.registry.delete_manifest(&allowed, &digest, &Precondition::default()).await.unwrap();
+    let housekeeping = house.registry.housekeeping();
+    let taken = housekeeping.collect(false).await.unwrap();
+    let layer = crate::oci::Digest::sha256(b"deleted");
+    assert!(taken.blobs.is_empty() && !house.files_of(layer).is_empty());
+    let waiting = Waiting { blobs: 2, bytes: 9, until: Some(now.plus(Duration::from_hours(1))) };
+    assert_eq!(taken.waiting, waiting);
+    housekeeping.end_grace().await.unwrap();
+    let taken = housekeeping.collect(false).await.unwrap();
+    assert_eq!((taken.blobs.len(), taken.bytes, taken.waiting), (2, 9, Waiting::default()));
+    house.registry.flush_views().await.unwrap();
+    assert!(house.files_of(layer).is_empty());
+    assert!(!house.files_of(crate::oci::Digest::sha256(b"a push under way")).is_empty());
 }
 
 #[tokio::test]

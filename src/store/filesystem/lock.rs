@@ -6,6 +6,7 @@ use std::io;
 use rustix::fs::{FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 
+use super::holder::Holder;
 use super::path::Root;
 
 /// The lock on the tree, held as long as this lives. The kernel lets go of it when the process ends, however it ends.
@@ -30,8 +31,9 @@ impl Lock {
             Ok(()) => Ok(Self { _file: file }),
             Err(Errno::WOULDBLOCK) => {
                 let message = format!(
-                    "expected to own {} alone, found its lock taken by a server or another command",
-                    root.folder().display()
+                    "expected to own {} alone, found its lock taken by {}",
+                    root.folder().display(),
+                    Holder::in_the_way(root)
                 );
                 Err(io::Error::new(io::ErrorKind::ResourceBusy, message))
             }

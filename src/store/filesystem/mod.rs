@@ -1,7 +1,7 @@
 //! Bytes in files.
 //!
 //! ```text
-//! _hallmark.lock                       held by the one process that owns the tree
+//! _hallmark.lock                       held by the one process that owns the tree, which says in it who it is
 //! _cas/sha256/ab/<hex>.<generation>    objects; one inode, however many repositories link it
 //! _quarantine/<hex>.<generation>       objects that were found not to be what their names say
 //! _reserve                             room that is given back when there is no other
@@ -16,6 +16,7 @@ mod census;
 mod cold;
 mod draft;
 mod durable;
+mod holder;
 mod index;
 mod journal;
 mod layout;
@@ -61,6 +62,7 @@ pub(crate) use self::journal::tests::{steps, unsynced};
 pub use self::beside::{Beside, Placed};
 pub use self::census::{Candidate, Census, any_object};
 pub use self::draft::Draft;
+pub use self::holder::{Holder, Serves};
 
 /// A [`Store`] in a folder of a local file system, which shows each repository as an OCI image layout.
 #[derive(Debug)]
