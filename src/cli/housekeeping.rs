@@ -109,6 +109,17 @@ impl Server {
         serde_json::from_slice(&self.accepted(answer)?).map_err(|_another| self.another())
     }
 
+    /// Who was refused, as the policy names them.
+    fn who(&self) -> String {
+        self.client.user().map_or_else(|| "anonymous".to_owned(), |user| format!("user:{user}"))
+    }
+
+    /// What would grant it.
+    fn grant(&self) -> String {
+        let who = self.client.user().unwrap_or("NAME");
+        format!("the line `p, user:{who}, _registry, admin, unverified, allow` of its policy.csv grants it")
+    }
+
     fn another(&self) -> String {
         format!("expected a Hallmark at {}, found something else", self.name)
     }
@@ -117,8 +128,16 @@ impl Server {
         let name = &self.name;
         match status {
             200 | 202 => Ok(body),
-            401 => Err(format!("{name} asks for credentials: expected some of docker's configuration that it knows")),
-            404 => Err(format!("expected a Hallmark at {name} that grants `admin`, found neither")),
+            401 => Err(format!(
+                "{name} refuses {}: expected credentials of docker's configuration that it knows; {}",
+                self.who(),
+                self.grant()
+            )),
+            404 => Err(format!(
+                "expected a Hallmark at {name} that grants `admin` to {}, found neither; {}",
+                self.who(),
+                self.grant()
+            )),
             421 => Err(format!("expected the server of the root at {name}, found a server of another root")),
             other => Err(format!("expected an answer from {name}, found status {other}")),
         }

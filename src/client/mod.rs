@@ -153,6 +153,11 @@ impl Client {
         Ok(Some(answer.body))
     }
 
+    /// Who it is to the registry: the name in docker's configuration; none is nobody, or who a token stands for.
+    pub fn user(&self) -> Option<&str> {
+        self.session.user()
+    }
+
     /// The status and the body of a GET of `path_and_query`, which begins with `/`: one of Hallmark's own endpoints.
     pub async fn ask(&self, path_and_query: &str) -> Result<(u16, Bytes), ClientError> {
         let url = self.session.url(path_and_query).await?;

@@ -43,6 +43,13 @@ impl Session {
         Self { registry: registry.to_owned(), bases, exchange, credentials, reached, authorisations }
     }
 
+    pub(super) fn user(&self) -> Option<&str> {
+        match &self.credentials {
+            Credentials::Basic { name, .. } => Some(name),
+            Credentials::Anonymous | Credentials::Identity(_) => None,
+        }
+    }
+
     /// Where `path`, which begins with `/`, is.
     pub(super) async fn url(&self, path: &str) -> Result<Url, ClientError> {
         let base = &self.reached().await?.base;

@@ -179,8 +179,8 @@ impl Http {
     /// Whether a request that says which root it is about is about this one; most say nothing
     /// ([RFC 9110 §15.5.20](https://www.rfc-editor.org/rfc/rfc9110#section-15.5.20)).
     fn serves_what_is_meant(&self, headers: &HeaderMap) -> Result<(), Refusal> {
-        let served = self.served.to_string();
-        if headers.get_all(SERVED).iter().all(|meant| meant.as_bytes() == served.as_bytes()) {
+        let is_this = |meant: &HeaderValue| meant.as_bytes() == self.served.to_string().as_bytes();
+        if headers.get_all(SERVED).iter().all(is_this) {
             return Ok(());
         }
         let message = "expected a request about the root that is served here, found one about another root";

@@ -72,6 +72,7 @@
 //! | an upload or a mount is committed | now + `blob_lease_seconds`, unless held |
 //! | a manifest that holds it is stored | null |
 //! | the last such manifest goes | now + `deleted_grace_seconds` (an hour), whatever it was: a push under way may count on it |
+//! | `hallmark gc --danger-now` | ended, of what would end within `deleted_grace_seconds` |
 //! | it is read while nothing holds it, with less than half of the lease left | extended |
 //!
 //! `Registry::sweep` runs each 30 seconds, or as often as the shortest of these times. [`Metadata::sweep`] takes, in one transaction and at most so many at once,

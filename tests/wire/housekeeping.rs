@@ -361,3 +361,31 @@ fn a_pass_beside_a_server_is_waited_for_unless_it_is_told_not_to() {
     assert_eq!(told.status.code(), Some(1), "{told:?}");
     assert!(text.contains("found: 1 not what their names say") && text.ends_with("1 are quarantined now\n"), "{text}");
 }
+
+#[test]
+fn who_may_not_administer_is_told_who_they_are_and_what_would_grant_it() {
+    let folder = TempDir::new().unwrap();
+    put(folder.path(), "users", &format!("ci:{}\n", bcrypt::hash("secret", 4).unwrap()));
+    let program = Program::start_in(folder, &["--htpasswd", "users"]);
+    put(program.folder(), "policies/policy.csv", "p, user:ci, open/**, pull, unverified, allow\n");
+    assert_eq!(program.send("POST", "/_hallmark/reload").status, 204);
+    let told = |docker: &str| {
+        put(program.folder(), "docker/config.json", docker);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hallmark"));
+        let command =
+            command.arg("gc").current_dir(program.folder()).env("DOCKER_CONFIG", program.folder().join("docker"));
+        let told = command.output().unwrap();
+        assert_eq!(told.status.code(), Some(2), "{told:?}");
+        String::from_utf8(told.stderr).unwrap()
+    };
+    let complaint = told("{}");
+    assert!(
+        complaint.contains("refuses anonymous") && complaint.contains("p, user:NAME, _registry, admin"),
+        "{complaint}"
+    );
+    let auth = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, "ci:secret");
+    let address = program.address();
+    let complaint = told(&format!(r#"{{"auths":{{"{address}":{{"auth":"{auth}"}}}}}}"#));
+    let expected = ["`admin` to user:ci", "`p, user:ci, _registry, admin, unverified, allow`"];
+    assert!(expected.iter().all(|text| complaint.contains(text)), "{complaint}");
+}
