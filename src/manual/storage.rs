@@ -159,8 +159,9 @@
 //! pulls are 503, and [`Metadata::reserve`] speaks of it as of content that is not stored: so the next upload gets a
 //! fresh generation, and its commit heals every repository. To a manifest that must have it it is absent, so that whoever
 //! pushes an image is told to send it. Then the pass moves the file to `_quarantine`, and nothing
-//! removes it there. What the *machine* can't do (no descriptors, no memory) says nothing about content and quarantines
-//! nothing. A pull notices for free: a size that differs, a file that is lost, a manifest that does not hash. So does the
+//! removes it there. What is no regular file, as a symbolic link, is lost. What the *machine* can't do (no descriptors, no
+//! memory, no permission) says nothing about content and quarantines nothing: the pass counts it as unchecked, tells it
+//! (`unchecked`), and goes on. A pull notices for free: a size that differs, a file that is lost, a manifest that does not hash. So does the
 //! view that is to link a lost file, and a push, which asks the medium whether live content is there ([`Store::size`])
 //! and else stores it under a new key. They note it, and leave the file to the next pass: a pass alone moves files and
 //! gives them back, and `registry::garbage` says why. A file whose content is healed before that goes by the trash.

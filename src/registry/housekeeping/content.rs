@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::metadata::{Content, Reserved};
+use crate::metadata::{Content, Reserved, Unavailable};
 use crate::oci::{Digest, Hasher};
 use crate::store::{ObjectKey, READ_BYTES, StoreError};
 
@@ -28,9 +28,36 @@ enum Found {
     Rotten(String),
 }
 
+/// Why a content was not checked.
+#[derive(Debug)]
+pub(super) enum Unchecked {
+    /// The store can't answer about this one, which says nothing about it and nothing about others.
+    One(StoreError),
+    /// Nothing can be checked now.
+    All(Error),
+}
+
+impl From<StoreError> for Unchecked {
+    fn from(error: StoreError) -> Self {
+        Self::One(error)
+    }
+}
+
+impl From<Error> for Unchecked {
+    fn from(error: Error) -> Self {
+        Self::All(error)
+    }
+}
+
+impl From<Unavailable> for Unchecked {
+    fn from(error: Unavailable) -> Self {
+        Self::All(error.into())
+    }
+}
+
 impl Housekeeping {
     /// Hashes a content again. What is not what its name says is quarantined, and repaired if there is another copy.
-    pub(super) async fn check_content(&self, content: &Content, pace: &mut Pace) -> Result<(), Error> {
+    pub(super) async fn check_content(&self, content: &Content, pace: &mut Pace) -> Result<(), Unchecked> {
         let found = self.examine(content, pace).await?;
         match found {
             Found::Sound if content.quarantined => {
@@ -51,6 +78,12 @@ impl Housekeeping {
         }
     }
 
+    /// Tells of a content that could not be checked.
+    pub(super) fn note_unchecked(&self, digest: &Digest, error: StoreError) {
+        count(&self.counters.unchecked, 1);
+        self.news.push(News::Unchecked { digest: *digest, why: Error::from(error).to_string() });
+    }
+
     /// Why what lies under `key`, of `size` bytes, is not `digest`; nothing if it is.
     pub(in super::super) async fn why_rotten(
         &self,
@@ -67,13 +100,13 @@ impl Housekeeping {
 
     /// What lies under the key of a content. What the medium refuses twice is lost; what the machine can't do now is an
     /// error, for it says nothing about the content.
-    async fn examine(&self, content: &Content, pace: &mut Pace) -> Result<Found, Error> {
+    async fn examine(&self, content: &Content, pace: &mut Pace) -> Result<Found, StoreError> {
         let mut refused = None;
         for _ in 0..2 {
             match self.hash_content(content, pace).await {
                 Err(error) if error.is_of_the_medium() => refused = Some(error),
                 Err(StoreError::Absent(_)) => return Ok(Found::Rotten("expected a file, found none".to_owned())),
-                Err(error) => return Err(error.into()),
+                Err(error) => return Err(error),
                 Ok(found) => return Ok(found),
             }
         }
@@ -137,7 +170,7 @@ impl Housekeeping {
     }
 
     /// Looks for another copy of a quarantined content; without one, the layouts lose it too.
-    async fn repair_content(&self, content: &Content) -> Result<(), Error> {
+    async fn repair_content(&self, content: &Content) -> Result<(), Unchecked> {
         let (digest, rotten) = (&content.digest, ObjectKey(content.key.clone()));
         // The row keeps it from being served; this keeps it for whoever wants to look.
         self.store.quarantine(&rotten).await?;
@@ -153,7 +186,7 @@ impl Housekeeping {
             return Ok(());
         };
         if self.metadata.replace_content(digest, &rotten.0, &key.0, LAYOUT, self.clock.now()).await? {
-            return self.repaired_content(digest, LAYOUT).await;
+            return Ok(self.repaired_content(digest, LAYOUT).await?);
         }
         // It was pushed again meanwhile, or given up.
         Ok(self.store.remove(&key).await?)

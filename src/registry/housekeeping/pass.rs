@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::metadata::ScrubPass;
 
 use super::super::Error;
+use super::content::Unchecked;
 use super::pace::Pace;
 use super::{Housekeeping, count};
 
@@ -92,9 +93,16 @@ impl Housekeeping {
             let mut since = 0_u64;
             for content in contents {
                 let before = (self.counters.quarantined(), self.counters.repaired());
-                self.check_content(&content, pace).await?;
+                match self.check_content(&content, pace).await {
+                    Ok(()) => self.note_checked(pass, content.size, before),
+                    // The others are none the worse for it: a pass that ended here would never come to them.
+                    Err(Unchecked::One(error)) => {
+                        self.note_unchecked(&content.digest, error);
+                        pass.unchecked = pass.unchecked.saturating_add(1);
+                    }
+                    Err(Unchecked::All(error)) => return Err(error),
+                }
                 pass.content = Some(content.digest);
-                self.note_checked(pass, content.size, before);
                 since = since.saturating_add(content.size);
                 if since >= NOTE_AFTER {
                     self.metadata.note_scrub_pass(pass.clone()).await?;

@@ -205,6 +205,56 @@ async fn a_store_that_can_not_answer_quarantines_nothing() {
     house.pull_blob("ci", layer).await.unwrap();
 }
 
+/// Two blobs, the one that a pass comes to first before the other.
+async fn two(house: &House) -> [Digest; 2] {
+    let mut blobs = [house.upload("ci", b"one").await.unwrap(), house.upload("ci", b"two").await.unwrap()];
+    blobs.sort_by(|one, other| one.as_bytes().cmp(other.as_bytes()));
+    blobs
+}
+
+/// Lets the first call of a kind fail as the machine does.
+struct First(&'static str, std::sync::atomic::AtomicBool);
+
+#[async_trait::async_trait]
+impl crate::interruption::Interruption for First {
+    async fn before(&self, call: &'static str) -> Option<crate::interruption::Fault> {
+        let is_first = call == self.0 && !self.1.swap(true, std::sync::atomic::Ordering::SeqCst);
+        is_first.then_some(crate::interruption::Fault::Refused)
+    }
+
+    async fn after(&self, _: &'static str) {}
+}
+
+#[tokio::test]
+async fn a_content_that_can_not_be_opened_is_told_and_holds_up_no_other() {
+    let house = House::new().await;
+    let [first, second] = two(&house).await;
+    flip(&house.files_of(second)[0]);
+    house.store.interruptions().set(Some(Arc::new(First("open_cold", false.into()))));
+    house.scrub().await;
+    assert_eq!(house.quarantined().await, [second]);
+    let pass = house.registry.housekeeping().scrub_status().await.unwrap().pass.unwrap();
+    assert_eq!((pass.objects, pass.unchecked), (1, 1));
+    assert!(pass.ended.is_some());
+    assert_eq!(house.registry.housekeeping().counters().unchecked(), 1);
+    assert!(matches!(&house.news()[0], News::Unchecked { digest, .. } if *digest == first));
+}
+
+#[tokio::test]
+async fn a_link_in_the_place_of_an_object_is_quarantined_as_lost() {
+    let house = House::new().await;
+    let [first, second] = two(&house).await;
+    let file = house.files_of(first)[0].clone();
+    let away = house.folder.path().join("away");
+    fs::rename(&file, &away).unwrap();
+    std::os::unix::fs::symlink(&away, &file).unwrap();
+    flip(&house.files_of(second)[0]);
+    house.scrub().await;
+    assert_eq!(house.quarantined().await.len(), 2);
+    assert!(is_quarantined(&house.pull_blob("ci", first).await));
+    assert!(fs::symlink_metadata(&file).is_err());
+}
+
 #[tokio::test]
 async fn a_quarantined_blob_is_not_mounted() {
     let (house, layer) = with_layer().await;
