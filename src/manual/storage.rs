@@ -168,7 +168,10 @@
 //!
 //! Repair looks for sound bytes: a layout's file that is another inode ([`LayoutView::salvage`]), another repository's
 //! row of the manifest, the layout's own file of it. One commit puts them in the place of the rotten ones. Without any,
-//! the layouts lose the content too. A file that comes back is found by the next pass.
+//! the layouts lose the content too. The first place is the quarantined file itself ([`Store::give_back`]), which each
+//! pass hashes again: what a medium refuses twice it may give an hour later, and then a copy of it goes back under a
+//! fresh key. Where the medium refuses eight contents in a row, none of them is quarantined and the attempt ends: the
+//! next goes on behind them. A file that comes back is found by the next pass.
 //!
 //! Objects that nothing names are put in the trash after a day ([`Metadata::trash_unnamed`]), in a transaction that a
 //! late commit meets. A file is as old as its last rename, not as its bytes: an upload may have waited for days.
@@ -228,5 +231,6 @@
 //! [`Metadata::prune_audit`]: crate::metadata::Metadata::prune_audit
 //! [`Metadata::trash_unnamed`]: crate::metadata::Metadata::trash_unnamed
 //! [`Store::open_cold`]: crate::store::Store::open_cold
+//! [`Store::give_back`]: crate::store::Store::give_back
 //! [`LayoutView::salvage`]: crate::store::LayoutView::salvage
 //! [`Unavailable`]: crate::metadata::Unavailable

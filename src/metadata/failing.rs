@@ -76,7 +76,7 @@ impl From<Fault> for Unavailable {
     fn from(fault: Fault) -> Self {
         match fault {
             Fault::Full => Self::Full,
-            Fault::Refused | Fault::Unanswered => Self::Broken("a test said so".to_owned()),
+            Fault::Refused | Fault::Medium | Fault::Unanswered => Self::Broken("a test said so".to_owned()),
         }
     }
 }

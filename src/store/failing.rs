@@ -68,6 +68,8 @@ impl From<Fault> for StoreError {
     fn from(fault: Fault) -> Self {
         match fault {
             Fault::Full => Self::Full,
+            // EIO.
+            Fault::Medium => Self::Io(io::Error::from_raw_os_error(5)),
             Fault::Refused | Fault::Unanswered => Self::Io(io::Error::other("told to fail")),
         }
     }
@@ -144,6 +146,18 @@ impl<S: Store> Store for Failing<S> {
     async fn quarantine(&self, key: &ObjectKey) -> Result<(), StoreError> {
         let store = self.working()?;
         self.interruptions.around("quarantine", store.quarantine(key)).await
+    }
+
+    async fn give_back(
+        &self,
+        quarantined: &ObjectKey,
+        digest: &Digest,
+        size: u64,
+        generation: u64,
+    ) -> Result<Option<ObjectKey>, StoreError> {
+        let store = self.with_room()?;
+        let give_back = store.give_back(quarantined, digest, size, generation);
+        self.interruptions.around("give_back", give_back).await
     }
 
     async fn objects(&self, after: Option<&ObjectKey>) -> Result<Vec<StoredObject>, StoreError> {

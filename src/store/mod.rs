@@ -125,6 +125,17 @@ pub trait Store: Send + Sync + 'static {
     /// themselves; who has it open reads on. Of what is absent it succeeds.
     async fn quarantine(&self, key: &ObjectKey) -> Result<(), StoreError>;
 
+    /// Hashes what [`Store::quarantine`] keeps aside of `quarantined`, and if it is `size` bytes that hash to `digest`
+    /// makes a copy of it an object in `generation`, durably, which was never used before for this digest. `None` if it
+    /// is something else, or nothing, or can't be read. What is kept aside stays there.
+    async fn give_back(
+        &self,
+        quarantined: &ObjectKey,
+        digest: &Digest,
+        size: u64,
+        generation: u64,
+    ) -> Result<Option<ObjectKey>, StoreError>;
+
     /// Objects after `after` in the order of their keys, a group of a size that the medium chooses; none at the end.
     async fn objects(&self, after: Option<&ObjectKey>) -> Result<Vec<StoredObject>, StoreError>;
 

@@ -171,6 +171,18 @@ impl Store for Filesystem {
         blocking(move || objects.quarantine(&key)).await
     }
 
+    async fn give_back(
+        &self,
+        quarantined: &ObjectKey,
+        digest: &Digest,
+        size: u64,
+        generation: u64,
+    ) -> Result<Option<ObjectKey>, StoreError> {
+        let wanted = salvage::Wanted { digest: *digest, size, rotten: quarantined.clone(), generation };
+        let (root, uploads) = (Arc::clone(&self.root), Arc::clone(&self.uploads));
+        blocking(move || salvage::kept_aside(&root, uploads.shards(), &wanted)).await
+    }
+
     async fn objects(&self, after: Option<&ObjectKey>) -> Result<Vec<StoredObject>, StoreError> {
         let (root, after) = (Arc::clone(&self.root), after.cloned());
         blocking(move || stored::group(&root, after.as_ref())).await
