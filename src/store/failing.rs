@@ -9,7 +9,7 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use super::{
-    Adopted, Census, FoundLayout, ImageLayout, LayoutChange, LayoutEntry, LayoutView, Object, ObjectKey, Store,
+    Adopted, Census, FoundLayouts, ImageLayout, LayoutChange, LayoutEntry, LayoutView, Object, ObjectKey, Store,
     StoreError, StoredObject,
 };
 use crate::interruption::{Fault, Interruptions};
@@ -194,7 +194,7 @@ impl<S: Store> LayoutView for Failing<S> {
         }
     }
 
-    async fn shown(&self) -> Result<Vec<FoundLayout>, StoreError> {
+    async fn shown(&self) -> Result<FoundLayouts, StoreError> {
         let view = self.view()?;
         self.interruptions.around("shown", view.shown()).await
     }

@@ -25,7 +25,8 @@ use crate::oci::{Digest, Hasher, RepositoryName};
 pub use failing::Failing;
 pub use filesystem::{Beside, Candidate, Census, Draft, Filesystem, Placed};
 pub use layout_reader::{
-    Bounds, FoundLayout, ImageLayout, LayoutBlob, LayoutError, Read, Visited, find_layouts, overlap, parse_manifest,
+    Bounds, FoundLayout, FoundLayouts, ImageLayout, LayoutBlob, LayoutError, Read, UnreadableFolder, Visited,
+    find_layouts, overlap, parse_manifest,
 };
 
 /// How many bytes a reader should ask [`Object::read`] for at once: what one positioned read brings well.
@@ -206,8 +207,8 @@ pub trait LayoutView: Send + Sync {
         entries: Vec<LayoutEntry>,
     ) -> Result<(), StoreError>;
 
-    /// The layouts that are shown, with the name of their repository.
-    async fn shown(&self) -> Result<Vec<FoundLayout>, StoreError>;
+    /// The layouts that are shown, with the name of their repository, and the folders that can't be read.
+    async fn shown(&self) -> Result<FoundLayouts, StoreError>;
 
     /// Hashes a blob of any layout and makes it an object: by a link where that can be, else by a copy. Its bytes survive
     /// a power cut, its name does once it was settled: until then nothing may count on it. `generation` was never used

@@ -49,7 +49,7 @@ use self::object::Objects;
 use self::path::Root;
 use self::shard::Shards;
 use self::upload::Uploads;
-use super::layout_reader::{FoundLayout, ImageLayout, LayoutError, find_layouts};
+use super::layout_reader::{FoundLayouts, ImageLayout, LayoutError, find_layouts};
 use super::{Adopted, LayoutChange, LayoutEntry, LayoutView, Object, ObjectKey, Store, StoreError, StoredObject};
 use crate::oci::{Digest, Hasher, RepositoryName};
 
@@ -215,7 +215,7 @@ impl LayoutView for Filesystem {
         blocking(move || layout.apply(&repository, &changes, &entries)).await
     }
 
-    async fn shown(&self) -> Result<Vec<FoundLayout>, StoreError> {
+    async fn shown(&self) -> Result<FoundLayouts, StoreError> {
         let root = Arc::clone(&self.root);
         blocking(move || Ok(find_layouts(root.folder())?)).await
     }
