@@ -111,7 +111,7 @@ async fn a_layout_that_is_to_link_a_lost_file_goes_without_it_and_holds_up_no_ot
 async fn a_stray_file_in_the_place_of_a_layout_is_told_and_holds_up_no_other() {
     let (house, _) = with_layer().await;
     let stray = house.folder.path().join("prod/stray");
-    fs::write(&stray, "stray").unwrap();
+    fs::File::create(&stray).unwrap();
     let config = house.upload("ci", b"{\"a\": \"config\"}").await.unwrap();
     let push = async |name: &str, blob: Digest| {
         let there = house.registry.allow_sign(&super::who("ci"), &name.parse().unwrap()).unwrap();

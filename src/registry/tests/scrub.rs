@@ -322,7 +322,8 @@ async fn a_link_in_the_place_of_an_object_is_quarantined_as_lost() {
     let [first, second] = two(&house).await;
     let file = house.files_of(first)[0].clone();
     let away = house.folder.path().join("away");
-    fs::rename(&file, &away).unwrap();
+    fs::hard_link(&file, &away).unwrap();
+    fs::remove_file(&file).unwrap();
     std::os::unix::fs::symlink(&away, &file).unwrap();
     flip(&house.files_of(second)[0]);
     house.scrub().await;
