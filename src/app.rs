@@ -212,6 +212,7 @@ fn tell(telemetry: &Telemetry, news: &News) {
         News::Quarantined { digest, repository, why } => {
             telemetry.event("quarantine", &[("digest", digest), ("repository", &named(repository)), ("reason", why)]);
         }
+        News::Unchecked { digest, why } => telemetry.event("unchecked", &[("digest", digest), ("reason", why)]),
         News::Repaired { digest, repository, from } => {
             telemetry.event("repair", &[("digest", digest), ("repository", &named(repository)), ("from", from)]);
         }

@@ -18,6 +18,8 @@ pub enum Fault {
     Refused,
     /// Nothing was done, for there is no room.
     Full,
+    /// Nothing was done, for the medium can't give the bytes back.
+    Medium,
     /// It was done, and the caller is not told.
     Unanswered,
 }
@@ -61,13 +63,13 @@ impl Interruptions {
         let Some(interruption) = self.current() else { return work.await };
         let fault = interruption.before(call).await;
         let done = match fault {
-            Some(fault @ (Fault::Refused | Fault::Full)) => Err(fault.into()),
+            Some(fault @ (Fault::Refused | Fault::Full | Fault::Medium)) => Err(fault.into()),
             Some(Fault::Unanswered) | None => in_one_step(work),
         };
         interruption.after(call).await;
         match fault {
             Some(fault @ Fault::Unanswered) => Err(fault.into()),
-            Some(Fault::Refused | Fault::Full) | None => done,
+            Some(Fault::Refused | Fault::Full | Fault::Medium) | None => done,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Connections: accepted within a bound, each with its time-outs and limits.
 
+use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +9,8 @@ use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
-use tokio::io::{AsyncRead, AsyncWrite};
+use rustix::net::{RecvFlags, recv};
+use tokio::io::{AsyncRead, AsyncWrite, Interest};
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{sleep, timeout};
@@ -126,18 +128,101 @@ impl Server {
 }
 
 /// Looks at the first bytes without taking them. Nothing if the client left.
+///
+/// `P` may be POST, so more is waited for: until more comes, and not by looking again and again, for who sends one byte
+/// on each of many connections pays nothing for the looks.
 async fn begins_with_preface(stream: &TcpStream) -> Option<bool> {
-    let mut first = [0; PREFACE.len()];
     loop {
-        let seen = stream.peek(&mut first).await.ok().filter(|seen| *seen > 0)?;
-        let seen = first.get(..seen)?;
-        if seen == PREFACE {
-            return Some(true);
+        let ready = stream.ready(Interest::READABLE).await.ok()?;
+        // What can't be told yet counts as nothing to read: then only what comes after this look makes it ready again.
+        match stream.try_io(Interest::READABLE, || look(stream)) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                if ready.is_read_closed() {
+                    // No more will come, and this stays ready for ever.
+                    return Some(false);
+                }
+            }
+            answer => return answer.ok().flatten(),
         }
-        if !PREFACE.starts_with(seen) {
-            return Some(false);
-        }
-        // `P` may be POST: a peek does not wait for more, so wait here.
-        sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// Whether what has come so far is the preface; [`ErrorKind::WouldBlock`] while it is the beginning of it.
+fn look(stream: &TcpStream) -> io::Result<Option<bool>> {
+    let mut first = [0; PREFACE.len()];
+    let (seen, _) = recv(stream, &mut first, RecvFlags::PEEK)?;
+    let seen = first.get(..seen).unwrap_or_default();
+    match seen {
+        [] => Ok(None),
+        PREFACE => Ok(Some(true)),
+        _ if PREFACE.starts_with(seen) => Err(ErrorKind::WouldBlock.into()),
+        _ => Ok(Some(false)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::pin::pin;
+
+    use tokio::io::AsyncWriteExt as _;
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    async fn connected() -> (TcpStream, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        (client, listener.accept().await.unwrap().0)
+    }
+
+    /// What is found when `pieces` come one after another, and how often was looked.
+    async fn found(pieces: &[&[u8]], is_closed: bool) -> (Option<bool>, usize) {
+        let (mut client, server) = connected().await;
+        let mut looks = 0_usize;
+        let mut answer = pin!(begins_with_preface(&server));
+        let looking = poll_fn(|context| {
+            looks += 1;
+            answer.as_mut().poll(context)
+        });
+        let sending = async {
+            for piece in pieces {
+                client.write_all(piece).await.unwrap();
+                sleep(Duration::from_millis(200)).await;
+            }
+            if is_closed {
+                client.shutdown().await.unwrap();
+            }
+            std::future::pending::<()>().await;
+        };
+        let answer = tokio::select! {
+            answer = timeout(Duration::from_secs(10), looking) => answer.unwrap(),
+            () = sending => None,
+        };
+        (answer, looks)
+    }
+
+    #[tokio::test]
+    async fn the_preface_is_known_in_pieces_and_nothing_else_is_taken_for_it() {
+        assert_eq!(found(&[PREFACE], false).await.0, Some(true));
+        assert_eq!(found(&[b"P", b"RI * HTTP/2.0\r\n\r\nSM\r\n", b"\r\n"], false).await.0, Some(true));
+        assert_eq!(found(&[b"P", b"OST / HTTP/1.1"], false).await.0, Some(false));
+        assert_eq!(found(&[b"GET"], false).await.0, Some(false));
+        assert_eq!(found(&[], true).await.0, None);
+    }
+
+    #[tokio::test]
+    async fn the_rest_of_a_beginning_is_waited_for_and_not_looked_for() {
+        let (answer, looks) = found(&[b"P", b"R", b"X"], false).await;
+        assert_eq!(answer, Some(false));
+        // One for each piece, and as many when the sender wakes up.
+        assert!(looks <= 12, "{looks} looks in 400 ms");
+    }
+
+    #[tokio::test]
+    async fn a_client_that_ends_after_a_beginning_is_not_waited_for() {
+        let (answer, looks) = found(&[b"P"], true).await;
+        assert_eq!(answer, Some(false));
+        assert!(looks <= 12, "{looks} looks");
     }
 }

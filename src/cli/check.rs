@@ -189,7 +189,7 @@ fn strangers(revision: &Revision, users: Option<&Htpasswd>) -> Vec<Mistake> {
 
 /// The repositories below `root`, by their image layouts.
 fn stored(root: &Path) -> Vec<String> {
-    let found = find_layouts(root).unwrap_or_default().into_iter();
+    let found = find_layouts(root).unwrap_or_default().layouts.into_iter();
     found.map(|layout| layout.name).filter(|name| !name.is_empty()).collect()
 }
 

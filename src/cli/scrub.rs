@@ -93,6 +93,9 @@ fn write(args: &Args, status: &ScrubStatus, out: &mut dyn Write) -> io::Result<(
             writeln!(out, "pass: began {}, {ended}: {} objects, {} bytes", pass.began, pass.objects, pass.bytes)?;
             let (found, repaired, unnamed) = (pass.quarantined, pass.repaired, pass.unnamed);
             writeln!(out, "found: {found} not what their names say, {repaired} repaired, {unnamed} without a name")?;
+            if pass.unchecked > 0 {
+                writeln!(out, "not checked: {} that could not be opened or read", pass.unchecked)?;
+            }
         }
     }
     for object in &status.objects {

@@ -53,6 +53,7 @@ pub(super) async fn metrics(http: &Http, page: &mut Page) {
         ("hallmark_scrub_quarantined_total", "What was found not to be what its name says.", counters.quarantined()),
         ("hallmark_scrub_repaired_total", "What was repaired from another copy.", counters.repaired()),
         ("hallmark_scrub_unnamed_total", "Objects that nothing named and that were removed.", counters.unnamed()),
+        ("hallmark_scrub_unchecked_total", "Contents that could not be opened or read.", counters.unchecked()),
     ] {
         page.single(name, "counter", help, value);
     }

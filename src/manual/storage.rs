@@ -98,6 +98,8 @@
 //! the next rewrite waits 20 times as long as the last one took, a minute at the most. `index.json` names each tag's
 //! newest push, and each manifest that has neither tag nor parent. After a clean stop it is exact; `POST /_hallmark/flush`
 //! waits for it.
+//! A view that can't be written, for a stray file is in its place say, is set aside and named by the event; the others are
+//! written, and it is tried again after 5 seconds.
 //!
 //! A component of a repository name that an OCI layout uses itself (`blobs`, `index.json`, `oci-layout`) is stored with a
 //! `_` before it. Where the file system refuses one link more, the file is copied.
@@ -165,15 +167,19 @@
 //! pulls are 503, and [`Metadata::reserve`] speaks of it as of content that is not stored: so the next upload gets a
 //! fresh generation, and its commit heals every repository. To a manifest that must have it it is absent, so that whoever
 //! pushes an image is told to send it. Then the pass moves the file to `_quarantine`, and nothing
-//! removes it there. What the *machine* can't do (no descriptors, no memory) says nothing about content and quarantines
-//! nothing. A pull notices for free: a size that differs, a file that is lost, a manifest that does not hash. So does the
+//! removes it there. What is no regular file, as a symbolic link, is lost. What the *machine* can't do (no descriptors, no
+//! memory, no permission) says nothing about content and quarantines nothing: the pass counts it as unchecked, tells it
+//! (`unchecked`), and goes on. A pull notices for free: a size that differs, a file that is lost, a manifest that does not hash. So does the
 //! view that is to link a lost file, and a push, which asks the medium whether live content is there ([`Store::size`])
 //! and else stores it under a new key. They note it, and leave the file to the next pass: a pass alone moves files and
 //! gives them back, and `registry::garbage` says why. A file whose content is healed before that goes by the trash.
 //!
 //! Repair looks for sound bytes: a layout's file that is another inode ([`LayoutView::salvage`]), another repository's
 //! row of the manifest, the layout's own file of it. One commit puts them in the place of the rotten ones. Without any,
-//! the layouts lose the content too. A file that comes back is found by the next pass.
+//! the layouts lose the content too. The first place is the quarantined file itself ([`Store::give_back`]), which each
+//! pass hashes again: what a medium refuses twice it may give an hour later, and then a copy of it goes back under a
+//! fresh key. Where the medium refuses eight contents in a row, none of them is quarantined and the attempt ends: the
+//! next goes on behind them. A file that comes back is found by the next pass.
 //!
 //! Objects that nothing names are put in the trash after a day ([`Metadata::trash_unnamed`]), in a transaction that a
 //! late commit meets. A file is as old as its last rename, not as its bytes: an upload may have waited for days.
@@ -234,5 +240,6 @@
 //! [`Metadata::prune_audit`]: crate::metadata::Metadata::prune_audit
 //! [`Metadata::trash_unnamed`]: crate::metadata::Metadata::trash_unnamed
 //! [`Store::open_cold`]: crate::store::Store::open_cold
+//! [`Store::give_back`]: crate::store::Store::give_back
 //! [`LayoutView::salvage`]: crate::store::LayoutView::salvage
 //! [`Unavailable`]: crate::metadata::Unavailable

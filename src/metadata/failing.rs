@@ -77,7 +77,7 @@ impl From<Fault> for Unavailable {
     fn from(fault: Fault) -> Self {
         match fault {
             Fault::Full => Self::Full,
-            Fault::Refused | Fault::Unanswered => Self::Broken("a test said so".to_owned()),
+            Fault::Refused | Fault::Medium | Fault::Unanswered => Self::Broken("a test said so".to_owned()),
         }
     }
 }
@@ -134,7 +134,7 @@ checked! {
     judge_again(repository: &RepositoryName, digest: &Digest, at: Timestamp) -> ();
     sweep(at: Timestamp, uploads_before: Timestamp, limit: usize) -> Swept;
     forget_trash(keys: &[String]) -> ();
-    dirty_view() -> Option<DirtyView>;
+    dirty_view(except: &[RepositoryName]) -> Option<DirtyView>;
     clean_view(repository: &RepositoryName, sequence: u64) -> ();
     contents(after: Option<&Digest>, limit: usize) -> Vec<Content>;
     placed_manifests(after: u64, limit: usize) -> Vec<PlacedManifest>;

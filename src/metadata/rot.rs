@@ -72,6 +72,8 @@ pub struct ScrubPass {
     pub repaired: u64,
     /// Objects without a name that were put in the trash.
     pub unnamed: u64,
+    /// Contents that could not be opened or read, which says nothing about them.
+    pub unchecked: u64,
 }
 
 impl ScrubPass {
@@ -87,6 +89,7 @@ impl ScrubPass {
             quarantined: 0,
             repaired: 0,
             unnamed: 0,
+            unchecked: 0,
         }
     }
 }

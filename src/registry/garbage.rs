@@ -32,7 +32,7 @@
 //! | scrub: hash again | `Housekeeping::check_content` | none; [`contents`](crate::metadata::Metadata::contents) reads | what it saw may be stale when it is used, so each step below asks again |
 //! | scrub, pull, view: quarantine | `Housekeeping::note_rot` | [`quarantine_content`](crate::metadata::Metadata::quarantine_content) | I5: only if the key that was looked at is live. The epochs of all that have the content advance before the step is done |
 //! | scrub: move aside | `Housekeeping::repair_content` | none; [`Store::quarantine`](crate::store::Store::quarantine) | I4: the key is quarantined, in the trash or forgotten, and only this pass could give it back |
-//! | scrub: copy | `Housekeeping::repair_content` | none; [`salvage`](crate::store::LayoutView::salvage) | as a seal: hashed, durable, and under a generation that is fresh |
+//! | scrub: copy | `Housekeeping::repair_content` | none; [`give_back`](crate::store::Store::give_back), [`salvage`](crate::store::LayoutView::salvage) | as a seal: hashed, durable, and under a generation that is fresh; what is kept aside is read and stays |
 //! | scrub: repair | `Housekeeping::check_content` | [`replace_content`](crate::metadata::Metadata::replace_content) | I4: what comes to life was hashed by this pass. I3, I5: only if the content is still quarantined under the key that was looked at, which goes to the trash if it is another; else a copy is surplus and goes |
 //! | scrub: conceal | `Housekeeping::repair_content` | [`conceal_content`](crate::metadata::Metadata::conceal_content) | it marks layouts as behind, which ask what is so when they are written |
 //! | scrub, pull: a manifest | `Housekeeping::quarantine_manifest` | [`quarantine_manifest`](crate::metadata::Metadata::quarantine_manifest), [`replace_manifest`](crate::metadata::Metadata::replace_manifest) | a note for operators: only if the bytes are those that were looked at. Whoever reads a manifest hashes it |
@@ -68,7 +68,7 @@
 //! be said of its next life: deleted, its key in the trash, pushed again under another key, and that one lost as well.
 //!
 //! **No scrub makes rotten bytes live.** A key comes to life by a commit, of bytes that were hashed as they came; by a copy
-//! that was hashed as it was made; or again by its own file, which the same pass has just hashed to its end.
+//! that was hashed as it was made, be it of what was put aside; or again by its own file, which the same pass has just hashed to its end.
 //!
 //! **What has no name can't come to life.** A key has a name before its file does: the intent, noted before the seal, stays
 //! until the commit that makes the key live, and what is not live any more is in the trash. A copy that is salvaged has

@@ -17,11 +17,12 @@ pub async fn import(parts: &Parts, folder: &Path, into: Option<&RepositoryName>)
     };
     let mut taken = Taken::default();
     let found = find_layouts(folder).map_err(|error| Error::Conflict(error.to_string()))?;
-    if found.is_empty() {
+    if found.layouts.is_empty() && found.unreadable.is_empty() {
         let message = format!("expected an OCI image layout in {} or below, found none", folder.display());
         return Err(Error::Conflict(message));
     }
-    for FoundLayout { name, folder } in found {
+    taken.refuse_folders(&found.unreadable);
+    for FoundLayout { name, folder } in found.layouts {
         let repository = match repository(&name, into) {
             Ok(repository) => repository,
             Err(why) => {

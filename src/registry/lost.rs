@@ -36,6 +36,6 @@ fn stored(root: &Path) -> Option<String> {
     if let Ok(Some(key)) = any_object(root) {
         return Some(format!("the object _cas/{key}"));
     }
-    let layout = find_layouts(root).unwrap_or_default().into_iter().next()?;
+    let layout = find_layouts(root).unwrap_or_default().layouts.into_iter().next()?;
     Some(format!("an image layout in {}", layout.folder.display()))
 }

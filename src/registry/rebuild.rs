@@ -162,7 +162,9 @@ async fn take_all(
     objects: &Objects<'_>,
     taken: &mut Taken,
 ) -> Result<(), Error> {
-    for FoundLayout { name, folder } in layouts.shown().await? {
+    let shown = layouts.shown().await?;
+    taken.refuse_folders(&shown.unreadable);
+    for FoundLayout { name, folder } in shown.layouts {
         let repository: RepositoryName = match name.parse() {
             Ok(repository) => repository,
             Err(error) => {

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::clock::Timestamp;
 use crate::oci::{Descriptor, Digest, Manifest, RepositoryName, Tag, media_type};
-use crate::store::{ImageLayout, LayoutError, LayoutView, ObjectKey, Read, Visited};
+use crate::store::{ImageLayout, LayoutError, LayoutView, ObjectKey, Read, UnreadableFolder, Visited};
 
 use super::objects::Objects;
 use super::{Error, Parts};
@@ -90,6 +90,13 @@ struct Taking<'a> {
 impl Taken {
     pub(super) fn refuse(&mut self, what: impl Into<String>, why: impl Into<String>) {
         self.refused.push(Refused { what: what.into(), why: why.into() });
+    }
+
+    /// Tells of folders in which nobody could look for layouts.
+    pub(super) fn refuse_folders(&mut self, unreadable: &[UnreadableFolder]) {
+        for UnreadableFolder { folder, error } in unreadable {
+            self.refuse(folder.display().to_string(), error.to_string());
+        }
     }
 }
 

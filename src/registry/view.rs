@@ -11,6 +11,8 @@ use super::{Error, Registry};
 
 /// How often in a row what a view links may be found absent.
 const MISSES: usize = 8;
+/// So many views that can't be written are set aside; where there are more, it is not these views.
+const ASIDE: usize = 64;
 
 impl Registry {
     /// Brings every layout up to date. Each repository is done once; what changes meanwhile waits for the next call.
@@ -21,25 +23,29 @@ impl Registry {
     async fn write_views(&self) -> Result<(), Error> {
         let mut last: Option<RepositoryName> = None;
         let (mut missed, mut misses) = (None, 0_usize);
-        while let Some(written) = self.write_next_view(last.as_ref()).await? {
+        let mut aside = SetAside::default();
+        while let Some(written) = self.write_next_view(last.as_ref(), &aside.repositories).await? {
             match written.result {
                 Ok(()) => (last, misses) = (Some(written.repository), 0),
                 // What it links was collected since it was read, and that is a change of its own; or it was lost, and
                 // that must be noted, or this layout would hold up all others.
                 Err(StoreError::Absent(key)) if misses < MISSES => {
-                    let noted = missed == Some(written.sequence) && self.note_loss(&key).await?;
+                    let noted = missed == Some(written.sequence) && self.note_loss(&key, &aside.repositories).await?;
                     (missed, misses) = (Some(written.sequence), if noted { 0 } else { misses.saturating_add(1) });
                 }
-                Err(error) => return Err(error.into()),
+                Err(error) => {
+                    aside.put(written.repository, error)?;
+                    misses = 0;
+                }
             }
         }
-        Ok(())
+        aside.tell()
     }
 
     /// Notes that the bytes of a content are lost that the view that waits longest is to link. False if it links no such
     /// key any more.
-    async fn note_loss(&self, key: &str) -> Result<bool, Error> {
-        let Some(view) = self.metadata.dirty_view().await? else { return Ok(false) };
+    async fn note_loss(&self, key: &str, except: &[RepositoryName]) -> Result<bool, Error> {
+        let Some(view) = self.metadata.dirty_view(except).await? else { return Ok(false) };
         let lost = view.changes.into_iter().find_map(|change| match change {
             ViewChange::Link(digest, linked) => (linked == key).then_some(digest),
             ViewChange::Write(..) | ViewChange::Unlink(_) => None,
@@ -50,17 +56,21 @@ impl Registry {
         }
     }
 
-    /// Writes the view that waits longest. None if there is none, or if it is `last` again: it changes faster than it is
+    /// Writes the view that waits longest, but none of `except`. None if there is none, or if it is `last` again: it changes faster than it is
     /// written.
     ///
     /// One at a time, from reading what is pending to noting that it is done, and though whoever waits for it may go
     /// away: else what an earlier look saw could be written over what a later one did, and nothing would be pending.
-    async fn write_next_view(&self, last: Option<&RepositoryName>) -> Result<Option<Written>, Error> {
+    async fn write_next_view(
+        &self,
+        last: Option<&RepositoryName>,
+        except: &[RepositoryName],
+    ) -> Result<Option<Written>, Error> {
         if self.store.layout().is_none() {
             return Ok(None);
         }
         let turn = Arc::clone(&self.writing_view).lock_owned().await;
-        let Some(view) = self.metadata.dirty_view().await? else { return Ok(None) };
+        let Some(view) = self.metadata.dirty_view(except).await? else { return Ok(None) };
         if last == Some(&view.repository) {
             return Ok(None);
         }
@@ -86,7 +96,8 @@ impl Registry {
 pub(super) async fn flush(store: &dyn Store, metadata: &dyn Metadata) -> Result<(), Error> {
     let Some(layout) = store.layout() else { return Ok(()) };
     let mut last: Option<RepositoryName> = None;
-    while let Some(view) = metadata.dirty_view().await? {
+    let mut aside = SetAside::default();
+    while let Some(view) = metadata.dirty_view(&aside.repositories).await? {
         if last.as_ref() == Some(&view.repository) {
             // It changes faster than it is written.
             break;
@@ -94,10 +105,41 @@ pub(super) async fn flush(store: &dyn Store, metadata: &dyn Metadata) -> Result<
         last = Some(view.repository.clone());
         let (repository, sequence) = (view.repository.clone(), view.sequence);
         let (changes, entries) = of_layout(view);
-        layout.apply(&repository, changes, entries).await?;
-        metadata.clean_view(&repository, sequence).await?;
+        match layout.apply(&repository, changes, entries).await {
+            Ok(()) => metadata.clean_view(&repository, sequence).await?,
+            Err(error) => aside.put(repository, error)?,
+        }
     }
-    Ok(())
+    aside.tell()
+}
+
+/// Views that could not be written, so that the others are.
+#[derive(Default)]
+struct SetAside {
+    repositories: Vec<RepositoryName>,
+    /// What the first was refused for.
+    first: Option<Error>,
+}
+
+impl SetAside {
+    /// Sets a view aside, unless what refused it refuses others too.
+    fn put(&mut self, repository: RepositoryName, error: StoreError) -> Result<(), Error> {
+        if matches!(error, StoreError::Full) || self.repositories.len() >= ASIDE {
+            return Err(error.into());
+        }
+        self.first.get_or_insert_with(|| error.into());
+        self.repositories.push(repository);
+        Ok(())
+    }
+
+    /// Says which views were set aside, if any.
+    fn tell(self) -> Result<(), Error> {
+        let Self { repositories, first: Some(first) } = self else { return Ok(()) };
+        let (named, count) = (repositories.first().map(RepositoryName::as_str).unwrap_or_default(), repositories.len());
+        Err(Error::Unavailable(format!(
+            "expected to write every layout, found {count} that can't be written, the first of {named}: {first}"
+        )))
+    }
 }
 
 /// What became of a view.

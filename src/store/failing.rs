@@ -9,7 +9,7 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use super::{
-    Adopted, Census, FoundLayout, ImageLayout, LayoutChange, LayoutEntry, LayoutView, Object, ObjectKey, Store,
+    Adopted, Census, FoundLayouts, ImageLayout, LayoutChange, LayoutEntry, LayoutView, Object, ObjectKey, Store,
     StoreError, StoredObject,
 };
 use crate::interruption::{Fault, Interruptions};
@@ -68,6 +68,8 @@ impl From<Fault> for StoreError {
     fn from(fault: Fault) -> Self {
         match fault {
             Fault::Full => Self::Full,
+            // EIO.
+            Fault::Medium => Self::Io(io::Error::from_raw_os_error(5)),
             Fault::Refused | Fault::Unanswered => Self::Io(io::Error::other("told to fail")),
         }
     }
@@ -146,6 +148,18 @@ impl<S: Store> Store for Failing<S> {
         self.interruptions.around("quarantine", store.quarantine(key)).await
     }
 
+    async fn give_back(
+        &self,
+        quarantined: &ObjectKey,
+        digest: &Digest,
+        size: u64,
+        generation: u64,
+    ) -> Result<Option<ObjectKey>, StoreError> {
+        let store = self.with_room()?;
+        let give_back = store.give_back(quarantined, digest, size, generation);
+        self.interruptions.around("give_back", give_back).await
+    }
+
     async fn objects(&self, after: Option<&ObjectKey>) -> Result<Vec<StoredObject>, StoreError> {
         let store = self.working()?;
         self.interruptions.around("objects", store.objects(after)).await
@@ -180,7 +194,7 @@ impl<S: Store> LayoutView for Failing<S> {
         }
     }
 
-    async fn shown(&self) -> Result<Vec<FoundLayout>, StoreError> {
+    async fn shown(&self) -> Result<FoundLayouts, StoreError> {
         let view = self.view()?;
         self.interruptions.around("shown", view.shown()).await
     }

@@ -16,7 +16,7 @@ use serde::Deserialize;
 
 use crate::oci::{Algorithm, Descriptor, Digest, Hasher, Manifest, ManifestError, media_type};
 
-pub use find::{FoundLayout, find_layouts, overlap};
+pub use find::{FoundLayout, FoundLayouts, UnreadableFolder, find_layouts, overlap};
 pub use walk::{Read, Visited};
 
 /// How much is read at once.

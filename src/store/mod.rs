@@ -25,7 +25,8 @@ use crate::oci::{Digest, Hasher, RepositoryName};
 pub use failing::Failing;
 pub use filesystem::{Beside, Candidate, Census, Draft, Filesystem, Holder, Placed, Serves, any_object};
 pub use layout_reader::{
-    Bounds, FoundLayout, ImageLayout, LayoutBlob, LayoutError, Read, Visited, find_layouts, overlap, parse_manifest,
+    Bounds, FoundLayout, FoundLayouts, ImageLayout, LayoutBlob, LayoutError, Read, UnreadableFolder, Visited,
+    find_layouts, overlap, parse_manifest,
 };
 
 /// How many bytes a reader should ask [`Object::read`] for at once: what one positioned read brings well.
@@ -125,6 +126,17 @@ pub trait Store: Send + Sync + 'static {
     /// themselves; who has it open reads on. Of what is absent it succeeds.
     async fn quarantine(&self, key: &ObjectKey) -> Result<(), StoreError>;
 
+    /// Hashes what [`Store::quarantine`] keeps aside of `quarantined`, and if it is `size` bytes that hash to `digest`
+    /// makes a copy of it an object in `generation`, durably, which was never used before for this digest. `None` if it
+    /// is something else, or nothing, or can't be read. What is kept aside stays there.
+    async fn give_back(
+        &self,
+        quarantined: &ObjectKey,
+        digest: &Digest,
+        size: u64,
+        generation: u64,
+    ) -> Result<Option<ObjectKey>, StoreError>;
+
     /// Objects after `after` in the order of their keys, a group of a size that the medium chooses; none at the end.
     async fn objects(&self, after: Option<&ObjectKey>) -> Result<Vec<StoredObject>, StoreError>;
 
@@ -195,8 +207,8 @@ pub trait LayoutView: Send + Sync {
         entries: Vec<LayoutEntry>,
     ) -> Result<(), StoreError>;
 
-    /// The layouts that are shown, with the name of their repository.
-    async fn shown(&self) -> Result<Vec<FoundLayout>, StoreError>;
+    /// The layouts that are shown, with the name of their repository, and the folders that can't be read.
+    async fn shown(&self) -> Result<FoundLayouts, StoreError>;
 
     /// Hashes a blob of any layout and makes it an object: by a link where that can be, else by a copy. Its bytes survive
     /// a power cut, its name does once it was settled: until then nothing may count on it. `generation` was never used

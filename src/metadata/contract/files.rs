@@ -39,17 +39,17 @@ async fn every_layout_of_a_snapshot_is_to_be_written() {
     let m = Sqlite::open(&path("live")).unwrap();
     store_blob(&m, "a").await;
     store(&m, image("i", &["a"])).await;
-    let view = m.dirty_view().await.unwrap().unwrap();
+    let view = m.dirty_view(&[]).await.unwrap().unwrap();
     m.clean_view(&repo("r"), view.sequence).await.unwrap();
-    assert_eq!(m.dirty_view().await.unwrap(), None);
+    assert_eq!(m.dirty_view(&[]).await.unwrap(), None);
     Sqlite::snapshot(&path("live"), &path("copy")).unwrap();
     let copy = Sqlite::open(&path("copy")).unwrap();
-    let view = copy.dirty_view().await.unwrap().unwrap();
+    let view = copy.dirty_view(&[]).await.unwrap().unwrap();
     assert_eq!((view.changes.len(), view.entries.len()), (2, 1));
     // A change after it is not taken for one that the layout shows.
     store(&copy, object("later")).await;
     copy.clean_view(&repo("r"), view.sequence).await.unwrap();
-    assert_eq!(copy.dirty_view().await.unwrap().unwrap().changes.len(), 1);
+    assert_eq!(copy.dirty_view(&[]).await.unwrap().unwrap().changes.len(), 1);
 }
 
 #[tokio::test]
@@ -141,7 +141,7 @@ async fn a_database_is_blank_until_its_schema_is_made_and_never_if_it_can_not_be
     assert!(!Sqlite::is_blank(&path("crashed")), "its schema is in the log yet");
     drop(m);
     assert!(!Sqlite::is_blank(&path("m")));
-    fs::write(path("another"), [0; 4096]).unwrap();
+    fs::File::create(path("another")).unwrap().set_len(4096).unwrap();
     assert!(!Sqlite::is_blank(&path("another")), "it is no database");
 }
 

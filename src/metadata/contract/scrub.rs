@@ -44,7 +44,8 @@ async fn every_manifest_is_met_in_the_order_in_which_it_came() {
 async fn a_pass_is_noted_as_it_stands() {
     each(async |m| {
         assert_eq!(m.scrub_pass().await.unwrap(), None);
-        let mut pass = ScrubPass { content: Some(digest("a")), manifest: 3, objects: 4, ..ScrubPass::begin(at(5)) };
+        let mut pass =
+            ScrubPass { content: Some(digest("a")), manifest: 3, objects: 4, unchecked: 2, ..ScrubPass::begin(at(5)) };
         m.note_scrub_pass(pass.clone()).await.unwrap();
         assert_eq!(m.scrub_pass().await.unwrap(), Some(pass.clone()));
         pass.ended = Some(at(9));

@@ -286,9 +286,10 @@ impl Metadata for Sqlite {
         self.note(move |c| sweep::forget(c, &keys)).await
     }
 
-    async fn dirty_view(&self) -> Result<Option<DirtyView>, Unavailable> {
+    async fn dirty_view(&self, except: &[RepositoryName]) -> Result<Option<DirtyView>, Unavailable> {
+        let except = except.to_vec();
         // As long as the repository is large.
-        self.read_long(view::dirty).await
+        self.read_long(move |c| view::dirty(c, &except)).await
     }
 
     async fn clean_view(&self, repository: &RepositoryName, sequence: u64) -> Result<(), Unavailable> {

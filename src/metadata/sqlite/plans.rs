@@ -24,7 +24,7 @@ const WALKED: [(&str, &str); 8] = [
 
 /// Indexes that are walked in their order, each with the reason why that ends early.
 const WALKED_IN_ORDER: [(&str, &str); 4] = [
-    ("pending_sequence", "ends at the first row"),
+    ("pending_sequence", "ends at the first row of a repository whose layout was not set aside"),
     ("judgements_due", "ends at the first row"),
     ("uploads_whole", "holds only uploads in one request that a process left behind, and is asked at the start"),
     ("trash_waiting", "holds only what waits to be removed, and ends at the limit"),

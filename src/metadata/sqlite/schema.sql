@@ -69,7 +69,8 @@ CREATE TABLE scrub (
   bytes INTEGER NOT NULL,
   quarantined INTEGER NOT NULL,
   repaired INTEGER NOT NULL,
-  unnamed INTEGER NOT NULL
+  unnamed INTEGER NOT NULL,
+  unchecked INTEGER NOT NULL
 );
 
 CREATE TABLE uploaders (

@@ -59,7 +59,7 @@ pub(super) fn trash_unnamed(connection: &Connection, keys: &[String]) -> rusqlit
 
 pub(super) fn pass(connection: &Connection) -> rusqlite::Result<Option<ScrubPass>> {
     let mut statement = connection.prepare_cached(
-        "SELECT began, ended, content, manifest, objects, bytes, quarantined, repaired, unnamed FROM scrub",
+        "SELECT began, ended, content, manifest, objects, bytes, quarantined, repaired, unnamed, unchecked FROM scrub",
     )?;
     let count = |row: &Row<'_>, column: usize| row.get::<_, Count>(column).map(|count| count.0);
     let read = |row: &Row<'_>| {
@@ -73,6 +73,7 @@ pub(super) fn pass(connection: &Connection) -> rusqlite::Result<Option<ScrubPass
             quarantined: count(row, 6)?,
             repaired: count(row, 7)?,
             unnamed: count(row, 8)?,
+            unchecked: count(row, 9)?,
         })
     };
     statement.query_row([], read).optional()
@@ -81,11 +82,12 @@ pub(super) fn pass(connection: &Connection) -> rusqlite::Result<Option<ScrubPass
 pub(super) fn note(connection: &Connection, pass: &ScrubPass) -> rusqlite::Result<()> {
     let mut statement = connection.prepare_cached(
         "INSERT OR REPLACE INTO scrub
-           (id, began, ended, content, manifest, objects, bytes, quarantined, repaired, unnamed)
-         VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+           (id, began, ended, content, manifest, objects, bytes, quarantined, repaired, unnamed, unchecked)
+         VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
     )?;
-    let counts = [pass.manifest, pass.objects, pass.bytes, pass.quarantined, pass.repaired, pass.unnamed].map(integer);
-    let [manifest, objects, bytes, quarantined, repaired, unnamed] = counts;
+    let found = [pass.quarantined, pass.repaired, pass.unnamed, pass.unchecked].map(integer);
+    let [quarantined, repaired, unnamed, unchecked] = found;
+    let [manifest, objects, bytes] = [pass.manifest, pass.objects, pass.bytes].map(integer);
     statement
         .execute(params![
             pass.began,
@@ -96,7 +98,8 @@ pub(super) fn note(connection: &Connection, pass: &ScrubPass) -> rusqlite::Resul
             bytes,
             quarantined,
             repaired,
-            unnamed
+            unnamed,
+            unchecked
         ])
         .map(drop)
 }

@@ -61,10 +61,8 @@ pub(super) fn mark_all(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute(raise, []).map(drop)
 }
 
-pub(super) fn dirty(connection: &Connection) -> rusqlite::Result<Option<DirtyView>> {
-    let mut longest = connection.prepare_cached("SELECT repository FROM pending ORDER BY sequence LIMIT 1")?;
-    let Some(repository) = longest.query_row([], |row| row.get(0)).optional()? else { return Ok(None) };
-
+pub(super) fn dirty(connection: &Connection, except: &[RepositoryName]) -> rusqlite::Result<Option<DirtyView>> {
+    let Some(repository) = waiting_longest(connection, except)? else { return Ok(None) };
     let mut statement =
         connection.prepare_cached("SELECT digest, sequence FROM pending WHERE repository = ?1 ORDER BY sequence")?;
     let mut rows = statement.query([repository])?;
@@ -79,6 +77,20 @@ pub(super) fn dirty(connection: &Connection) -> rusqlite::Result<Option<DirtyVie
     let repository_name = repositories::name(connection, repository)?;
     let entries = entries(connection, repository)?;
     Ok(Some(DirtyView { repository: repository_name, sequence, changes, entries }))
+}
+
+fn waiting_longest(connection: &Connection, except: &[RepositoryName]) -> rusqlite::Result<Option<RepositoryId>> {
+    let except: Vec<Option<RepositoryId>> =
+        except.iter().map(|name| repositories::find(connection, name)).collect::<rusqlite::Result<_>>()?;
+    let mut statement = connection.prepare_cached("SELECT repository FROM pending ORDER BY sequence")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let repository = row.get(0)?;
+        if !except.contains(&Some(repository)) {
+            return Ok(Some(repository));
+        }
+    }
+    Ok(None)
 }
 
 /// What a pending digest is now.

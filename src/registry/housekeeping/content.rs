@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::metadata::{Content, Reserved};
+use crate::metadata::{Content, Reserved, Unavailable};
 use crate::oci::{Digest, Hasher};
 use crate::store::{ObjectKey, READ_BYTES, StoreError};
 
@@ -26,11 +26,49 @@ enum Found {
     Sound,
     /// Something else, in one clause.
     Rotten(String),
+    /// Nothing, for the medium refused it twice, in one clause.
+    Refused(String),
+}
+
+/// What came of a check.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Checked {
+    /// What was found was dealt with.
+    Done,
+    /// The medium refused it, as the clause says: what that means, those that come after it tell.
+    Refused(String),
+}
+
+/// Why a content was not checked.
+#[derive(Debug)]
+pub(super) enum Unchecked {
+    /// The store can't answer about this one, which says nothing about it and nothing about others.
+    One(StoreError),
+    /// Nothing can be checked now.
+    All(Error),
+}
+
+impl From<StoreError> for Unchecked {
+    fn from(error: StoreError) -> Self {
+        Self::One(error)
+    }
+}
+
+impl From<Error> for Unchecked {
+    fn from(error: Error) -> Self {
+        Self::All(error)
+    }
+}
+
+impl From<Unavailable> for Unchecked {
+    fn from(error: Unavailable) -> Self {
+        Self::All(error.into())
+    }
 }
 
 impl Housekeeping {
     /// Hashes a content again. What is not what its name says is quarantined, and repaired if there is another copy.
-    pub(super) async fn check_content(&self, content: &Content, pace: &mut Pace) -> Result<(), Error> {
+    pub(super) async fn check_content(&self, content: &Content, pace: &mut Pace) -> Result<Checked, Unchecked> {
         let found = self.examine(content, pace).await?;
         match found {
             Found::Sound if content.quarantined => {
@@ -39,16 +77,26 @@ impl Housekeeping {
                 if self.metadata.replace_content(digest, key, key, OWN_FILE, self.clock.now()).await? {
                     self.repaired_content(digest, OWN_FILE).await?;
                 }
-                Ok(())
+                Ok(Checked::Done)
             }
-            Found::Sound => Ok(()),
-            Found::Rotten(why) => {
-                if !content.quarantined && !self.note_rot(&content.digest, &content.key, &why).await? {
-                    return Ok(());
-                }
-                self.repair_content(content).await
-            }
+            Found::Sound => Ok(Checked::Done),
+            Found::Rotten(why) => self.lose_content(content, &why, pace).await.map(|()| Checked::Done),
+            Found::Refused(why) => Ok(Checked::Refused(why)),
         }
+    }
+
+    /// Quarantines a content, and repairs it if there is another copy.
+    pub(super) async fn lose_content(&self, content: &Content, why: &str, pace: &mut Pace) -> Result<(), Unchecked> {
+        if !content.quarantined && !self.note_rot(&content.digest, &content.key, why).await? {
+            return Ok(());
+        }
+        self.repair_content(content, pace).await
+    }
+
+    /// Tells of a content that could not be checked.
+    pub(super) fn note_unchecked(&self, digest: &Digest, why: String) {
+        count(&self.counters.unchecked, 1);
+        self.news.push(News::Unchecked { digest: *digest, why });
     }
 
     /// Why what lies under `key`, of `size` bytes, is not `digest`; nothing if it is.
@@ -61,24 +109,23 @@ impl Housekeeping {
         let content = Content { digest: *digest, key: key.0.clone(), size, quarantined: false };
         Ok(match self.examine(&content, &mut Pace::new(None)).await? {
             Found::Sound => None,
-            Found::Rotten(why) => Some(why),
+            Found::Rotten(why) | Found::Refused(why) => Some(why),
         })
     }
 
-    /// What lies under the key of a content. What the medium refuses twice is lost; what the machine can't do now is an
-    /// error, for it says nothing about the content.
-    async fn examine(&self, content: &Content, pace: &mut Pace) -> Result<Found, Error> {
+    /// What lies under the key of a content. What the machine can't do now is an error, for it says nothing about the content.
+    async fn examine(&self, content: &Content, pace: &mut Pace) -> Result<Found, StoreError> {
         let mut refused = None;
         for _ in 0..2 {
             match self.hash_content(content, pace).await {
                 Err(error) if error.is_of_the_medium() => refused = Some(error),
                 Err(StoreError::Absent(_)) => return Ok(Found::Rotten("expected a file, found none".to_owned())),
-                Err(error) => return Err(error.into()),
+                Err(error) => return Err(error),
                 Ok(found) => return Ok(found),
             }
         }
         let why = refused.map(Error::from).map_or_else(String::new, |error| error.to_string());
-        Ok(Found::Rotten(format!("expected bytes that can be read, found: {why}")))
+        Ok(Found::Refused(format!("expected bytes that can be read, found: {why}")))
     }
 
     async fn hash_content(&self, content: &Content, pace: &mut Pace) -> Result<Found, StoreError> {
@@ -136,27 +183,42 @@ impl Housekeeping {
         .await
     }
 
-    /// Looks for another copy of a quarantined content; without one, the layouts lose it too.
-    async fn repair_content(&self, content: &Content) -> Result<(), Error> {
+    /// Looks whether what is kept of a quarantined content is sound by now, and for another copy; without one, the layouts
+    /// lose it too.
+    async fn repair_content(&self, content: &Content, pace: &mut Pace) -> Result<(), Unchecked> {
         let (digest, rotten) = (&content.digest, ObjectKey(content.key.clone()));
         // The row keeps it from being served; this keeps it for whoever wants to look.
         self.store.quarantine(&rotten).await?;
-        let repositories = self.metadata.repositories_with(digest, COPIES).await?;
         let Reserved::Fresh(generation) = self.metadata.reserve(*digest).await? else { return Ok(()) };
-        let salvaged = match self.store.layout() {
-            Some(layout) => layout.salvage(digest, content.size, &rotten, generation, repositories).await?,
-            None => None,
-        };
-        let Some(key) = salvaged else {
+        let Some((key, from)) = self.sound_copy(content, &rotten, generation).await? else {
             self.metadata.conceal_content(digest).await?;
             self.changed.tell();
+            // What is kept aside was read, or some of it.
+            pace.spend(content.size).await;
             return Ok(());
         };
-        if self.metadata.replace_content(digest, &rotten.0, &key.0, LAYOUT, self.clock.now()).await? {
-            return self.repaired_content(digest, LAYOUT).await;
+        if self.metadata.replace_content(digest, &rotten.0, &key.0, from, self.clock.now()).await? {
+            return Ok(self.repaired_content(digest, from).await?);
         }
         // It was pushed again meanwhile, or given up.
         Ok(self.store.remove(&key).await?)
+    }
+
+    /// A sound copy of a content, in a generation that is fresh, and where it was found. What the medium refused once may
+    /// be read now: so it begins with what was put aside.
+    async fn sound_copy(
+        &self,
+        Content { digest, size, .. }: &Content,
+        rotten: &ObjectKey,
+        generation: u64,
+    ) -> Result<Option<(ObjectKey, &'static str)>, Unchecked> {
+        if let Some(key) = self.store.give_back(rotten, digest, *size, generation).await? {
+            return Ok(Some((key, OWN_FILE)));
+        }
+        let Some(layout) = self.store.layout() else { return Ok(None) };
+        let repositories = self.metadata.repositories_with(digest, COPIES).await?;
+        let salvaged = layout.salvage(digest, *size, rotten, generation, repositories).await?;
+        Ok(salvaged.map(|key| (key, LAYOUT)))
     }
 
     async fn repaired_content(&self, digest: &Digest, from: &'static str) -> Result<(), Error> {

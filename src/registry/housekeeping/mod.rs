@@ -61,6 +61,7 @@ pub struct ScrubCounters {
     quarantined: AtomicU64,
     repaired: AtomicU64,
     unnamed: AtomicU64,
+    unchecked: AtomicU64,
 }
 
 impl ScrubCounters {
@@ -87,6 +88,11 @@ impl ScrubCounters {
     /// Objects without a name that were put in the trash.
     pub fn unnamed(&self) -> u64 {
         self.unnamed.load(Ordering::Relaxed)
+    }
+
+    /// Contents that could not be opened or read, which says nothing about them.
+    pub fn unchecked(&self) -> u64 {
+        self.unchecked.load(Ordering::Relaxed)
     }
 }
 

@@ -22,6 +22,13 @@ pub enum News {
         /// What was expected and what was found.
         why: String,
     },
+    /// A pass could not open or read a content, which says nothing about it.
+    Unchecked {
+        /// What.
+        digest: Digest,
+        /// What was found instead.
+        why: String,
+    },
     /// It is sound again.
     Repaired {
         /// What.

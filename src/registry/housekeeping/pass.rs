@@ -4,9 +4,10 @@ use std::num::NonZeroU64;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use crate::metadata::ScrubPass;
+use crate::metadata::{Content, ScrubPass};
 
 use super::super::Error;
+use super::content::{Checked, Unchecked};
 use super::pace::Pace;
 use super::{Housekeeping, count};
 
@@ -15,6 +16,8 @@ const CONTENTS: usize = 256;
 const MANIFESTS: usize = 64;
 /// After so many bytes at the latest the place is noted.
 const NOTE_AFTER: u64 = 64 << 20;
+/// After so many contents in a row that the medium refuses it is not these contents that are lost.
+const REFUSED_IN_A_ROW: usize = 8;
 /// How long an object may lie there without a name: longer than any commit takes.
 const UNNAMED_FOR: Duration = Duration::from_hours(24);
 /// The rate of a pass that was asked for where none is configured.
@@ -84,18 +87,28 @@ impl Housekeeping {
     }
 
     async fn scrub_contents(&self, pass: &mut ScrubPass, pace: &mut Pace) -> Result<(), Error> {
+        let mut refused = Vec::new();
         loop {
             let contents = self.metadata.contents(pass.content.as_ref(), CONTENTS).await?;
             if contents.is_empty() {
-                return Ok(());
+                return self.lose_refused(&mut refused, pass, pace).await;
             }
             let mut since = 0_u64;
             for content in contents {
                 let before = (self.counters.quarantined(), self.counters.repaired());
-                self.check_content(&content, pace).await?;
-                pass.content = Some(content.digest);
-                self.note_checked(pass, content.size, before);
-                since = since.saturating_add(content.size);
+                let (digest, size) = (content.digest, content.size);
+                match self.check_content(&content, pace).await {
+                    Ok(Checked::Refused(why)) => refused.push((content, why)),
+                    done => {
+                        self.note_check(pass, &content, done.map(drop), before)?;
+                        self.lose_refused(&mut refused, pass, pace).await?;
+                    }
+                }
+                pass.content = Some(digest);
+                if refused.len() >= REFUSED_IN_A_ROW {
+                    return self.break_off(refused, pass).await;
+                }
+                since = since.saturating_add(size);
                 if since >= NOTE_AFTER {
                     self.metadata.note_scrub_pass(pass.clone()).await?;
                     since = 0;
@@ -103,6 +116,57 @@ impl Housekeeping {
             }
             self.metadata.note_scrub_pass(pass.clone()).await?;
         }
+    }
+
+    /// Quarantines what the medium refused while it gave others.
+    async fn lose_refused(
+        &self,
+        refused: &mut Vec<(Content, String)>,
+        pass: &mut ScrubPass,
+        pace: &mut Pace,
+    ) -> Result<(), Error> {
+        for (content, why) in refused.drain(..) {
+            let before = (self.counters.quarantined(), self.counters.repaired());
+            let lost = self.lose_content(&content, &why, pace).await;
+            self.note_check(pass, &content, lost, before)?;
+        }
+        Ok(())
+    }
+
+    /// Ends this attempt, for the medium is at fault: nothing that it refused is quarantined. The next goes on behind it,
+    /// so that a part of the medium that is lost does not keep the pass from the rest.
+    async fn break_off(&self, refused: Vec<(Content, String)>, pass: &mut ScrubPass) -> Result<(), Error> {
+        let count = refused.len();
+        let mut last = String::new();
+        for (content, why) in refused {
+            pass.unchecked = pass.unchecked.saturating_add(1);
+            self.note_unchecked(&content.digest, why.clone());
+            last = why;
+        }
+        self.metadata.note_scrub_pass(pass.clone()).await?;
+        Err(Error::Unavailable(format!(
+            "the medium refused {count} contents in a row, so none of them is taken for lost: {last}"
+        )))
+    }
+
+    /// Counts a content that was checked, or could not be: the others are none the worse for it, and a pass that ended
+    /// here would never come to them.
+    fn note_check(
+        &self,
+        pass: &mut ScrubPass,
+        content: &Content,
+        checked: Result<(), Unchecked>,
+        before: (u64, u64),
+    ) -> Result<(), Error> {
+        match checked {
+            Ok(()) => self.note_checked(pass, content.size, before),
+            Err(Unchecked::One(error)) => {
+                self.note_unchecked(&content.digest, Error::from(error).to_string());
+                pass.unchecked = pass.unchecked.saturating_add(1);
+            }
+            Err(Unchecked::All(error)) => return Err(error),
+        }
+        Ok(())
     }
 
     async fn scrub_manifests(&self, pass: &mut ScrubPass, pace: &mut Pace) -> Result<(), Error> {

@@ -40,6 +40,8 @@ pub struct ScrubPassReport {
     pub repaired: u64,
     /// Objects without a name that were put in the trash.
     pub unnamed: u64,
+    /// Contents that could not be opened or read, which says nothing about them.
+    pub unchecked: u64,
 }
 
 /// What is quarantined.
@@ -132,8 +134,8 @@ impl From<Graced> for Waiting {
 
 impl From<ScrubPass> for ScrubPassReport {
     fn from(pass: ScrubPass) -> Self {
-        let ScrubPass { began, ended, objects, bytes, quarantined, repaired, unnamed, .. } = pass;
-        Self { began, ended, objects, bytes, quarantined, repaired, unnamed }
+        let ScrubPass { began, ended, objects, bytes, quarantined, repaired, unnamed, unchecked, .. } = pass;
+        Self { began, ended, objects, bytes, quarantined, repaired, unnamed, unchecked }
     }
 }
 

@@ -107,6 +107,28 @@ async fn a_layout_that_is_to_link_a_lost_file_goes_without_it_and_holds_up_no_ot
     assert!(matches!(news, Some(News::Quarantined { digest, .. }) if digest == lost), "{news:?}");
 }
 
+#[tokio::test]
+async fn a_stray_file_in_the_place_of_a_layout_is_told_and_holds_up_no_other() {
+    let (house, _) = with_layer().await;
+    let stray = house.folder.path().join("prod/stray");
+    fs::File::create(&stray).unwrap();
+    let config = house.upload("ci", b"{\"a\": \"config\"}").await.unwrap();
+    let push = async |name: &str, blob: Digest| {
+        let there = house.registry.allow_sign(&super::who("ci"), &name.parse().unwrap()).unwrap();
+        assert!(house.registry.mount(&there, &blob, Some(&repository())).await.unwrap());
+    };
+    push("prod/stray/zzz", config).await;
+    push("prod/later", config).await;
+    let Err(Error::Unavailable(why)) = house.registry.flush_views().await else { panic!("expected to be told") };
+    assert!(why.contains("1 that can't be written, the first of prod/stray/zzz"), "{why}");
+    let shown = |name: &str| house.folder.path().join(name).join("blobs/sha256").join(config.hex()).exists();
+    assert!(shown("prod/later"));
+    // It was set aside, not given up.
+    fs::remove_file(&stray).unwrap();
+    house.registry.flush_views().await.unwrap();
+    assert!(shown("prod/stray/zzz"));
+}
+
 /// Lets nobody who made a call go on until it is told, and counts who came.
 struct Holds {
     call: &'static str,

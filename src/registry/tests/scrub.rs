@@ -9,9 +9,11 @@ use std::time::Duration;
 use super::{House, image, repository, sig_tag, tag, who};
 use crate::clock::{ManualClock, Timestamp};
 use crate::config::Limits;
+use crate::interruption::{Fault, Interruption};
 use crate::metadata::Metadata as _;
 use crate::oci::{Digest, Precondition, media_type};
 use crate::registry::{Error, Housekeeping, News};
+use crate::store::{ObjectKey, Store as _};
 
 const LAYER: &[u8] = b"a layer of some bytes";
 
@@ -203,6 +205,131 @@ async fn a_store_that_can_not_answer_quarantines_nothing() {
     house.store.fail(false);
     assert!(house.quarantined().await.is_empty());
     house.pull_blob("ci", layer).await.unwrap();
+}
+
+/// Two blobs, the one that a pass comes to first before the other.
+async fn two(house: &House) -> [Digest; 2] {
+    let mut blobs = [house.upload("ci", b"one").await.unwrap(), house.upload("ci", b"two").await.unwrap()];
+    blobs.sort_by(|one, other| one.as_bytes().cmp(other.as_bytes()));
+    blobs
+}
+
+/// Lets the medium refuse every read.
+struct Unreadable;
+
+#[async_trait::async_trait]
+impl Interruption for Unreadable {
+    async fn before(&self, call: &'static str) -> Option<Fault> {
+        (call == "read").then_some(Fault::Medium)
+    }
+
+    async fn after(&self, _: &'static str) {}
+}
+
+#[tokio::test]
+async fn what_a_medium_refused_is_given_back_by_the_pass_that_can_read_it() {
+    let (house, layer) = with_layer().await;
+    let at = Timestamp::from_micros(0);
+    let key = house.metadata.contents(None, 9).await.unwrap().into_iter().find(|one| one.digest == layer).unwrap().key;
+    assert!(house.metadata.quarantine_content(&layer, &key, "refused", at).await.unwrap().is_some());
+    house.store.quarantine(&ObjectKey(key.clone())).await.unwrap();
+    house.scrub().await;
+    assert_eq!(house.pull_blob("ci", layer).await.unwrap(), 21);
+    let news = house.news();
+    assert!(matches!(news[..], [News::Repaired { digest, from: "its own file", .. }] if digest == layer), "{news:?}");
+}
+
+#[tokio::test]
+async fn quarantined_bytes_that_are_sound_again_come_back_under_a_fresh_key() {
+    let (house, layer) = with_layer().await;
+    let before = house.files_of(layer);
+    flip(&before[0]);
+    house.scrub().await;
+    assert!(house.files_of(layer).is_empty());
+    house.scrub().await;
+    assert_eq!(house.quarantined().await, [layer]);
+    flip(&house.folder.path().join("_quarantine").join(before[0].file_name().unwrap()));
+    house.scrub().await;
+    house.registry.flush_views().await.unwrap();
+    assert!(house.quarantined().await.is_empty());
+    assert_eq!(house.pull_blob("ci", layer).await.unwrap(), 21);
+    assert_ne!(house.files_of(layer), before);
+    assert_eq!(fs::read(house.layout_file(layer)).unwrap(), LAYER);
+}
+
+#[tokio::test]
+async fn what_the_medium_refuses_beside_others_is_quarantined() {
+    let (house, _) = with_layer().await;
+    house.store.interruptions().set(Some(Arc::new(Unreadable)));
+    house.scrub().await;
+    house.store.interruptions().set(None);
+    // Both contents were given back at once, for they can be read where they were put.
+    let counters = house.registry.housekeeping().counters();
+    assert_eq!((counters.quarantined(), counters.repaired()), (2, 2));
+    assert!(house.quarantined().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_medium_that_refuses_everything_quarantines_nothing_and_ends_the_attempt() {
+    let house = House::new().await;
+    for name in 0..12 {
+        house.upload("ci", format!("blob {name}").as_bytes()).await.unwrap();
+    }
+    house.store.interruptions().set(Some(Arc::new(Unreadable)));
+    let Err(Error::Unavailable(why)) = house.registry.housekeeping().scrub_at_once().await else {
+        panic!("expected the attempt to end");
+    };
+    assert!(why.contains("8 contents in a row"), "{why}");
+    house.store.interruptions().set(None);
+    assert!(house.quarantined().await.is_empty());
+    // It goes on behind them.
+    house.scrub().await;
+    let pass = house.metadata.scrub_pass().await.unwrap().unwrap();
+    assert_eq!((pass.objects, pass.unchecked, pass.quarantined), (4, 8, 0));
+}
+
+/// Lets the first call of a kind fail as the machine does.
+struct First(&'static str, std::sync::atomic::AtomicBool);
+
+#[async_trait::async_trait]
+impl Interruption for First {
+    async fn before(&self, call: &'static str) -> Option<Fault> {
+        let is_first = call == self.0 && !self.1.swap(true, std::sync::atomic::Ordering::SeqCst);
+        is_first.then_some(Fault::Refused)
+    }
+
+    async fn after(&self, _: &'static str) {}
+}
+
+#[tokio::test]
+async fn a_content_that_can_not_be_opened_is_told_and_holds_up_no_other() {
+    let house = House::new().await;
+    let [first, second] = two(&house).await;
+    flip(&house.files_of(second)[0]);
+    house.store.interruptions().set(Some(Arc::new(First("open_cold", false.into()))));
+    house.scrub().await;
+    assert_eq!(house.quarantined().await, [second]);
+    let pass = house.registry.housekeeping().scrub_status().await.unwrap().pass.unwrap();
+    assert_eq!((pass.objects, pass.unchecked), (1, 1));
+    assert!(pass.ended.is_some());
+    assert_eq!(house.registry.housekeeping().counters().unchecked(), 1);
+    assert!(matches!(&house.news()[0], News::Unchecked { digest, .. } if *digest == first));
+}
+
+#[tokio::test]
+async fn a_link_in_the_place_of_an_object_is_quarantined_as_lost() {
+    let house = House::new().await;
+    let [first, second] = two(&house).await;
+    let file = house.files_of(first)[0].clone();
+    let away = house.folder.path().join("away");
+    fs::hard_link(&file, &away).unwrap();
+    fs::remove_file(&file).unwrap();
+    std::os::unix::fs::symlink(&away, &file).unwrap();
+    flip(&house.files_of(second)[0]);
+    house.scrub().await;
+    assert_eq!(house.quarantined().await.len(), 2);
+    assert!(is_quarantined(&house.pull_blob("ci", first).await));
+    assert!(fs::symlink_metadata(&file).is_err());
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use rustix::fs::{Advice, OFlags, fadvise};
 use rustix::io::ReadWriteFlags;
 
-use super::object::{open_file, or_absent};
+use super::object::{not_opened, open_file};
 use super::path::Root;
 use super::{absent, blocking};
 use crate::store::{Object, ObjectKey, StoreError};
@@ -24,7 +24,7 @@ struct ColdObject {
 /// Opens an object anew: what is open elsewhere is not looked at.
 pub(super) fn open(root: &Root, key: &ObjectKey) -> Result<Box<dyn Object>, StoreError> {
     let path = root.object(key).ok_or_else(|| absent(key))?;
-    let file = open_file(&path, OFlags::RDONLY).map_err(|error| or_absent(error, key))?;
+    let file = open_file(&path, OFlags::RDONLY).map_err(|error| not_opened(error, &path, key))?;
     let size = file.metadata()?.len();
     // Without it the kernel reads ahead, and what it brings looks as if it had been in memory.
     advise(&file, 0, size, Advice::Random);

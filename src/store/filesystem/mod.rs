@@ -50,7 +50,7 @@ use self::object::Objects;
 use self::path::Root;
 use self::shard::Shards;
 use self::upload::Uploads;
-use super::layout_reader::{FoundLayout, ImageLayout, LayoutError, find_layouts};
+use super::layout_reader::{FoundLayouts, ImageLayout, LayoutError, find_layouts};
 use super::{Adopted, LayoutChange, LayoutEntry, LayoutView, Object, ObjectKey, Store, StoreError, StoredObject};
 use crate::oci::{Digest, Hasher, RepositoryName};
 
@@ -173,6 +173,18 @@ impl Store for Filesystem {
         blocking(move || objects.quarantine(&key)).await
     }
 
+    async fn give_back(
+        &self,
+        quarantined: &ObjectKey,
+        digest: &Digest,
+        size: u64,
+        generation: u64,
+    ) -> Result<Option<ObjectKey>, StoreError> {
+        let wanted = salvage::Wanted { digest: *digest, size, rotten: quarantined.clone(), generation };
+        let (root, uploads) = (Arc::clone(&self.root), Arc::clone(&self.uploads));
+        blocking(move || salvage::kept_aside(&root, uploads.shards(), &wanted)).await
+    }
+
     async fn objects(&self, after: Option<&ObjectKey>) -> Result<Vec<StoredObject>, StoreError> {
         let (root, after) = (Arc::clone(&self.root), after.cloned());
         blocking(move || stored::group(&root, after.as_ref())).await
@@ -205,7 +217,7 @@ impl LayoutView for Filesystem {
         blocking(move || layout.apply(&repository, &changes, &entries)).await
     }
 
-    async fn shown(&self) -> Result<Vec<FoundLayout>, StoreError> {
+    async fn shown(&self) -> Result<FoundLayouts, StoreError> {
         let root = Arc::clone(&self.root);
         blocking(move || Ok(find_layouts(root.folder())?)).await
     }

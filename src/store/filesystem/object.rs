@@ -51,7 +51,7 @@ impl Objects {
 
     fn open_anew(&self, key: &ObjectKey) -> Result<Arc<OpenFile>, StoreError> {
         let path = self.root.object(key).ok_or_else(|| absent(key))?;
-        let file = open_file(&path, OFlags::RDONLY).map_err(|error| or_absent(error, key))?;
+        let file = open_file(&path, OFlags::RDONLY).map_err(|error| not_opened(error, &path, key))?;
         let size = file.metadata()?.len();
         let file = Arc::new(OpenFile { file, size });
         self.open.insert(key.clone(), Arc::clone(&file));
@@ -103,9 +103,19 @@ pub(super) fn or_absent(error: io::Error, key: &ObjectKey) -> StoreError {
     if error.kind() == io::ErrorKind::NotFound { absent(key) } else { error.into() }
 }
 
+/// Why an object could not be opened. Where something else is in its place, its file is not there, as [`Objects::size`]
+/// says too.
+pub(super) fn not_opened(error: io::Error, path: &Path, key: &ObjectKey) -> StoreError {
+    match fs::symlink_metadata(path) {
+        Ok(found) if !found.is_file() => absent(key),
+        _ => or_absent(error, key),
+    }
+}
+
 /// Opens a regular file that is there; a symbolic link in its place is refused.
 pub(super) fn open_file(path: &Path, access: OFlags) -> io::Result<File> {
-    let flags = access | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    // Who opens a pipe would wait for its other end.
+    let flags = access | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
     if file.metadata()?.is_file() {
         return Ok(file);

@@ -1,7 +1,8 @@
-//! Sound bytes found again in layouts: where a link was a copy, or another program put a file of its own.
+//! Sound bytes found again: in layouts, where a link was a copy, or another program put a file of its own; and where
+//! quarantined files are kept, for what the medium refused once it may give back later.
 
 use std::fs::{File, Metadata};
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _, Seek as _, Write as _};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
@@ -38,18 +39,47 @@ pub(super) fn object(
     let rotten = paths.iter().flatten().find_map(|path| std::fs::symlink_metadata(path).ok());
     for repository in repositories {
         let Some(copy) = copy_of(&root.layout_blob(repository, &wanted.digest), rotten.as_ref()) else { continue };
-        // An upload that nobody knows: should this be the end, the next start discards it.
-        let draft = root.upload(Uuid::new_v4());
-        match take_over(root, shards, wanted, copy, &draft) {
-            Ok(Some(key)) => return Ok(Some(key)),
-            Ok(None) => durable::remove(&draft)?,
-            Err(error) => {
-                durable::remove(&draft)?;
-                return Err(error.into());
-            }
+        if let Some(key) = object_of(root, shards, wanted, copy)? {
+            return Ok(Some(key));
         }
     }
     Ok(None)
+}
+
+/// Makes a copy of what is kept aside an object, if it is sound after all. Most of it never is, and each pass comes here:
+/// so it is hashed before anything is written.
+pub(super) fn kept_aside(root: &Root, shards: &Shards, wanted: &Wanted) -> Result<Option<ObjectKey>, StoreError> {
+    let Some(path) = root.quarantined(&wanted.rotten) else { return Ok(None) };
+    let Some(mut file) = copy_of(&path, None) else { return Ok(None) };
+    if !is_sound(&file, wanted) || file.rewind().is_err() {
+        return Ok(None);
+    }
+    object_of(root, shards, wanted, file)
+}
+
+fn is_sound(mut file: &File, wanted: &Wanted) -> bool {
+    if !file.metadata().is_ok_and(|found| found.len() == wanted.size) {
+        return false;
+    }
+    let mut hasher = Hasher::new(wanted.digest.algorithm());
+    let mut buffer = vec![0; PIECE];
+    while let Ok(read) = file.read(&mut buffer) {
+        match buffer.get(..read) {
+            Some(bytes) if !bytes.is_empty() => hasher.update(bytes),
+            _ => return hasher.finish() == wanted.digest,
+        }
+    }
+    false
+}
+
+fn object_of(root: &Root, shards: &Shards, wanted: &Wanted, copy: File) -> Result<Option<ObjectKey>, StoreError> {
+    // An upload that nobody knows: should this be the end, the next start discards it.
+    let draft = root.upload(Uuid::new_v4());
+    let taken = take_over(root, shards, wanted, copy, &draft);
+    if !matches!(taken, Ok(Some(_))) {
+        durable::remove(&draft)?;
+    }
+    Ok(taken?)
 }
 
 /// The file at `path`, unless it is the rotten one by another name.

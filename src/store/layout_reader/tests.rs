@@ -160,7 +160,7 @@ fn layouts_are_found_by_the_names_of_their_folders() {
     }
     symlink(folder.path().join("a"), folder.path().join("link")).unwrap();
     let found = find_layouts(folder.path()).unwrap();
-    let names: Vec<_> = found.iter().map(|layout| layout.name.as_str()).collect();
+    let names: Vec<_> = found.layouts.iter().map(|layout| layout.name.as_str()).collect();
     assert_eq!(names, ["a", "a/b/c", "a/blobs/d"]);
 }
 

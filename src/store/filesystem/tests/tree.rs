@@ -61,7 +61,7 @@ async fn a_link_in_the_place_of_an_object_is_not_followed() {
     fs::remove_file(&path).unwrap();
     fs::File::create(&secret).unwrap();
     symlink(&secret, &path).unwrap();
-    assert!(matches!(store.open(&key).await, Err(StoreError::Io(_))));
+    assert!(matches!(store.open(&key).await, Err(StoreError::Absent(_))));
 }
 
 #[tokio::test]
