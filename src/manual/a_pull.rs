@@ -65,7 +65,9 @@
 //! [`Registry::tags`] shows what resolves for the caller, [`Registry::catalog`] where they may pull at all, and
 //! [`Registry::referrers`] evidence and data with their subject, objects by themselves
 //! ([listing referrers](https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-referrers)).
-//! A referrers list is whole, for clients do not follow `Link` there.
+//! A referrers list is whole as long as it fits `manifest_bytes`, for few clients follow `Link` there; what is more, which
+//! takes thousands of referrers or large annotations, follows after a `Link`. What it should go on after counts only if
+//! it is listed for the caller.
 //!
 //! Under an enforced requirement only what met it can resolve, and that it did is noted before anyone is told. So a page
 //! of tags is made of those that are listed under one of the caller's requirements ([`Metadata::tags_once_met`]): tags

@@ -12,8 +12,9 @@ use crate::clock::Timestamp;
 use crate::gate::{RequirementName, Who};
 use crate::metadata::{
     Audited, Blob, BlobDeleted, By, CommitBlob, Committed, Content, DeleteTag, DirtyView, Garbage, Holder, Intent,
-    Metadata, PlacedManifest, Push, Put, PutManifest, Quarantined, Refusal, Reserved, ScrubPass, StoredManifest,
-    StoredRevision, Swept, TagDeleted, ToJudge, Totals, Trail, Unavailable, Upload, WaitingIn, WaitingPush,
+    Metadata, PlacedManifest, Push, Put, PutManifest, Quarantined, Referrer, Refusal, Reserved, ScrubPass,
+    StoredManifest, StoredRevision, Swept, TagDeleted, ToJudge, Totals, Trail, Unavailable, Upload, WaitingIn,
+    WaitingPush,
 };
 use crate::oci::{Digest, RepositoryName, Tag};
 
@@ -153,7 +154,7 @@ impl Metadata for Sqlite {
         subject: &Digest,
         after: Option<&Digest>,
         limit: usize,
-    ) -> Result<Vec<StoredManifest>, Unavailable> {
+    ) -> Result<Vec<Referrer>, Unavailable> {
         self.in_repository(repository, |c, id| manifests::referrers(c, id, subject, after, limit))
     }
 
@@ -472,7 +473,7 @@ impl Metadata for Sqlite {
         artifact_type: &str,
         after: Option<&Digest>,
         limit: usize,
-    ) -> Result<Vec<StoredManifest>, Unavailable> {
+    ) -> Result<Vec<Referrer>, Unavailable> {
         self.in_repository(repository, |c, id| {
             manifests::referrers_of_type(c, id, subject, artifact_type, after, limit)
         })
