@@ -33,6 +33,8 @@ impl Registry {
             return Err(Error::NameUnknown);
         }
         let among = self.among(allowed).await?;
+        // Each is resolved like a pull, which is dear, whether it ever met a requirement or not.
+        let enforced = matches!(allowed.access().terms(), PullTerms::Conditional { mode: Mode::Enforce, .. });
         let mut entries: Vec<Tag> = Vec::new();
         let mut last = after.map(str::to_owned);
         let mut looked_at = 0_usize;
@@ -41,7 +43,7 @@ impl Registry {
             let batch = self.tags_among(repository, among, last.as_deref(), read).await?;
             let ended = batch.len() < read;
             for (tag, newest) in batch {
-                if matches!(among, Among::OnceMet(_)) && looked_at >= LOOKED_AT {
+                if enforced && looked_at >= LOOKED_AT {
                     return Ok(Page { entries, next: last });
                 }
                 looked_at = looked_at.saturating_add(1);
