@@ -367,8 +367,6 @@ pub struct DeleteTag {
     pub repository: RepositoryName,
     /// The tag.
     pub tag: Tag,
-    /// Evidence and data that has no other handle: it goes with the tag. What is an object stays.
-    pub evidence: Vec<Digest>,
     /// What must hold of its newest push.
     pub precondition: Precondition,
     /// Who deletes it, and when.
@@ -458,7 +456,9 @@ pub trait Metadata: Send + Sync + 'static {
     /// subject and of what it held are bumped. False if absent.
     async fn delete_manifest(&self, repository: &RepositoryName, digest: &Digest, by: &By)
     -> Result<bool, Unavailable>;
-    /// Deletes a tag with its history, and the evidence that goes with it, as [`Metadata::delete_manifest`] does.
+    /// Deletes a tag with its history, as [`Metadata::delete_manifest`] does. With one that is kept for evidence goes what
+    /// has no other handle: what was pushed under it, also what a later push had replaced. Objects stay, and referrers that
+    /// were never under it.
     async fn delete_tag(&self, deletion: DeleteTag) -> Result<TagDeleted, Unavailable>;
     /// Tags with this digest anywhere in their history.
     async fn tags_of(&self, repository: &RepositoryName, digest: &Digest) -> Result<Vec<Tag>, Unavailable>;
