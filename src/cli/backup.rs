@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use super::outcome::{Failed, tell};
+use super::outcome::{Failed, expect_place, expect_root, tell};
 use super::{Exit, RootArgs};
 use crate::registry::{self, BackedUp};
 
@@ -27,6 +27,8 @@ pub async fn run(args: &Args, out: &mut dyn Write) -> Exit {
 
 async fn backup(args: &Args) -> Result<BackedUp, Failed> {
     let config = args.root.configuration()?;
+    expect_root(&config.root)?;
+    expect_place(&args.dir)?;
     Ok(registry::backup(&config.root, &args.dir).await?)
 }
 

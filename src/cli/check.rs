@@ -12,8 +12,9 @@ use crate::authz::Effect;
 use crate::clock::{Clock, Timestamp};
 use crate::config::{Config, Flags, files};
 use crate::gate::Mode;
+use crate::metadata;
 use crate::mistake::Mistake;
-use crate::registry::Revision;
+use crate::registry::{Revision, lost};
 use crate::store::find_layouts;
 use crate::trust::{Signer, SignerKind, Trust};
 
@@ -99,6 +100,10 @@ async fn examine(config: &Config, now: Timestamp) -> Report {
             let message = format!("expected a file that can be read, found: {error}");
             report.mistakes.push(Mistake::new(path.display().to_string(), 0, message));
         }
+    }
+    if let Some(lost) = lost(&config.root) {
+        let database = config.root.join(metadata::FILE).display().to_string();
+        report.mistakes.push(Mistake::new(database, 0, lost.to_string()));
     }
     let revision = match files::read(&config.policies, &config.trust) {
         Ok(files) => Revision::load(files, &config.hostnames()).await,

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use super::outcome::{Failed, tell};
+use super::outcome::{Failed, expect_place, expect_root, tell};
 use super::{Exit, RootArgs};
 use crate::oci::{Reference, RepositoryName};
 use crate::registry::{self, Exported};
@@ -61,6 +61,8 @@ pub async fn run(args: &Args, out: &mut dyn Write) -> Exit {
 
 async fn export(args: &Args) -> Result<Exported, Failed> {
     let config = args.root.configuration()?;
+    expect_root(&config.root)?;
+    expect_place(&args.dir)?;
     let Target { repository, reference } = &args.target;
     Ok(registry::export(&config.root, repository, reference.as_ref(), &args.dir).await?)
 }

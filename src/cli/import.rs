@@ -34,6 +34,9 @@ pub async fn run(args: &Args, clock: Arc<dyn Clock>, out: &mut dyn Write) -> Exi
 
 async fn import(args: &Args, clock: Arc<dyn Clock>) -> Result<Taken, Failed> {
     let config = args.root.configuration()?;
+    if !args.dir.is_dir() {
+        return Err(Failed::one(format!("expected a folder of image layouts at {}, found none", args.dir.display())));
+    }
     let parts = Parts::offline(&config, clock)?;
     if overlap(&config.root, &args.dir)? {
         let (dir, root) = (args.dir.display(), config.root.display());

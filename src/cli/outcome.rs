@@ -1,6 +1,7 @@
 //! How commands that work on a root end, and what they tell.
 
 use std::io::{self, Write};
+use std::path::Path;
 
 use serde::Serialize;
 use serde_json::json;
@@ -35,6 +36,26 @@ impl From<Error> for Failed {
 impl From<io::Error> for Failed {
     fn from(error: io::Error) -> Self {
         Self::one(error.to_string())
+    }
+}
+
+/// Refuses a root that is not there: a command that only reads it makes none.
+pub(super) fn expect_root(root: &Path) -> Result<(), Failed> {
+    if root.join("_cas").is_dir() {
+        return Ok(());
+    }
+    let found = if root.is_dir() { "a folder without _cas" } else { "no folder" };
+    Err(Failed::one(format!("expected the data of a registry in {}, found {found}", root.display())))
+}
+
+/// Refuses a place for a new folder that is taken, or in no folder.
+pub(super) fn expect_place(dir: &Path) -> Result<(), Failed> {
+    if dir.symlink_metadata().is_ok() {
+        return Err(Failed::one(format!("expected {} not to exist, found it there", dir.display())));
+    }
+    match dir.parent().filter(|above| !above.as_os_str().is_empty() && !above.is_dir()) {
+        Some(above) => Err(Failed::one(format!("expected a folder {} to put it in, found none", above.display()))),
+        None => Ok(()),
     }
 }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::config::{Config, Flags};
 use crate::metadata::{self, Metadata, Sqlite};
 use crate::mistake::Mistake;
+use crate::registry::{Lost, lost};
 use crate::store::{Filesystem, Store, StoreError};
 
 /// The configuration, and what of it is told by flags.
@@ -45,6 +46,9 @@ pub enum NotOpened {
     /// Another process owns it.
     #[error("can't open the store in {0}: expected to own it alone, found its lock taken")]
     Taken(String),
+    /// Its metadata is lost.
+    #[error(transparent)]
+    Lost(#[from] Lost),
     /// Anything else.
     #[error("can't open {what}: {why}")]
     Failed {
@@ -59,6 +63,9 @@ pub enum NotOpened {
 pub async fn open(config: &Config) -> Result<Root, NotOpened> {
     let root = config.root.display().to_string();
     let store = Filesystem::open(&config.root).map_err(|error| not_opened(&root, &error))?;
+    if let Some(lost) = lost(&config.root) {
+        return Err(lost.into());
+    }
     let path = config.root.join(metadata::FILE);
     let metadata = match Sqlite::open(&path) {
         // A full disk must not keep those out who would make room on it.

@@ -133,10 +133,14 @@
 //!   ([`Census`]): the one that the layout's file is a link to, else the newest. Each is hashed before it is taken: that the
 //!   old database held it as sound says what was true at its last scrub, and where the database is lost, nothing does. What
 //!   is rotten is quarantined once the new database is in place, and found elsewhere where it can be: an older object, the
-//!   layout's own file, another repository's. `--unhashed` is for those who would rather serve first and scrub later.
+//!   layout's own file, another repository's. With `--partial`, objects keep
+//!   what rotted and was found nowhere else, as quarantined content; evidence and data do not, for what they are is read
+//!   from their blobs. `--unhashed` is for those who would rather serve first and scrub later.
 //!   If the old database can be read, layouts are brought up to date from it first. The new one is made beside the old, hands out generations above every object's,
 //!   and is renamed to its place; the old one was linked aside, its log written back or moved, for a log beside another
 //!   database would be taken for that one's. What layouts can't know is [`LAYOUTS_DO_NOT_TELL`].
+//!   A root that has content and no database, or one without a schema, is [`lost`]: nothing but a rebuild opens it. A
+//!   first start that was interrupted leaves no content, so it is gone on with.
 //! - **Backup** copies one moment of the database, then links or copies each object that it names. One that is gone was
 //!   collected since, and a later moment does not name it: so moments are taken until one is whole. Each goes on from the
 //!   objects of the one before, so that the second has only to catch up with what was pushed meanwhile. The copy has no
@@ -201,6 +205,7 @@
 //!
 //! [`import`]: crate::registry::import
 //! [`export`]: crate::registry::export
+//! [`lost`]: crate::registry::lost
 //! [`rebuild`]: crate::registry::rebuild
 //! [`backup`]: crate::registry::backup
 //! [`Beside`]: crate::store::Beside

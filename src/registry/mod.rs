@@ -26,6 +26,7 @@ mod housekeeping;
 mod import;
 mod judge;
 mod list;
+mod lost;
 mod mount;
 mod objects;
 mod offline;
@@ -77,6 +78,7 @@ pub use housekeeping::{
     ScrubStatus, Session,
 };
 pub use import::import;
+pub use lost::{Lost, lost};
 pub use objects::{Hashed, RottenObject};
 pub use push::{ManifestPut, ManifestStored};
 pub use rebuild::{LAYOUTS_DO_NOT_TELL, Rebuild, Rebuilt, rebuild};

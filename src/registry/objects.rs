@@ -2,7 +2,7 @@
 //! whatever wrote them; whether it is so still, only their bytes tell.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
@@ -39,12 +39,30 @@ pub(super) struct Objects<'a> {
     keeper: Option<Housekeeping>,
     hashed: AtomicU64,
     rotten: Mutex<BTreeMap<ObjectKey, RottenObject>>,
+    /// Whether manifests may hold what is rotten.
+    holding: AtomicBool,
+    held: Mutex<BTreeMap<Digest, Held>>,
+}
+
+/// Rotten content that manifests hold: known, served to nobody, and healed by a push.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Held {
+    pub(super) key: ObjectKey,
+    pub(super) size: u64,
+    pub(super) why: String,
 }
 
 impl<'a> Objects<'a> {
     /// Those of `census`, to be hashed by `keeper`.
     pub(super) fn new(census: &'a Census, keeper: Option<Housekeeping>) -> Self {
-        Self { census, keeper, hashed: AtomicU64::default(), rotten: Mutex::default() }
+        Self {
+            census,
+            keeper,
+            hashed: AtomicU64::default(),
+            rotten: Mutex::default(),
+            holding: AtomicBool::new(false),
+            held: Mutex::default(),
+        }
     }
 
     /// Whether there is one of that digest, sound or not.
@@ -60,6 +78,41 @@ impl<'a> Objects<'a> {
             }
         }
         Ok(None)
+    }
+
+    /// From now on manifests may hold what is rotten and found nowhere else.
+    pub(super) fn hold(&self) {
+        self.holding.store(true, Ordering::Relaxed);
+    }
+
+    /// The object of that digest to be held though it is rotten, if there is one and it may be.
+    pub(super) fn holds(&self, layout: &ImageLayout, digest: &Digest) -> Result<Option<Held>, Error> {
+        if !self.holding.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
+        if let Some(held) = self.held().get(digest) {
+            return Ok(Some(held.clone()));
+        }
+        let found = self.rotten_one(layout, digest)?.or_else(|| {
+            let (key, size) = self.census.quarantined(digest)?;
+            Some(Held { key, size, why: "it lay in quarantine when the metadata was made afresh".to_owned() })
+        });
+        if let Some(held) = &found {
+            self.held().insert(*digest, held.clone());
+        }
+        Ok(found)
+    }
+
+    fn rotten_one(&self, layout: &ImageLayout, digest: &Digest) -> Result<Option<Held>, Error> {
+        let candidates = self.census.candidates(layout, digest)?;
+        let rotten = self.rotten();
+        let held = |Candidate { key, size, .. }| rotten.get(&key).map(|it| Held { why: it.why.clone(), key, size });
+        Ok(candidates.into_iter().find_map(held))
+    }
+
+    /// What is held though it is rotten.
+    pub(super) fn held(&self) -> std::sync::MutexGuard<'_, BTreeMap<Digest, Held>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn is_sound(&self, digest: &Digest, candidate: &Candidate) -> Result<bool, Error> {

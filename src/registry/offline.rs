@@ -9,13 +9,17 @@ use crate::metadata::{FILE, Metadata, Sqlite};
 use crate::store::{Filesystem, Store};
 use crate::verify::SignatureVerifier;
 
-use super::{Error, Parts};
+use super::{Error, Parts, lost};
 
 impl Parts {
-    /// The root of `config`, owned as long as this lives. Refused while a server or another command owns it. What is
+    /// The root of `config`, owned as long as this lives. Refused while a server or another command owns it,
+    /// and if its metadata is lost. What is
     /// changed in its metadata survives a power cut once that is closed.
     pub fn offline(config: &Config, clock: Arc<dyn Clock>) -> Result<Self, Error> {
         let store = own(&config.root)?;
+        if let Some(lost) = lost(&config.root) {
+            return Err(Error::Conflict(lost.to_string()));
+        }
         let metadata = Arc::new(Sqlite::open_in_bulk(&config.root.join(FILE))?);
         Ok(Self::over(store, metadata, config, clock))
     }

@@ -12,7 +12,7 @@ use crate::oci::RepositoryName;
 use crate::store::{FoundLayout, ImageLayout, LayoutView, ObjectKey, Store};
 
 use super::import::bounds;
-use super::objects::{Hashed, Objects, RottenObject};
+use super::objects::{Hashed, Held, Objects, RottenObject};
 use super::offline::own;
 use super::take::{Source, Taken, take};
 use super::{Error, Housekeeping, Parts, view};
@@ -39,7 +39,7 @@ pub struct Rebuilt {
     pub taken: Taken,
     /// What was hashed before it was taken.
     pub hashed: Hashed,
-    /// Objects that are not what their names say, and that were not taken. They are quarantined once the new metadata
+    /// Objects that are not what their names say, and that were not taken as sound. They are quarantined once the new metadata
     /// is in place. What is in `taken` all the same was found elsewhere.
     pub rotten: Vec<RottenObject>,
     /// Objects that lie in the store and that no layout names. They were left where they are.
@@ -63,6 +63,10 @@ pub struct Rebuild {
 /// Makes the metadata of the root of `config` afresh, beside the old, and puts it in its place. Refused while a server or
 /// another command owns the root.
 pub async fn rebuild(config: &Config, clock: Arc<dyn Clock>, how: Rebuild) -> Result<Rebuilt, Error> {
+    if !config.root.is_dir() {
+        let root = config.root.display();
+        return Err(Error::Conflict(format!("expected the data of a registry in {root}, found no folder")));
+    }
     let store = own(&config.root)?;
     let Some(layouts) = store.layout() else {
         return Err(Error::Unavailable("expected a store that shows layouts, found one that does not".to_owned()));
@@ -73,10 +77,11 @@ pub async fn rebuild(config: &Config, clock: Arc<dyn Clock>, how: Rebuild) -> Re
     let metadata = Arc::new(Sqlite::create(&new, census.highest_generation())?);
     let parts = Parts::over(Arc::clone(&store), metadata, config, Arc::clone(&clock));
     let objects = Objects::new(&census, (!how.unhashed).then(|| keeper(&parts)));
-    let taken = fill(&parts, layouts, &objects).await?;
+    let taken = fill(&parts, layouts, &objects, how.partial).await?;
     let (hashed, rotten) = objects.report();
     let named = parts.metadata.totals().await?.blobs.saturating_sub(taken.linked.saturating_add(taken.copied));
-    let known = named.saturating_add(u64::try_from(rotten.len()).unwrap_or(u64::MAX));
+    let count = |length: usize| u64::try_from(length).unwrap_or(u64::MAX);
+    let known = named.saturating_sub(count(objects.held().len())).saturating_add(count(rotten.len()));
     let surplus = census.objects().saturating_sub(known);
     let in_place = how.partial || taken.refused.is_empty();
     if in_place {
@@ -86,16 +91,16 @@ pub async fn rebuild(config: &Config, clock: Arc<dyn Clock>, how: Rebuild) -> Re
     parts.metadata.close().await?;
     drop(objects);
     drop(parts);
-    let kept = old.exists().then(|| config.root.join(format!("{FILE}.kept-{}", clock.now().micros())));
+    let kept = config.root.join(format!("{FILE}.kept-{}", clock.now().micros()));
     if in_place {
-        Sqlite::replace(&old, &new, kept.as_deref())?;
+        Sqlite::replace(&old, &new, &kept)?;
         for key in rotten.keys() {
             store.quarantine(key).await?;
         }
     } else {
         Sqlite::discard(&new)?;
     }
-    let (rotten, kept) = (rotten.into_values().collect(), kept.filter(|_| in_place));
+    let (rotten, kept) = (rotten.into_values().collect(), kept.exists().then_some(kept));
     Ok(Rebuilt { in_place, taken, hashed, rotten, surplus, behind, kept })
 }
 
@@ -107,7 +112,8 @@ fn keeper(parts: &Parts) -> Housekeeping {
 
 /// Brings the layouts up to date with the old metadata, and what it knows to be rotten out of reach, if there is any that can be read.
 async fn catch_up(store: &dyn Store, old: &Path) -> Result<(), Error> {
-    if !old.exists() {
+    // Opened, an empty one would be made whole, and its log removed as another database's.
+    if Sqlite::is_blank(old) {
         return Ok(());
     }
     let metadata = Sqlite::open(old)?;
@@ -122,15 +128,32 @@ async fn catch_up(store: &dyn Store, old: &Path) -> Result<(), Error> {
 }
 
 /// Fills the empty metadata of `parts` from the layouts that its store shows, and from the objects of that store.
-async fn fill(parts: &Parts, layouts: &dyn LayoutView, objects: &Objects<'_>) -> Result<Taken, Error> {
+async fn fill(parts: &Parts, layouts: &dyn LayoutView, objects: &Objects<'_>, partial: bool) -> Result<Taken, Error> {
     let mut taken = Taken::default();
     take_all(parts, layouts, objects, &mut taken).await?;
+    let again = |taken: Taken| Taken { repositories: 0, refused: Vec::new(), ..taken };
     if objects.is_any_rotten() && !taken.refused.is_empty() {
         // What one layout has lost, one that came after it may have had.
-        taken = Taken { repositories: 0, refused: Vec::new(), ..taken };
+        taken = again(taken);
         take_all(parts, layouts, objects, &mut taken).await?;
     }
+    if partial && !taken.refused.is_empty() {
+        // What is found nowhere else may be pushed again: what holds it stays, as it does when a scrub finds it.
+        objects.hold();
+        taken = again(taken);
+        take_all(parts, layouts, objects, &mut taken).await?;
+        quarantine(parts, objects).await?;
+    }
     Ok(taken)
+}
+
+/// Notes what is held though it is rotten: nobody gets it.
+async fn quarantine(parts: &Parts, objects: &Objects<'_>) -> Result<(), Error> {
+    let held = objects.held().clone();
+    for (digest, Held { key, why, .. }) in held {
+        parts.metadata.quarantine_content(&digest, &key.0, &why, parts.clock.now()).await?;
+    }
+    Ok(())
 }
 
 async fn take_all(

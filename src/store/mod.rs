@@ -23,7 +23,7 @@ use crate::clock::Timestamp;
 use crate::oci::{Digest, Hasher, RepositoryName};
 
 pub use failing::Failing;
-pub use filesystem::{Beside, Candidate, Census, Draft, Filesystem, Placed};
+pub use filesystem::{Beside, Candidate, Census, Draft, Filesystem, Placed, any_object};
 pub use layout_reader::{
     Bounds, FoundLayout, ImageLayout, LayoutBlob, LayoutError, Read, Visited, find_layouts, overlap, parse_manifest,
 };

@@ -101,6 +101,33 @@ fn a_root_without_its_database_is_rebuilt_and_served() {
 }
 
 #[test]
+fn a_root_without_its_database_is_not_served_before_it_is_rebuilt() {
+    let program = Program::start();
+    let (digest, _) = program.push_image("open/app", "v1", b"a layer");
+    let folder = stopped(program);
+    let database = folder.path().join("data/_metadata.sqlite");
+    std::fs::remove_file(&database).unwrap();
+    for (args, code) in [
+        (&["serve", "--listen", "127.0.0.1:0"][..], 1),
+        (&["check"], 1),
+        (&["gc"], 2),
+        (&["scrub", "--now"], 2),
+        (&["import", "policies"], 2),
+    ] {
+        let refused = hallmark(folder.path(), args);
+        assert_eq!(refused.status.code(), Some(code), "{args:?}: {refused:?}");
+        let said = format!("{}{}", told(&refused), String::from_utf8_lossy(&refused.stderr));
+        assert!(said.contains("found no _metadata.sqlite and the object _cas/sha256/"), "{args:?}: {said}");
+        assert!(said.contains("`hallmark rebuild`"), "{args:?}: {said}");
+        assert!(!database.exists(), "{args:?}");
+    }
+    assert_eq!(hallmark(folder.path(), &["rebuild"]).status.code(), Some(0));
+    let program = Program::start_in(folder, &[]);
+    let pulled = program.send("HEAD", "/v2/open/app/manifests/v1");
+    assert_eq!(pulled.header("docker-content-digest"), Some(digest.to_string().as_str()));
+}
+
+#[test]
 fn a_rebuild_names_what_rotted_and_leaves_it_out_only_if_it_may() {
     let program = Program::start();
     program.push_image("open/app", "v1", b"a layer");
@@ -140,9 +167,49 @@ fn a_backup_beside_a_server_is_a_root_that_is_served() {
 }
 
 #[test]
+fn a_path_that_leads_nowhere_is_named_as_such() {
+    let folder = stopped(Program::start());
+    for (args, said) in [
+        (&["import", "nosuch"][..], "expected a folder of image layouts at nosuch, found none"),
+        (
+            &["export", "open/app", "out", "--root", "nowhere"],
+            "expected the data of a registry in nowhere, found no folder",
+        ),
+        (
+            &["backup", "out", "--root", "policies"],
+            "expected the data of a registry in policies, found a folder without",
+        ),
+        (&["backup", "no/such/bk"], "expected a folder no/such to put it in, found none"),
+        (&["backup", "policies"], "expected policies not to exist, found it there"),
+        (&["rebuild", "--root", "typo"], "expected the data of a registry in typo, found no folder"),
+    ] {
+        let refused = hallmark(folder.path(), args);
+        assert_eq!(refused.status.code(), Some(2), "{args:?}: {refused:?}");
+        assert!(told(&refused).starts_with(said), "{args:?}: {refused:?}");
+    }
+    assert!(!folder.path().join("nowhere").exists() && !folder.path().join("typo").exists());
+}
+
+#[test]
+fn a_server_is_asked_by_who_may_only_read_its_root() {
+    let Some(mounts) = super::program::own_mounts() else { return };
+    let program = Program::start();
+    program.push_image("open/app", "v1", b"a layer");
+    put(program.folder(), "hallmark.toml", &format!("hostname = \"{}\"\n", program.address()));
+    let script = "mount --bind data data && mount -o remount,bind,ro data && exec \"$0\" gc";
+    let done = Command::new(&mounts[0])
+        .args(&mounts[1..])
+        .args(["sh", "-c", script, env!("CARGO_BIN_EXE_hallmark")])
+        .current_dir(program.folder())
+        .output()
+        .unwrap();
+    assert_eq!(done.status.code(), Some(0), "{done:?}");
+}
+
+#[test]
 fn where_there_is_no_root_nothing_is_made() {
     let folder = tempfile::tempdir().unwrap();
-    for args in [&["export", "open/app", "out"][..], &["backup", "out"]] {
+    for args in [&["export", "open/app", "out"][..], &["backup", "out"], &["rebuild"]] {
         assert_eq!(hallmark(folder.path(), args).status.code(), Some(2));
     }
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);

@@ -71,11 +71,7 @@ impl Program {
 
     /// Starts with `data` on a disk of its own, of so many mebibytes. Nothing if this machine lets nobody mount.
     pub(crate) fn start_on_a_disk_of(mebibytes: u32) -> Option<Self> {
-        let apart = apart("unshare");
-        let tries = Command::new(&apart[0]).args(&apart[1..]).args(["sh", "-c", "mount -t tmpfs tmpfs /tmp"]).status();
-        if !tries.is_ok_and(|status| status.success()) {
-            return None;
-        }
+        let apart = own_mounts()?;
         let folder = tempfile::tempdir().unwrap();
         furnish(folder.path());
         std::fs::create_dir(folder.path().join("data")).unwrap();
@@ -225,6 +221,13 @@ fn furnish(folder: &Path) {
     put(folder, "policies/policy.csv", POLICY);
     put(folder, "policies/requirements.toml", "");
     put(folder, "trust/signers.toml", "");
+}
+
+/// What starts a program among mounts of its own. Nothing if this machine lets nobody mount.
+pub(crate) fn own_mounts() -> Option<Vec<String>> {
+    let apart = apart("unshare");
+    let tries = Command::new(&apart[0]).args(&apart[1..]).args(["sh", "-c", "mount -t tmpfs tmpfs /tmp"]).status();
+    tries.is_ok_and(|status| status.success()).then_some(apart)
 }
 
 /// What enters a mount namespace: one that nobody else sees, and that goes with the program.

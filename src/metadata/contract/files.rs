@@ -99,7 +99,7 @@ async fn a_database_that_is_replaced_is_kept_with_what_is_in_its_log() {
     store(&new, object("new")).await;
     new.close().await.unwrap();
     drop(new);
-    Sqlite::replace(&crashed, &path("new"), Some(&path("kept"))).unwrap();
+    Sqlite::replace(&crashed, &path("new"), &path("kept")).unwrap();
     assert!(has(&Sqlite::open(&path("kept")).unwrap(), "old").await);
     let placed = Sqlite::open(&crashed).unwrap();
     assert!(has(&placed, "new").await && !has(&placed, "old").await);
@@ -107,11 +107,49 @@ async fn a_database_that_is_replaced_is_kept_with_what_is_in_its_log() {
 }
 
 #[tokio::test]
+async fn a_log_that_lost_its_database_is_not_taken_for_the_new_ones() {
+    let (_folder, path) = place();
+    let old = Sqlite::open(&path("m")).unwrap();
+    store(&old, object("old")).await;
+    fs::copy(path("m-wal"), path("lost-wal")).unwrap();
+    let new = Sqlite::create(&path("new"), 0).unwrap();
+    store(&new, object("new")).await;
+    new.close().await.unwrap();
+    drop(new);
+    Sqlite::replace(&path("lost"), &path("new"), &path("kept")).unwrap();
+    assert!(path("kept-wal").exists() && !path("kept").exists());
+    let placed = Sqlite::open(&path("lost")).unwrap();
+    assert!(has(&placed, "new").await && !has(&placed, "old").await);
+}
+
+#[tokio::test]
+async fn a_database_is_blank_until_its_schema_is_made_and_never_if_it_can_not_be_told() {
+    let (_folder, path) = place();
+    assert!(Sqlite::is_blank(&path("m")));
+    fs::File::create(path("empty")).unwrap();
+    assert!(Sqlite::is_blank(&path("empty")));
+    let interrupted = Connection::open(path("interrupted")).unwrap();
+    interrupted.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(())).unwrap();
+    drop(interrupted);
+    assert!(fs::metadata(path("interrupted")).unwrap().len() > 0);
+    assert!(Sqlite::is_blank(&path("interrupted")));
+    let m = Sqlite::open(&path("m")).unwrap();
+    for suffix in ["", "-wal"] {
+        fs::copy(format!("{}{suffix}", path("m").display()), format!("{}{suffix}", path("crashed").display())).unwrap();
+    }
+    assert!(!Sqlite::is_blank(&path("crashed")), "its schema is in the log yet");
+    drop(m);
+    assert!(!Sqlite::is_blank(&path("m")));
+    fs::write(path("another"), [0; 4096]).unwrap();
+    assert!(!Sqlite::is_blank(&path("another")), "it is no database");
+}
+
+#[tokio::test]
 async fn a_database_that_is_open_is_not_put_in_place() {
     let (_folder, path) = place();
     let new = Sqlite::create(&path("new"), 0).unwrap();
     store(&new, object("new")).await;
-    assert!(Sqlite::replace(&path("m"), &path("new"), None).is_err());
+    assert!(Sqlite::replace(&path("m"), &path("new"), &path("kept")).is_err());
     assert!(!path("m").exists());
 }
 

@@ -1,13 +1,17 @@
 //! The database as a file: made afresh beside the old one and put in its place, and copied while it is in use.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags};
 
 use super::{GENERATIONS, Sqlite, connection, counters, schema, view};
 use crate::metadata::Unavailable;
+
+/// Where `user_version` begins in a database's [header](https://sqlite.org/fileformat2.html#the_database_header).
+const VERSION: usize = 60;
+const VERSION_END: usize = 64;
 
 /// What `SQLite` keeps beside a database.
 const COMPANIONS: [&str; 2] = ["-wal", "-shm"];
@@ -26,6 +30,20 @@ impl Sqlite {
         Self::open_in_bulk(path)
     }
 
+    /// Whether nothing is at `path`, or a database whose making was interrupted: one without a schema. What can't be
+    /// told is not blank; whoever opens it is told why.
+    pub fn is_blank(path: &Path) -> bool {
+        let mut header = [0; VERSION_END];
+        match File::open(path).map(|mut file| file.read_exact(&mut header)) {
+            Err(error) => error.kind() == io::ErrorKind::NotFound,
+            // SQLite makes pages of it whole: a part of a header was never written by it.
+            Ok(Err(error)) => error.kind() == io::ErrorKind::UnexpectedEof && header == [0; VERSION_END],
+            Ok(Ok(())) if header[VERSION..] != [0; 4] => false,
+            // The schema may be in the log yet.
+            Ok(Ok(())) => connect(path).and_then(|connection| schema::is_none(&connection)).unwrap_or(false),
+        }
+    }
+
     /// Removes the database at `path`, which nobody has open and nobody counts on.
     pub fn discard(path: &Path) -> Result<(), Unavailable> {
         for file in std::iter::once(path.to_owned()).chain(companions(path)) {
@@ -35,18 +53,20 @@ impl Sqlite {
     }
 
     /// Puts the database at `new`, which nobody has open, in the place of the one at `path`, which nobody has open
-    /// either and which is kept as `kept`, if it is there. Whenever this is interrupted, one of them is at `path`.
-    pub fn replace(path: &Path, new: &Path, kept: Option<&Path>) -> Result<(), Unavailable> {
-        if let Some(kept) = kept {
-            // What is in its log goes into the file, unless it can't be read any more; then the log is kept as well.
+    /// either and which is kept as `kept`, or what is left of it: a log without its database. Whenever this is interrupted, one of them is at `path`.
+    pub fn replace(path: &Path, new: &Path, kept: &Path) -> Result<(), Unavailable> {
+        // What is in its log goes into the file, unless it can't be read any more; then the log is kept as well.
+        if !Self::is_blank(path) {
             drop(connect(path).and_then(|old| checkpoint(&old)));
+        }
+        if is_there(path)? {
             link(path, kept)?;
-            for (log, name) in companions(path).into_iter().zip(companions(kept)) {
-                if fs::exists(&log).map_err(|error| broken(&log, &error))? {
-                    link(&log, &name)?;
-                    // It is the old one's: beside the new one it would be taken for its own.
-                    remove(&log).map_err(|error| broken(&log, &error))?;
-                }
+        }
+        for (log, name) in companions(path).into_iter().zip(companions(kept)) {
+            if is_there(&log)? {
+                link(&log, &name)?;
+                // It is the old one's: beside the new one it would be taken for its own.
+                remove(&log).map_err(|error| broken(&log, &error))?;
             }
         }
         if companions(new).iter().any(|file| file.exists()) {
@@ -94,6 +114,10 @@ fn companions(path: &Path) -> [PathBuf; 2] {
         name.push(suffix);
         name.into()
     })
+}
+
+fn is_there(path: &Path) -> Result<bool, Unavailable> {
+    fs::exists(path).map_err(|error| broken(path, &error))
 }
 
 fn link(from: &Path, to: &Path) -> Result<(), Unavailable> {

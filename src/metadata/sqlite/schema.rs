@@ -39,8 +39,17 @@ pub(super) fn check(connection: &Connection) -> Result<(), Unavailable> {
     Err(Unavailable::Broken(format!("expected schema version {}, found {found}", STEPS.len())))
 }
 
+/// Whether nothing was ever made in the database.
+pub(super) fn is_none(connection: &Connection) -> Result<bool, Unavailable> {
+    Ok(pragma(connection, "user_version")? == 0 && tables(connection)? == 0)
+}
+
+fn tables(connection: &Connection) -> Result<i64, Unavailable> {
+    Ok(connection.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0))?)
+}
+
 fn check_owner(connection: &Connection, version: usize) -> Result<(), Unavailable> {
-    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0))?;
+    let tables = tables(connection)?;
     let ours = pragma(connection, "application_id")? == APPLICATION;
     if ours || (version == 0 && tables == 0) {
         return Ok(());

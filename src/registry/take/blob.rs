@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use crate::gate::Who;
 use crate::metadata::{CommitBlob, Committed, Reserved};
 use crate::oci::{Digest, LinkKind, Manifest};
-use crate::store::Adopted;
+use crate::store::{Adopted, ObjectKey};
 
 use super::super::Error;
+use super::super::objects::Held;
 use super::{Adoption, Source, Taking, Waiting};
 
 /// How many blobs are adopted before they are settled and committed, with the manifests that hold them.
@@ -59,6 +60,12 @@ impl Taking<'_> {
         if self.parts.metadata.blob(self.repository, digest).await?.is_some_and(|blob| !blob.quarantined) {
             return Ok(());
         }
+        if let Source::Own(objects) = self.source {
+            let held = objects.held().get(digest).cloned();
+            if let Some(Held { key, size, .. }) = held {
+                return self.hold(digest, key, size).await;
+            }
+        }
         let generation = match self.parts.metadata.reserve(*digest).await? {
             Reserved::Live(key) => return self.share(digest, key).await,
             Reserved::Fresh(generation) => generation,
@@ -75,12 +82,26 @@ impl Taking<'_> {
                 self.adopted.push(Adoption { digest: *digest, key, size });
                 Ok(())
             }
-            Adopted::Absent => Ok(()),
+            Adopted::Absent => self.hold_rotten(digest).await,
             Adopted::Refused(error) => {
                 self.refuse(digest, error.to_string());
-                Ok(())
+                self.hold_rotten(digest).await
             }
         }
+    }
+
+    /// Makes rotten content a blob of the repository, if that may be: it is quarantined when everything is taken.
+    async fn hold_rotten(&mut self, digest: &Digest) -> Result<(), Error> {
+        let Source::Own(objects) = self.source else { return Ok(()) };
+        match objects.holds(self.layout, digest)? {
+            Some(Held { key, size, .. }) => self.hold(digest, key, size).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn hold(&mut self, digest: &Digest, key: ObjectKey, size: u64) -> Result<(), Error> {
+        self.refuse(digest, "expected sound bytes, found none: it is quarantined until it is pushed again");
+        self.commit(digest, key.0, size).await
     }
 
     /// Makes content that is stored already a blob of this repository, if the layout has it.

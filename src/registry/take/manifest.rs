@@ -1,11 +1,14 @@
 //! Manifests of a layout that is taken: each waits for what it holds, and is stored as at a push.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 
 use crate::gate::Who;
 use crate::metadata::{Put, PutManifest};
-use crate::oci::{Descriptor, Digest, Manifest, Tag};
+use crate::oci::{Descriptor, Digest, EvidenceTag, Manifest, Tag};
 use crate::store::Read;
+use crate::verify::{self, Candidate};
 
 use super::super::Error;
 use super::super::push::{as_stored, check_size, check_tags};
@@ -95,8 +98,22 @@ impl Taking<'_> {
         Ok(left)
     }
 
+    /// What evidence and data are is read from their blobs, and can't be from what is rotten: taken for an object, they
+    /// would be one for ever.
+    fn check_readable(&self, manifest: &Manifest, tag: Option<&EvidenceTag>) -> Result<(), Error> {
+        let Source::Own(objects) = self.source else { return Ok(()) };
+        if verify::candidate(manifest, tag, &self.parts.data_types) == Candidate::Object {
+            return Ok(());
+        }
+        let held = objects.held();
+        let rotten: BTreeSet<Digest> =
+            manifest.links().map(|link| link.descriptor.digest).filter(|digest| held.contains_key(digest)).collect();
+        if rotten.is_empty() { Ok(()) } else { Err(Error::ContentAbsent(rotten.into_iter().collect())) }
+    }
+
     async fn put(&self, (digest, bytes): (Digest, &Bytes), manifest: &Manifest, tags: &[Tag]) -> Result<bool, Error> {
         let evidence_tag = tags.first().and_then(Tag::evidence);
+        self.check_readable(manifest, evidence_tag.as_ref())?;
         let shelf = self.parts.shelf();
         let classified = shelf.classify(self.repository, manifest, evidence_tag.as_ref()).await?;
         let classified = classified.under(evidence_tag.as_ref(), tags);

@@ -12,6 +12,7 @@ mod faults_in_turn;
 mod import;
 mod invariants;
 mod listing;
+mod lost;
 mod meanwhile;
 mod notation;
 mod rebuild;

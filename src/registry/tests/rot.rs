@@ -96,12 +96,57 @@ async fn an_object_that_rotted_is_quarantined_by_a_rebuild_that_goes_on_without_
     assert!(rebuilt.in_place && rotten(&rebuilt) == [layer] && rebuilt.surplus == 0, "{rebuilt:?}");
     let house = ruin.serves().await;
     assert_eq!(fs::read_dir(house.folder.path().join("_quarantine")).unwrap().count(), 1);
-    assert!(matches!(house.pull_blob("ci", layer).await, Err(Error::BlobUnknown(_))));
-    assert!(matches!(house.pull("ci", &tag("v1")).await, Err(Error::ManifestUnknown(_))));
+    heals(&house, layer).await;
+}
+
+/// What holds the rotten layer is there, the layer is not, and a push of the layer alone brings it back.
+async fn heals(house: &House, layer: Digest) {
+    assert!(matches!(house.pull_blob("ci", layer).await, Err(Error::Quarantined(_))));
+    let image = house.pull("ci", &tag("v1")).await.unwrap();
+    house.registry.flush_views().await.unwrap();
+    let index = fs::read_to_string(house.folder.path().join("prod/app/index.json")).unwrap();
+    assert!(index.contains(&image.to_string()), "{index}");
     house.upload("ci", b"a layer of some bytes").await.unwrap();
-    let config = Digest::sha256(b"{\"a\": \"config\"}");
-    house.put("ci", &tag("v1"), media_type::OCI_MANIFEST, &image(config, layer)).await.unwrap();
     assert_eq!(house.pull_blob("ci", layer).await.unwrap(), 21);
+    assert_eq!(house.metadata.quarantined_count().await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn an_image_whose_layer_lies_in_quarantine_is_kept_by_a_rebuild_and_healed_by_a_push() {
+    let (house, layer) = with_rotten_layer().await;
+    let ruin = Ruin::of(house).await;
+    fs::remove_file(ruin.folder.path().join(FILE)).unwrap();
+    let rebuilt = ruin.rebuilds(true).await.unwrap();
+    assert!(rebuilt.in_place && rebuilt.taken.refused.iter().any(|it| it.why.contains("quarantined")), "{rebuilt:?}");
+    assert_eq!((rebuilt.taken.manifests, rebuilt.surplus), (1, 0), "{rebuilt:?}");
+    heals(&ruin.serves().await, layer).await;
+}
+
+#[tokio::test]
+async fn an_image_of_two_repositories_whose_layer_rotted_is_kept_in_both() {
+    let (house, layer) = with_layer().await;
+    mounts_into_later(&house, layer).await;
+    let object = house.files_of(layer).remove(0);
+    let ruin = Ruin::of(house).await;
+    flip(&object);
+    let rebuilt = ruin.rebuilds(true).await.unwrap();
+    assert_eq!((rebuilt.taken.repositories, rebuilt.taken.manifests), (2, 2), "{rebuilt:?}");
+    heals(&ruin.serves().await, layer).await;
+}
+
+#[tokio::test]
+async fn evidence_whose_payload_rotted_is_not_taken_for_an_object() {
+    let house = House::new().await;
+    let digest = house.push_image("ci", "signed", Some("v1")).await.unwrap();
+    let (manifest, _) = house.signature("signer", &house.keys.release, digest).await.unwrap();
+    house.sign("signer", &house.keys.release, digest).await.unwrap();
+    let payload: Digest = manifest["layers"][0]["digest"].as_str().unwrap().parse().unwrap();
+    let object = house.files_of(payload).remove(0);
+    let ruin = Ruin::of(house).await;
+    flip(&object);
+    let rebuilt = ruin.rebuilds(true).await.unwrap();
+    assert!(rebuilt.in_place && rebuilt.taken.manifests == 1, "{rebuilt:?}");
+    assert!(rebuilt.taken.refused.iter().any(|it| it.why.contains("found no sha256:")), "{rebuilt:?}");
 }
 
 #[tokio::test]
@@ -120,8 +165,24 @@ async fn a_layouts_own_copy_takes_the_place_of_an_object_that_rotted() {
 #[tokio::test]
 async fn another_repositorys_copy_takes_the_place_of_an_object_that_rotted() {
     let (house, layer) = with_layer().await;
+    mounts_into_later(&house, layer).await;
+    let object = house.files_of(layer).remove(0);
+    let ruin = Ruin::of(house).await;
+    flip(&object);
+    own_file(&ruin.folder.path().join("prod/later/blobs/sha256").join(layer.hex()), b"a layer of some bytes");
+    let rebuilt = ruin.rebuilds(false).await.unwrap();
+    assert!(rebuilt.in_place && rotten(&rebuilt) == [layer], "{rebuilt:?}");
+    assert_eq!((rebuilt.taken.repositories, rebuilt.taken.manifests, rebuilt.taken.blobs), (2, 2, 4), "{rebuilt:?}");
+    let house = ruin.serves().await;
+    assert_eq!(house.pull_blob("ci", layer).await.unwrap(), 21);
+    house.registry.flush_views().await.unwrap();
+    let shown = house.folder.path().join("prod/app/blobs/sha256").join(layer.hex());
+    assert_eq!(fs::read(shown).unwrap(), b"a layer of some bytes");
+}
+
+/// Pushes the image into a repository that comes after the other in the order of names.
+async fn mounts_into_later(house: &House, layer: Digest) {
     let config = Digest::sha256(b"{\"a\": \"config\"}");
-    // After the other in the order of names.
     let later: RepositoryName = "prod/later".parse().unwrap();
     let there = house.registry.allow_sign(&who("ci"), &later).unwrap();
     for blob in [config, layer] {
@@ -135,18 +196,6 @@ async fn another_repositorys_copy_takes_the_place_of_an_object_that_rotted() {
         bytes: serde_json::to_vec(&image(config, layer)).unwrap().into(),
     };
     house.registry.put_manifest(&there, put).await.unwrap();
-    let object = house.files_of(layer).remove(0);
-    let ruin = Ruin::of(house).await;
-    flip(&object);
-    own_file(&ruin.folder.path().join("prod/later/blobs/sha256").join(layer.hex()), b"a layer of some bytes");
-    let rebuilt = ruin.rebuilds(false).await.unwrap();
-    assert!(rebuilt.in_place && rotten(&rebuilt) == [layer], "{rebuilt:?}");
-    assert_eq!((rebuilt.taken.repositories, rebuilt.taken.manifests, rebuilt.taken.blobs), (2, 2, 4), "{rebuilt:?}");
-    let house = ruin.serves().await;
-    assert_eq!(house.pull_blob("ci", layer).await.unwrap(), 21);
-    house.registry.flush_views().await.unwrap();
-    let shown = house.folder.path().join("prod/app/blobs/sha256").join(layer.hex());
-    assert_eq!(fs::read(shown).unwrap(), b"a layer of some bytes");
 }
 
 #[tokio::test]

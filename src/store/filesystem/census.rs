@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::path::{ALGORITHMS, Root, object_key};
+use super::path::{ALGORITHMS, QUARANTINE, Root, object_key};
 use crate::oci::Digest;
 use crate::store::layout_reader::ImageLayout;
 use crate::store::{LayoutError, ObjectKey, StoreError};
@@ -18,8 +18,16 @@ use crate::store::{LayoutError, ObjectKey, StoreError};
 pub struct Census {
     root: Arc<Root>,
     generations: HashMap<Digest, Vec<u64>>,
+    quarantined: HashMap<Digest, Quarantined>,
     highest: u64,
     objects: u64,
+}
+
+/// The newest object of a digest in quarantine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Quarantined {
+    generation: u64,
+    size: u64,
 }
 
 /// An object that may be the content of a digest.
@@ -36,9 +44,11 @@ pub struct Candidate {
 impl Census {
     pub(super) fn take(root: Arc<Root>) -> io::Result<Self> {
         let generations = generations(&root)?;
-        let highest = generations.values().flatten().copied().max().unwrap_or_default();
+        let quarantined = quarantined(&root)?;
+        let held = quarantined.values().map(|it| it.generation);
+        let highest = generations.values().flatten().copied().chain(held).max().unwrap_or_default();
         let objects = generations.values().map(|of| u64::try_from(of.len()).unwrap_or(u64::MAX)).sum();
-        Ok(Self { root, generations, highest, objects })
+        Ok(Self { root, generations, quarantined, highest, objects })
     }
 
     /// How many objects there are.
@@ -46,7 +56,7 @@ impl Census {
         self.objects
     }
 
-    /// The highest generation of any object: one that is to be new must be above it.
+    /// The highest generation of any object, those in quarantine among them: one that is to be new must be above it.
     pub const fn highest_generation(&self) -> u64 {
         self.highest
     }
@@ -54,6 +64,12 @@ impl Census {
     /// Whether there is an object of that digest.
     pub fn has(&self, digest: &Digest) -> bool {
         self.generations.contains_key(digest)
+    }
+
+    /// The newest object of that digest that lies in quarantine, and its size in bytes.
+    pub fn quarantined(&self, digest: &Digest) -> Option<(ObjectKey, u64)> {
+        let Quarantined { generation, size } = self.quarantined.get(digest)?;
+        Some((object_key(digest, *generation), *size))
     }
 
     /// The objects of that digest: first the one that the layout's blob is a link to, then the newest.
@@ -82,6 +98,22 @@ impl Census {
     }
 }
 
+/// An object of the tree at `root`, if there is any. This blocks.
+pub fn any_object(root: &Path) -> io::Result<Option<ObjectKey>> {
+    let cas = Root::new(root.to_owned()).cas();
+    for algorithm in ALGORITHMS {
+        for shard in entries(&cas.join(algorithm.as_str()))? {
+            for file in entries(&shard?.path())? {
+                let name = file?.file_name();
+                if let Some((digest, generation)) = name.to_str().and_then(|name| parts(algorithm.as_str(), name)) {
+                    return Ok(Some(object_key(&digest, generation)));
+                }
+            }
+        }
+    }
+    Ok(None)
+}
+
 /// The generations of every object of the tree.
 pub(super) fn generations(root: &Root) -> io::Result<HashMap<Digest, Vec<u64>>> {
     let mut found: HashMap<Digest, Vec<u64>> = HashMap::new();
@@ -94,6 +126,21 @@ pub(super) fn generations(root: &Root) -> io::Result<HashMap<Digest, Vec<u64>>> 
                 }
             }
         }
+    }
+    Ok(found)
+}
+
+fn quarantined(root: &Root) -> io::Result<HashMap<Digest, Quarantined>> {
+    let mut found: HashMap<Digest, Quarantined> = HashMap::new();
+    for file in entries(&root.folder().join(QUARANTINE))? {
+        let file = file?;
+        let name = file.file_name();
+        let Some(name) = name.to_str() else { continue };
+        // The folder is one for all algorithms; the digests of each are of another length.
+        let parts = ALGORITHMS.iter().find_map(|algorithm| parts(algorithm.as_str(), name));
+        let Some((digest, generation)) = parts else { continue };
+        let one = Quarantined { generation, size: file.metadata()?.len() };
+        found.entry(digest).and_modify(|other| *other = one.max(*other)).or_insert(one);
     }
     Ok(found)
 }

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io;
 
 use rustix::fs::{FlockOperation, Mode, OFlags};
+use rustix::io::Errno;
 
 use super::path::Root;
 
@@ -17,11 +18,17 @@ impl Lock {
     /// Takes the lock, or says who is in the way. It never waits.
     pub(super) fn take(root: &Root) -> io::Result<Self> {
         let path = root.lock();
-        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = File::from(rustix::fs::open(&path, flags, Mode::from_raw_mode(0o644))?);
+        let open =
+            |access| rustix::fs::open(&path, access | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::from_raw_mode(0o644));
+        let file = match open(OFlags::RDWR | OFlags::CREATE) {
+            // Who owns the tree can be asked by those who may only read it.
+            Err(error @ (Errno::ROFS | Errno::ACCESS)) => open(OFlags::RDONLY).map_err(|_also| error),
+            file => file,
+        };
+        let file = File::from(file?);
         match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(Self { _file: file }),
-            Err(rustix::io::Errno::WOULDBLOCK) => {
+            Err(Errno::WOULDBLOCK) => {
                 let message = format!(
                     "expected to own {} alone, found its lock taken by a server or another command",
                     root.folder().display()

@@ -59,7 +59,7 @@ pub(crate) use self::journal::Step;
 pub(crate) use self::journal::tests::{steps, unsynced};
 
 pub use self::beside::{Beside, Placed};
-pub use self::census::{Candidate, Census};
+pub use self::census::{Candidate, Census, any_object};
 pub use self::draft::Draft;
 
 /// A [`Store`] in a folder of a local file system, which shows each repository as an OCI image layout.
