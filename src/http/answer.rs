@@ -174,6 +174,19 @@ pub(super) fn link_next(headers: &mut HeaderMap, path: impl Display, n: usize, l
     insert(headers, LINK, format_args!("<{path}?n={n}&last={last}>; rel=\"next\""));
 }
 
+/// As [`link_next`], of a list whose pages end where they are large.
+pub(super) fn link_next_referrers(
+    headers: &mut HeaderMap,
+    path: impl Display,
+    artifact_type: Option<&str>,
+    last: &Digest,
+) {
+    let filter = artifact_type.map(|of| format!("&artifactType={}", super::query::encode(of))).unwrap_or_default();
+    let last = last.to_string();
+    let last = super::query::encode(&last);
+    insert(headers, LINK, format_args!("<{path}?last={last}{filter}>; rel=\"next\""));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

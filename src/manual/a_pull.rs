@@ -65,14 +65,16 @@
 //! [`Registry::tags`] shows what resolves for the caller, [`Registry::catalog`] where they may pull at all, and
 //! [`Registry::referrers`] evidence and data with their subject, objects by themselves
 //! ([listing referrers](https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-referrers)).
-//! A referrers list is whole, for clients do not follow `Link` there.
+//! A referrers list is whole as long as it fits `manifest_bytes`, for few clients follow `Link` there; what is more, which
+//! takes thousands of referrers or large annotations, follows after a `Link`. What it should go on after counts only if
+//! it is listed for the caller.
 //!
 //! Under an enforced requirement only what met it can resolve, and that it did is noted before anyone is told. So a page
 //! of tags is made of those that are listed under one of the caller's requirements ([`Metadata::tags_once_met`]): tags
 //! that remember a push which ever met it, or evidence or data about what did. Each is still resolved like a pull, for it
 //! may have lost its signer. What is left to be judged in the repository is judged first; where that is much, or a
-//! revision came and not all was judged under it, every tag is looked at. Of those that are listed and do not resolve a
-//! page passes by 2,048 at the most: it may hold fewer tags than were asked for, or none, and a `Link`, which names the
+//! revision came and not all was judged under it, or what was judged can't be noted, every tag is looked at. Either way a
+//! page looks at 2,048 at the most: it may hold fewer tags than were asked for, or none, and a `Link`, which names the
 //! last one that was looked at.
 //!
 //! # Differs from the first drawing

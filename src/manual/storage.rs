@@ -114,7 +114,7 @@
 //! flight.
 //!
 //! What grows with one repository: its `index.json` is written whole, off the threads that serve requests. With one
-//! subject: its list of referrers, which is answered whole. With what lost a requirement: a page of tags passes by those
+//! subject: its list of referrers, which is read and answered in pages of bounded bytes. With what lost a requirement: a page of tags passes by those
 //! that met it once and do not resolve any more, up to a bound. `docs/scale.md` has the figures; `benches/README.md` says
 //! how they come about.
 //!

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{
     Audited, Blob, BlobDeleted, By, CommitBlob, Committed, Content, DeleteTag, DirtyView, Garbage, Graced, Holder,
-    Intent, Metadata, PlacedManifest, Push, Put, PutManifest, Quarantined, Refusal, Reserved, ScrubPass,
+    Intent, Metadata, PlacedManifest, Push, Put, PutManifest, Quarantined, Referrer, Refusal, Reserved, ScrubPass,
     StoredManifest, StoredRevision, Swept, TagDeleted, ToJudge, Totals, Trail, Unavailable, Upload, WaitingIn,
     WaitingPush,
 };
@@ -117,7 +117,7 @@ checked! {
     tags_once_met(repository: &RepositoryName, requirement: &RequirementName, after: Option<&str>, limit: usize) -> Vec<(Tag, Digest)>;
     repositories(after: Option<&str>, limit: usize) -> Vec<RepositoryName>;
     repository_exists(repository: &RepositoryName) -> bool;
-    referrers(repository: &RepositoryName, subject: &Digest, after: Option<&Digest>, limit: usize) -> Vec<StoredManifest>;
+    referrers(repository: &RepositoryName, subject: &Digest, after: Option<&Digest>, limit: usize) -> Vec<Referrer>;
     evidence(repository: &RepositoryName, subject: &Digest, limit: usize) -> Vec<StoredManifest>;
     holders(repository: &RepositoryName, digest: &Digest, limit: usize) -> Vec<Holder>;
     holders_once_met(repository: &RepositoryName, digest: &Digest, limit: usize) -> Vec<Digest>;
@@ -165,7 +165,7 @@ checked! {
     waiting(after: Option<&RepositoryName>, from: Timestamp, limit: usize) -> Vec<WaitingIn>;
     waiting_pushes(repository: &RepositoryName, from: Timestamp, after: Option<&Tag>, limit: usize) -> Vec<WaitingPush>;
     subjects_of_evidence(repository: &RepositoryName, after: Option<&Digest>, limit: usize) -> Vec<Digest>;
-    referrers_of_type(repository: &RepositoryName, subject: &Digest, artifact_type: &str, after: Option<&Digest>, limit: usize) -> Vec<StoredManifest>;
+    referrers_of_type(repository: &RepositoryName, subject: &Digest, artifact_type: &str, after: Option<&Digest>, limit: usize) -> Vec<Referrer>;
     note_revision_judged() -> ();
     is_revision_judged() -> bool;
     audit(trail: Trail, after: u64, limit: usize) -> Vec<Audited>;

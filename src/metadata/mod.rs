@@ -240,6 +240,26 @@ pub struct StoredManifest {
     pub at: Timestamp,
 }
 
+/// How many bytes of annotations one read of referrers takes, but for the last: a page of them ends early there.
+pub const REFERRERS_BYTES: usize = 1 << 20;
+
+/// A stored manifest as a list of referrers shows it: its bytes are not read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Referrer {
+    /// Its digest.
+    pub digest: Digest,
+    /// How many bytes it has.
+    pub size: u64,
+    /// Their media type.
+    pub media_type: String,
+    /// What the list shows as `artifactType`.
+    pub artifact_type: Option<String>,
+    /// What the list shows as `annotations`: a JSON object, as it was stored.
+    pub annotations: String,
+    /// What it is.
+    pub kind: Kind,
+}
+
 /// One push of a tag.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Push {
@@ -347,8 +367,6 @@ pub struct DeleteTag {
     pub repository: RepositoryName,
     /// The tag.
     pub tag: Tag,
-    /// Evidence and data that has no other handle: it goes with the tag. What is an object stays.
-    pub evidence: Vec<Digest>,
     /// What must hold of its newest push.
     pub precondition: Precondition,
     /// Who deletes it, and when.
@@ -438,7 +456,9 @@ pub trait Metadata: Send + Sync + 'static {
     /// subject and of what it held are bumped. False if absent.
     async fn delete_manifest(&self, repository: &RepositoryName, digest: &Digest, by: &By)
     -> Result<bool, Unavailable>;
-    /// Deletes a tag with its history, and the evidence that goes with it, as [`Metadata::delete_manifest`] does.
+    /// Deletes a tag with its history, as [`Metadata::delete_manifest`] does. With one that is kept for evidence goes what
+    /// has no other handle: what was pushed under it, also what a later push had replaced. Objects stay, and referrers that
+    /// were never under it.
     async fn delete_tag(&self, deletion: DeleteTag) -> Result<TagDeleted, Unavailable>;
     /// Tags with this digest anywhere in their history.
     async fn tags_of(&self, repository: &RepositoryName, digest: &Digest) -> Result<Vec<Tag>, Unavailable>;
@@ -465,14 +485,15 @@ pub trait Metadata: Send + Sync + 'static {
     async fn repositories(&self, after: Option<&str>, limit: usize) -> Result<Vec<RepositoryName>, Unavailable>;
     /// Whether the repository exists: something was once stored in it.
     async fn repository_exists(&self, repository: &RepositoryName) -> Result<bool, Unavailable>;
-    /// Manifests whose own `subject` is `subject`, oldest first, after `after` in that order, at most `limit`.
+    /// Manifests whose own `subject` is `subject`, oldest first, after `after` in that order: at most `limit`, and no more
+    /// after [`REFERRERS_BYTES`] of annotations; none at the end alone.
     async fn referrers(
         &self,
         repository: &RepositoryName,
         subject: &Digest,
         after: Option<&Digest>,
         limit: usize,
-    ) -> Result<Vec<StoredManifest>, Unavailable>;
+    ) -> Result<Vec<Referrer>, Unavailable>;
 
     /// Evidence about `subject` (never data, never lists of referrers), what once verified first, then newest first, at most `limit`.
     async fn evidence(
@@ -706,7 +727,7 @@ pub trait Metadata: Send + Sync + 'static {
         artifact_type: &str,
         after: Option<&Digest>,
         limit: usize,
-    ) -> Result<Vec<StoredManifest>, Unavailable>;
+    ) -> Result<Vec<Referrer>, Unavailable>;
     /// Notes that all that the accepted revision touches was judged under it; void once another is accepted. Survives
     /// the death of the process only.
     async fn note_revision_judged(&self) -> Result<(), Unavailable>;

@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use crate::authz::Delete;
-use crate::gate::Shape;
-use crate::metadata::{BlobDeleted, By, DeleteTag, Kind, Metadata, StoredManifest, TagDeleted};
-use crate::oci::{Digest, EvidenceTag, Manifest, Precondition, Reference, RepositoryName, Tag};
+use crate::metadata::{BlobDeleted, By, DeleteTag, Metadata, TagDeleted};
+use crate::oci::{Digest, Precondition, Reference, Tag};
 
 use super::{Allowed, Error, Registry};
 
@@ -40,15 +39,10 @@ impl Registry {
         tag: &Tag,
         precondition: &Precondition,
     ) -> Result<(), Error> {
-        let evidence = match tag.evidence() {
-            Some(kept) => self.tagged_evidence(allowed.repository(), tag, &kept).await?,
-            None => Vec::new(),
-        };
         let change = |metadata: Arc<dyn Metadata>| {
             let deletion = DeleteTag {
                 repository: allowed.repository().clone(),
                 tag: tag.clone(),
-                evidence: evidence.clone(),
                 precondition: precondition.clone(),
                 by: self.by(allowed),
             };
@@ -59,23 +53,6 @@ impl Registry {
             TagDeleted::Absent => Err(self.unknown(allowed, Reference::Tag(tag.clone())).await?),
             TagDeleted::Unlike(found) => Err(Error::unlike(found)),
         }
-    }
-
-    /// What was pushed under a tag kept for evidence.
-    async fn tagged_evidence(
-        &self,
-        repository: &RepositoryName,
-        tag: &Tag,
-        kept: &EvidenceTag,
-    ) -> Result<Vec<Digest>, Error> {
-        let pushes = self.metadata.pushes(repository, tag).await?;
-        let mut tagged: Vec<Digest> = pushes.iter().map(|push| push.digest).collect();
-        for stored in self.metadata.evidence(repository, &kept.subject(), usize::MAX).await? {
-            if is_tagged_as(&stored, kept, self.limits.manifest_links) {
-                tagged.push(stored.digest);
-            }
-        }
-        Ok(tagged)
     }
 
     /// Takes a blob that no manifest holds out of the repository.
@@ -141,16 +118,4 @@ impl Registry {
     fn by(&self, allowed: &Allowed<Delete>) -> By {
         By { who: allowed.who().clone(), at: self.clock.now() }
     }
-}
-
-/// Whether evidence has no other handle than this tag: it is of the tag's shape, and no referrer.
-fn is_tagged_as(stored: &StoredManifest, kept: &EvidenceTag, max_links: usize) -> bool {
-    let shape = match kept {
-        EvidenceTag::Signature(_) => Shape::CosignSignature,
-        EvidenceTag::Attestation(_) => Shape::CosignAttestation,
-        EvidenceTag::Referrers(_) | EvidenceTag::Sbom(_) => return false,
-    };
-    stored.kind == Kind::Evidence(shape)
-        && Manifest::parse(&stored.bytes, &stored.media_type, max_links)
-            .is_ok_and(|manifest| manifest.subject.is_none())
 }

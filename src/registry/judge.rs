@@ -109,7 +109,8 @@ impl Registry {
         if settled.serial != current.serial || !current.is_judged() || batch.len() == BATCH {
             return Ok(false);
         }
-        Ok(self.judge_batch(current, batch).await?.is_ok())
+        // This is a read: where what was judged can't be noted, for want of room or else, it looks at every tag.
+        Ok(matches!(self.judge_batch(current, batch).await, Ok(Ok(()))))
     }
 
     /// Reads what is to be judged, with the revision to judge it under; nothing while another revision follows: what comes
@@ -141,7 +142,8 @@ impl Registry {
             // Reads never wait: without this, requests would wait for the whole batch.
             tokio::task::yield_now().await;
         }
-        self.metadata.judged(&judged).await?;
+        let note = || async { Ok(self.metadata.judged(&judged).await?) };
+        self.housekeeping.with_reserve(note).await?;
         Ok(failed)
     }
 

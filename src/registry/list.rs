@@ -1,13 +1,10 @@
-//! Lists: tags, repositories, referrers. Each shows what resolves for the caller.
+//! Lists: tags, repositories. Each shows what resolves for the caller.
 
-use std::collections::{BTreeMap, HashSet};
-
-use bytes::Bytes;
+use std::collections::BTreeMap;
 
 use crate::authz::{Pull, PullTerms};
 use crate::gate::{Mode, RequirementName, Who};
-use crate::metadata::{Kind, StoredManifest};
-use crate::oci::{Descriptor, Digest, RepositoryName, Tag, media_type};
+use crate::oci::{Digest, RepositoryName, Tag};
 
 use super::resolve::Decision;
 use super::{Allowed, Error, Page, Registry};
@@ -36,6 +33,8 @@ impl Registry {
             return Err(Error::NameUnknown);
         }
         let among = self.among(allowed).await?;
+        // Each is resolved like a pull, which is dear, whether it ever met a requirement or not.
+        let enforced = matches!(allowed.access().terms(), PullTerms::Conditional { mode: Mode::Enforce, .. });
         let mut entries: Vec<Tag> = Vec::new();
         let mut last = after.map(str::to_owned);
         let mut looked_at = 0_usize;
@@ -44,7 +43,7 @@ impl Registry {
             let batch = self.tags_among(repository, among, last.as_deref(), read).await?;
             let ended = batch.len() < read;
             for (tag, newest) in batch {
-                if matches!(among, Among::OnceMet(_)) && looked_at >= LOOKED_AT {
+                if enforced && looked_at >= LOOKED_AT {
                     return Ok(Page { entries, next: last });
                 }
                 looked_at = looked_at.saturating_add(1);
@@ -134,98 +133,7 @@ impl Registry {
         }
     }
 
-    /// The [referrers](https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-referrers) of a
-    /// digest as an OCI index; whole, for clients do not follow `Link` here. Evidence and data are shown with their
-    /// subject, objects by themselves.
-    pub async fn referrers(
-        &self,
-        allowed: &Allowed<Pull>,
-        subject: &Digest,
-        artifact_type: Option<&str>,
-    ) -> Result<Bytes, Error> {
-        let mut index = ReferrersIndex::begin();
-        // A page begins anew if what it should come after was deleted meanwhile.
-        let mut seen = HashSet::new();
-        let mut with_subject = None;
-        let mut after = None;
-        loop {
-            let batch = self.referrers_after(allowed, subject, artifact_type, after.as_ref()).await?;
-            let ended = batch.len() < BATCH;
-            after = batch.last().map(|stored| stored.digest);
-            for stored in batch {
-                if !seen.insert(stored.digest) {
-                    continue;
-                }
-                let shown = if stored.kind == Kind::Object {
-                    self.shows(allowed, &stored.digest).await?
-                } else if let Some(shown) = with_subject {
-                    shown
-                } else {
-                    *with_subject.insert(self.shows(allowed, subject).await?)
-                };
-                if shown {
-                    index.add(&descriptor(stored))?;
-                }
-            }
-            if ended {
-                break;
-            }
-            tokio::task::yield_now().await;
-        }
-        Ok(index.end())
-    }
-
-    async fn referrers_after(
-        &self,
-        allowed: &Allowed<Pull>,
-        subject: &Digest,
-        artifact_type: Option<&str>,
-        after: Option<&Digest>,
-    ) -> Result<Vec<StoredManifest>, Error> {
-        let repository = allowed.repository();
-        Ok(match artifact_type {
-            None => self.metadata.referrers(repository, subject, after, BATCH).await?,
-            Some(of) => self.metadata.referrers_of_type(repository, subject, of, after, BATCH).await?,
-        })
-    }
-
-    async fn shows(&self, allowed: &Allowed<Pull>, digest: &Digest) -> Result<bool, Error> {
+    pub(super) async fn shows(&self, allowed: &Allowed<Pull>, digest: &Digest) -> Result<bool, Error> {
         Ok(matches!(self.decide(allowed, digest).await?, Decision::Admitted { .. }))
-    }
-}
-
-/// An OCI index that is written entry by entry: of thousands of referrers nothing but their text is kept.
-struct ReferrersIndex {
-    json: Vec<u8>,
-    is_empty: bool,
-}
-
-impl ReferrersIndex {
-    fn begin() -> Self {
-        let of = media_type::OCI_INDEX;
-        let json = format!(r#"{{"schemaVersion":2,"mediaType":"{of}","manifests":["#).into_bytes();
-        Self { json, is_empty: true }
-    }
-
-    fn add(&mut self, entry: &Descriptor) -> Result<(), Error> {
-        if !std::mem::take(&mut self.is_empty) {
-            self.json.push(b',');
-        }
-        serde_json::to_writer(&mut self.json, entry).map_err(|error| Error::Unavailable(error.to_string()))
-    }
-
-    fn end(mut self) -> Bytes {
-        self.json.extend_from_slice(b"]}");
-        Bytes::from(self.json)
-    }
-}
-
-fn descriptor(stored: StoredManifest) -> Descriptor {
-    Descriptor {
-        size: u64::try_from(stored.bytes.len()).unwrap_or(u64::MAX),
-        media_type: stored.media_type,
-        digest: stored.digest,
-        annotations: stored.annotations,
-        artifact_type: stored.artifact_type,
     }
 }

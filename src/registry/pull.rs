@@ -131,7 +131,8 @@ impl Registry {
             let now = self.clock.now();
             let lease = now.plus(self.limits.blob_lease);
             let touch = || async { Ok(self.metadata.touch_blob(allowed.repository(), digest, lease, now).await?) };
-            self.housekeeping.with_reserve(touch).await?;
+            // It is open already, and is given out whether its lease could be extended or not.
+            drop(self.housekeeping.with_reserve(touch).await);
         } else {
             let answer = Answer { admitted: ticket, serial: allowed.current().serial, epoch, until };
             self.blobs.insert(question.clone(), Arc::new(answer));

@@ -270,6 +270,35 @@ fn referrers_are_filtered_by_the_type_of_their_artifact_or_their_config() {
 }
 
 #[test]
+fn a_list_of_referrers_that_is_too_large_goes_on_after_a_link() {
+    let program = Program::start();
+    let (subject, _) = program.push_image("open/app", "v1", b"layer");
+    let config = program.push_blob("open/app", b"a config");
+    let layer = program.push_blob("open/app", b"another layer");
+    let text = "x".repeat(2_500_000);
+    for number in 0..2 {
+        let manifest = format!(
+            r#"{{"schemaVersion":2,"mediaType":"{MANIFEST}","artifactType":"text/a+b","config":{{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"{config}","size":8}},"layers":[{{"mediaType":"application/vnd.oci.image.layer.v1.tar","digest":"{layer}","size":13}}],"subject":{{"mediaType":"{MANIFEST}","digest":"{subject}","size":1}},"annotations":{{"{number}":"{text}"}}}}"#
+        );
+        let path = format!("/v2/open/app/manifests/{}", Digest::sha256(manifest.as_bytes()));
+        let answer = program.send_with("PUT", &path, &[("content-type", MANIFEST)], manifest.as_bytes());
+        assert_eq!(answer.status, 201, "{}", answer.text());
+    }
+    let path = format!("/v2/open/app/referrers/{subject}?artifactType=text/a%2Bb");
+    let first = program.send("GET", &path);
+    assert!(first.body.len() < 4 << 20, "{}", first.body.len());
+    let link = first.header("link").unwrap();
+    let next = link.strip_prefix('<').and_then(|link| link.strip_suffix(">; rel=\"next\"")).unwrap();
+    let second = program.send("GET", next);
+    let index: serde_json::Value = serde_json::from_slice(&second.body).unwrap();
+    let entries = index["manifests"].as_array().unwrap();
+    assert_eq!((entries.len(), entries[0]["annotations"]["1"].as_str()), (1, Some(text.as_str())));
+    assert_eq!((second.header("link"), second.header("oci-filters-applied")), (None, Some("artifactType")));
+    let wrong = program.send("GET", &format!("/v2/open/app/referrers/{subject}?last=x"));
+    assert_eq!((wrong.status, wrong.code().as_str()), (400, "UNSUPPORTED"));
+}
+
+#[test]
 fn an_upload_that_is_cancelled_is_gone() {
     let program = Program::start();
     let session = program.send("POST", "/v2/open/app/blobs/uploads/").header("location").unwrap().to_owned();

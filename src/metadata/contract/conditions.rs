@@ -114,25 +114,36 @@ async fn a_tag_is_deleted_where_its_newest_push_is_what_is_expected() {
     .await;
 }
 
+/// A cosign signature of `i` that has no subject of its own.
+fn signature(name: &str) -> PutManifest {
+    PutManifest { kind: Kind::Evidence(Shape::CosignSignature), is_referrer: false, ..bundle(name, "i") }
+}
+
+fn signature_tag() -> String {
+    format!("sha256-{}.sig", digest("i").hex())
+}
+
 #[tokio::test]
-async fn evidence_goes_with_its_tag_or_not_at_all_and_objects_stay() {
+async fn evidence_goes_with_its_tag_or_not_at_all_and_what_has_another_handle_stays() {
     each(async |m| {
+        let under = signature_tag();
         store(m, object("i")).await;
-        store(m, PutManifest { tags: vec![tag("v1")], ..bundle("e", "i") }).await;
-        store(m, bundle("older", "i")).await;
-        let delete = async |name| {
-            let evidence = digests(&["e", "older", "i", "absent"]);
-            m.delete_tag(DeleteTag { evidence, precondition: expecting(name), ..deletion("v1") }).await.unwrap()
-        };
+        store(m, PutManifest { tags: vec![tag(&under)], ..object("o") }).await;
+        store(m, PutManifest { tags: vec![tag(&under)], ..signature("e") }).await;
+        store(m, signature("older")).await;
+        store(m, PutManifest { is_referrer: true, ..signature("referrer") }).await;
+        store(m, PutManifest { is_referrer: false, ..bundle("other-shape", "i") }).await;
+        let delete =
+            async |name| m.delete_tag(DeleteTag { precondition: expecting(name), ..deletion(&under) }).await.unwrap();
         let there = async || {
             let all = m.manifests(&repo("r"), None, 10).await.unwrap();
             all.into_iter().map(|stored| stored.digest).collect::<std::collections::BTreeSet<_>>()
         };
         assert_eq!(delete(Some("older")).await, TagDeleted::Unlike(Some(digest("e"))));
-        assert_eq!(there().await.len(), 3);
+        assert_eq!(there().await.len(), 6);
         assert_eq!(delete(Some("e")).await, TagDeleted::Deleted);
-        assert_eq!(there().await, [digest("i")].into());
-        assert_eq!(named(m).await, None);
+        assert_eq!(there().await, digests(&["i", "o", "referrer", "other-shape"]).into_iter().collect());
+        assert!(m.pushes(&repo("r"), &tag(&under)).await.unwrap().is_empty());
     })
     .await;
 }
@@ -140,8 +151,8 @@ async fn evidence_goes_with_its_tag_or_not_at_all_and_objects_stay() {
 #[tokio::test]
 async fn evidence_that_lost_its_tag_is_withdrawn_by_it() {
     each(async |m| {
-        store(m, bundle("e", "i")).await;
-        let delete = async || m.delete_tag(DeleteTag { evidence: digests(&["e"]), ..deletion("v1") }).await.unwrap();
+        store(m, signature("e")).await;
+        let delete = async || m.delete_tag(deletion(&signature_tag())).await.unwrap();
         assert_eq!(delete().await, TagDeleted::Deleted);
         assert_eq!(delete().await, TagDeleted::Absent);
     })

@@ -123,7 +123,6 @@ async fn a_log_that_lost_its_database_is_not_taken_for_the_new_ones() {
 }
 
 #[tokio::test]
-#[expect(clippy::disallowed_methods, reason = "stands for a file that is no database")]
 async fn a_database_is_blank_until_its_schema_is_made_and_never_if_it_can_not_be_told() {
     let (_folder, path) = place();
     assert!(Sqlite::is_blank(&path("m")));

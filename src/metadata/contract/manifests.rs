@@ -1,7 +1,7 @@
 //! Manifests, what they hold, and what is about them.
 
 use super::*;
-use crate::metadata::{Holder, StoredManifest};
+use crate::metadata::{Holder, REFERRERS_BYTES, Referrer, StoredManifest};
 
 async fn find(m: &dyn Metadata, name: &str) -> Option<StoredManifest> {
     m.manifest(&repo("r"), &digest(name)).await.unwrap()
@@ -9,6 +9,10 @@ async fn find(m: &dyn Metadata, name: &str) -> Option<StoredManifest> {
 
 fn names(manifests: &[StoredManifest]) -> Vec<&str> {
     manifests.iter().map(|manifest| std::str::from_utf8(&manifest.bytes).unwrap()).collect()
+}
+
+fn listed(referrers: &[Referrer]) -> Vec<Digest> {
+    referrers.iter().map(|referrer| referrer.digest).collect()
 }
 
 async fn evidence(m: &dyn Metadata, limit: usize) -> Vec<StoredManifest> {
@@ -222,9 +226,39 @@ async fn referrers_are_listed_oldest_first_and_page_by_page() {
             let after = after.map(digest);
             m.referrers(&repo("r"), &digest("i"), after.as_ref(), 2).await.unwrap()
         };
-        assert_eq!(names(&page(None).await), ["a", "b"]);
-        assert_eq!(names(&page(Some("b")).await), ["c"]);
+        assert_eq!(listed(&page(None).await), digests(&["a", "b"]));
+        let rest = page(Some("b")).await;
+        assert_eq!((listed(&rest), rest[0].size), (digests(&["c"]), 1));
         assert!(page(Some("c")).await.is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_page_of_referrers_ends_where_annotations_are_large() {
+    each(async |m| {
+        let annotations = BTreeMap::from([("text".to_owned(), "x".repeat(REFERRERS_BYTES / 2))]);
+        for name in ["a", "b", "c"] {
+            store(
+                m,
+                PutManifest {
+                    artifact_type: Some("x".to_owned()),
+                    annotations: annotations.clone(),
+                    ..data(name, "i")
+                },
+            )
+            .await;
+        }
+        let (all, of_type) = (
+            async |after: Option<&Digest>| m.referrers(&repo("r"), &digest("i"), after, 10).await.unwrap(),
+            async |after: Option<&Digest>| m.referrers_of_type(&repo("r"), &digest("i"), "x", after, 10).await.unwrap(),
+        );
+        let first = all(None).await;
+        assert_eq!(listed(&first), digests(&["a", "b"]));
+        assert_eq!(serde_json::from_str::<BTreeMap<String, String>>(&first[0].annotations).unwrap(), annotations);
+        assert_eq!(listed(&all(Some(&digest("b"))).await), digests(&["c"]));
+        assert_eq!(listed(&of_type(None).await), digests(&["a", "b"]));
+        assert_eq!(listed(&of_type(Some(&digest("b"))).await), digests(&["c"]));
     })
     .await;
 }

@@ -102,13 +102,7 @@ fn by(seconds: u64) -> By {
 
 /// The deletion of a tag of the repository `r`.
 fn deletion(name: &str) -> DeleteTag {
-    DeleteTag {
-        repository: repo("r"),
-        tag: tag(name),
-        evidence: Vec::new(),
-        precondition: Precondition::default(),
-        by: by(0),
-    }
+    DeleteTag { repository: repo("r"), tag: tag(name), precondition: Precondition::default(), by: by(0) }
 }
 
 /// The digest of what is called `name` here.

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, Rows, params};
 
 use super::repositories::RepositoryId;
 use super::values;
-use crate::metadata::{Kind, StoredManifest};
+use crate::metadata::{Kind, REFERRERS_BYTES, Referrer, StoredManifest};
 use crate::oci::{Digest, RepositoryName};
 
 /// The columns that [`read`] reads.
@@ -30,6 +30,24 @@ fn read(row: &Row<'_>) -> rusqlite::Result<StoredManifest> {
         kind: row.get(5)?,
         subject: row.get(6)?,
         at: row.get(7)?,
+    })
+}
+
+/// The columns that [`read_referrer`] reads.
+macro_rules! select_referrers {
+    ($rest:literal) => {
+        concat!("SELECT digest, length(bytes), media_type, artifact_type, annotations, kind FROM manifests ", $rest)
+    };
+}
+
+fn read_referrer(row: &Row<'_>) -> rusqlite::Result<Referrer> {
+    Ok(Referrer {
+        digest: row.get(0)?,
+        size: u64::try_from(row.get::<_, i64>(1)?).unwrap_or_default(),
+        media_type: row.get(2)?,
+        artifact_type: row.get(3)?,
+        annotations: row.get(4)?,
+        kind: row.get(5)?,
     })
 }
 
@@ -78,17 +96,50 @@ pub(super) fn referrers(
     subject: &Digest,
     after: Option<&Digest>,
     limit: usize,
-) -> rusqlite::Result<Vec<StoredManifest>> {
+) -> rusqlite::Result<Vec<Referrer>> {
     let after = match after {
         None => None,
         Some(digest) => row_of(connection, repository, digest)?,
     };
-    let mut statement = connection.prepare_cached(select!(
+    let mut statement = connection.prepare_cached(select_referrers!(
         "WHERE repository = ?1 AND subject = ?2 AND is_referrer = 1 AND id > ?3 ORDER BY id LIMIT ?4"
     ))?;
-    let rows =
-        statement.query_map(params![repository, subject, after.unwrap_or_default(), values::limit(limit)], read)?;
-    rows.collect()
+    page(statement.query(params![repository, subject, after.unwrap_or_default(), values::limit(limit)])?)
+}
+
+/// As [`referrers`], those of one artifact type.
+pub(super) fn referrers_of_type(
+    connection: &Connection,
+    repository: RepositoryId,
+    subject: &Digest,
+    artifact_type: &str,
+    after: Option<&Digest>,
+    limit: usize,
+) -> rusqlite::Result<Vec<Referrer>> {
+    let after = match after {
+        None => None,
+        Some(digest) => row_of(connection, repository, digest)?,
+    };
+    let mut statement = connection.prepare_cached(select_referrers!(
+        "WHERE repository = ?1 AND subject = ?2 AND artifact_type = ?3 AND is_referrer = 1 AND id > ?4
+         ORDER BY id LIMIT ?5"
+    ))?;
+    let after = after.unwrap_or_default();
+    page(statement.query(params![repository, subject, artifact_type, after, values::limit(limit)])?)
+}
+
+/// The rows as far as their annotations are not too much to be held at once.
+fn page(mut rows: Rows<'_>) -> rusqlite::Result<Vec<Referrer>> {
+    let mut found = Vec::new();
+    let mut bytes = 0_usize;
+    while bytes < REFERRERS_BYTES
+        && let Some(row) = rows.next()?
+    {
+        let referrer = read_referrer(row)?;
+        bytes = bytes.saturating_add(referrer.annotations.len());
+        found.push(referrer);
+    }
+    Ok(found)
 }
 
 /// Manifests by digest.
@@ -105,25 +156,17 @@ pub(super) fn list(
     rows.collect()
 }
 
-/// As [`referrers`], those of one artifact type.
-pub(super) fn referrers_of_type(
+/// What is of this kind about `subject`, by another name than its own field.
+pub(super) fn no_referrers_of_kind(
     connection: &Connection,
     repository: RepositoryId,
     subject: &Digest,
-    artifact_type: &str,
-    after: Option<&Digest>,
-    limit: usize,
-) -> rusqlite::Result<Vec<StoredManifest>> {
-    let after = match after {
-        None => None,
-        Some(digest) => row_of(connection, repository, digest)?,
-    };
-    let mut statement = connection.prepare_cached(select!(
-        "WHERE repository = ?1 AND subject = ?2 AND artifact_type = ?3 AND is_referrer = 1 AND id > ?4
-         ORDER BY id LIMIT ?5"
-    ))?;
-    let after = after.unwrap_or_default();
-    let rows = statement.query_map(params![repository, subject, artifact_type, after, values::limit(limit)], read)?;
+    kind: Kind,
+) -> rusqlite::Result<Vec<Digest>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT digest FROM manifests WHERE repository = ?1 AND subject = ?2 AND kind = ?3 AND is_referrer = 0",
+    )?;
+    let rows = statement.query_map(params![repository, subject, kind], |row| row.get(0))?;
     rows.collect()
 }
 

@@ -240,7 +240,7 @@ mod tests {
 
     fn deletion(tag: &str, by: By) -> DeleteTag {
         let (repository, tag) = ("r".parse().unwrap(), tag.parse().unwrap());
-        DeleteTag { repository, tag, evidence: Vec::new(), precondition: Precondition::default(), by }
+        DeleteTag { repository, tag, precondition: Precondition::default(), by }
     }
 
     #[tokio::test]

@@ -12,7 +12,7 @@ use crate::clock::Timestamp;
 use crate::gate::{RequirementName, Who};
 use crate::metadata::{
     Audited, Blob, BlobDeleted, By, CommitBlob, Committed, Content, DeleteTag, DirtyView, Garbage, Graced, Holder,
-    Intent, Metadata, PlacedManifest, Push, Put, PutManifest, Quarantined, Refusal, Reserved, ScrubPass,
+    Intent, Metadata, PlacedManifest, Push, Put, PutManifest, Quarantined, Referrer, Refusal, Reserved, ScrubPass,
     StoredManifest, StoredRevision, Swept, TagDeleted, ToJudge, Totals, Trail, Unavailable, Upload, WaitingIn,
     WaitingPush,
 };
@@ -154,7 +154,7 @@ impl Metadata for Sqlite {
         subject: &Digest,
         after: Option<&Digest>,
         limit: usize,
-    ) -> Result<Vec<StoredManifest>, Unavailable> {
+    ) -> Result<Vec<Referrer>, Unavailable> {
         self.in_repository(repository, |c, id| manifests::referrers(c, id, subject, after, limit))
     }
 
@@ -485,7 +485,7 @@ impl Metadata for Sqlite {
         artifact_type: &str,
         after: Option<&Digest>,
         limit: usize,
-    ) -> Result<Vec<StoredManifest>, Unavailable> {
+    ) -> Result<Vec<Referrer>, Unavailable> {
         self.in_repository(repository, |c, id| {
             manifests::referrers_of_type(c, id, subject, artifact_type, after, limit)
         })

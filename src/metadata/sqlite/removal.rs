@@ -6,8 +6,9 @@ use super::audit::{self, Entry};
 use super::repositories::{self, RepositoryId};
 use super::{counters, judgements, links, manifests, met, quarantine, tags, values, view};
 use crate::clock::Timestamp;
+use crate::gate::Shape;
 use crate::metadata::{By, DeleteTag, Kind, TagDeleted};
-use crate::oci::{Digest, RepositoryName};
+use crate::oci::{Digest, EvidenceTag, RepositoryName, Tag};
 
 /// A manifest that is gone.
 pub(super) struct Removed {
@@ -56,24 +57,20 @@ pub(super) fn untag(
     deletion: &DeleteTag,
     blobs_until: Timestamp,
 ) -> rusqlite::Result<TagDeleted> {
-    let DeleteTag { repository: name, tag, evidence, precondition, by } = deletion;
+    let DeleteTag { repository: name, tag, precondition, by } = deletion;
     let Some(repository) = repositories::find(connection, name)? else { return Ok(TagDeleted::Absent) };
     let newest = tags::newest(connection, repository, tag)?;
-    let mut doomed = Vec::new();
-    for digest in evidence {
-        // It may have become an object since it was looked for.
-        let kind = manifests::kind(connection, repository, digest)?;
-        if kind.is_some_and(|kind| kind != Kind::Object) {
-            doomed.push(digest);
-        }
-    }
+    let doomed = match tag.evidence() {
+        Some(kept) => tagged_evidence(connection, (name, repository), tag, &kept)?,
+        None => Vec::new(),
+    };
     if newest.is_none() && doomed.is_empty() {
         return Ok(TagDeleted::Absent);
     }
     if !precondition.holds(newest.as_ref()) {
         return Ok(TagDeleted::Unlike(newest));
     }
-    for digest in doomed {
+    for digest in &doomed {
         if let Some(removed) = remove(connection, repository, digest, blobs_until)? {
             note(connection, (name, digest), &removed, by)?;
         }
@@ -83,6 +80,30 @@ pub(super) fn untag(
         Entry::deleted((audit::TAG, &named), by).in_repository(name).under(Some(tag)).note(connection)?;
     }
     Ok(TagDeleted::Deleted)
+}
+
+/// What a tag kept for evidence is the one handle of: what was pushed under it, and what is of its shape and no referrer.
+fn tagged_evidence(
+    connection: &Connection,
+    (name, repository): (&RepositoryName, RepositoryId),
+    tag: &Tag,
+    kept: &EvidenceTag,
+) -> rusqlite::Result<Vec<Digest>> {
+    let mut tagged = Vec::new();
+    for push in tags::pushes(connection, name, tag)? {
+        // An object may be under such a tag too, and stays.
+        let kind = manifests::kind(connection, repository, &push.digest)?;
+        if kind.is_some_and(|kind| kind != Kind::Object) {
+            tagged.push(push.digest);
+        }
+    }
+    let shape = match kept {
+        EvidenceTag::Signature(_) => Shape::CosignSignature,
+        EvidenceTag::Attestation(_) => Shape::CosignAttestation,
+        EvidenceTag::Referrers(_) | EvidenceTag::Sbom(_) => return Ok(tagged),
+    };
+    tagged.extend(manifests::no_referrers_of_kind(connection, repository, &kept.subject(), Kind::Evidence(shape))?);
+    Ok(tagged)
 }
 
 /// Blobs that nothing holds then stay until `blobs_until`. None if there is no such manifest.

@@ -430,7 +430,7 @@ async fn lists() {
         let allowed = house.pulls("deploy")?;
         let tags = house.registry.tags(&allowed, None, 1000).await?.entries;
         assert!(tags.iter().any(|tag| tag.as_str() == version(number)));
-        house.registry.referrers(&allowed, &image_of(number), None).await?;
+        house.registry.referrers(&allowed, &image_of(number), None, None).await?;
         assert_eq!(house.registry.catalog(&who("deploy"), None, 10).await?.entries, [repository()]);
         Ok(())
     }

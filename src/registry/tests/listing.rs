@@ -75,6 +75,8 @@ fn many(prefix: &str, count: usize) -> Vec<Tag> {
 struct Watch {
     looks: AtomicUsize,
     notes_nothing: AtomicBool,
+    /// The calls that find no room, for ever.
+    full: Mutex<Vec<&'static str>>,
 }
 
 #[async_trait]
@@ -82,6 +84,9 @@ impl Interruption for Watch {
     async fn before(&self, call: &'static str) -> Option<Fault> {
         if call == "pushes" {
             self.looks.fetch_add(1, Ordering::SeqCst);
+        }
+        if self.full.lock().unwrap().contains(&call) {
+            return Some(Fault::Full);
         }
         (call == "record_met" && self.notes_nothing.load(Ordering::SeqCst)).then_some(Fault::Refused)
     }
@@ -157,6 +162,35 @@ async fn what_lost_its_signer_is_passed_by_over_bounded_pages() {
     assert!(first.next.is_some(), "{first:?}");
     assert!(watch.looks.load(Ordering::SeqCst) <= LOOKED_AT);
     assert_eq!(house.listed("deploy").await, ["w"]);
+}
+
+#[tokio::test]
+async fn all_tags_are_looked_at_over_bounded_pages_while_it_is_not_known_what_is_met() {
+    let house = House::in_memory(Limits::default()).await;
+    let unsigned = house.push_image("ci", "unsigned", None).await.unwrap();
+    house.tag_all(unsigned, &many("v", LOOKED_AT + 10)).await;
+    let signed = house.push_image("ci", "signed", Some("w")).await.unwrap();
+    house.judged().await;
+    house.sign_release(signed).await;
+    let watch = house.watch();
+    watch.full.lock().unwrap().push("judged");
+    let first = house.registry.tags(&house.pulls("deploy").unwrap(), None, 10).await.unwrap();
+    assert!(first.next.is_some(), "{first:?}");
+    let looks = watch.looks.load(Ordering::SeqCst);
+    assert!(looks > 1000 && looks <= LOOKED_AT, "{looks}");
+    assert_eq!(house.listed("deploy").await, ["w"]);
+}
+
+#[tokio::test]
+async fn tags_are_listed_though_there_is_no_room_to_note_what_was_judged() {
+    let house = House::new().await;
+    house.judged().await;
+    let image = house.push_image("ci", "one", Some("v1")).await.unwrap();
+    let watch = house.watch();
+    house.sign_release(image).await;
+    watch.full.lock().unwrap().push("judged");
+    assert!(house.registry.judge_queue().await.is_err());
+    assert_eq!(house.listed("deploy").await, ["v1"]);
 }
 
 #[tokio::test]

@@ -46,7 +46,6 @@ async fn layouts_whose_objects_are_gone_as_well_are_content() {
 }
 
 #[tokio::test]
-#[expect(clippy::disallowed_methods, reason = "stands for what a server left")]
 async fn a_root_that_is_new_or_whose_making_was_interrupted_has_lost_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path();

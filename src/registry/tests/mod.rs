@@ -17,6 +17,7 @@ mod meanwhile;
 mod notation;
 mod rebuild;
 mod recovery;
+mod referrers;
 mod revisions;
 mod room;
 mod rot;

@@ -1,7 +1,13 @@
 //! What may be written where there is little room.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use async_trait::async_trait;
+
 use super::{House, POLICY, repository, tag, who};
 use crate::config::Limits;
+use crate::interruption::{Fault, Interruption};
 use crate::oci::{Algorithm, Precondition, Reference};
 use crate::registry::Error;
 
@@ -85,4 +91,50 @@ async fn without_a_reserve_what_finds_no_room_is_refused_once() {
     };
     let refused = house.registry.housekeeping().with_reserve(work).await;
     assert!(matches!(refused, Err(Error::Full)) && tries.get() == 1);
+}
+
+/// Lets one call find no room, so many times.
+struct Full {
+    call: &'static str,
+    left: AtomicUsize,
+}
+
+#[async_trait]
+impl Interruption for Full {
+    async fn before(&self, call: &'static str) -> Option<Fault> {
+        let one_less = |left: usize| left.checked_sub(1);
+        (call == self.call && self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less).is_ok())
+            .then_some(Fault::Full)
+    }
+
+    async fn after(&self, _: &'static str) {}
+}
+
+impl House {
+    fn full(&self, call: &'static str, times: usize) -> Arc<Full> {
+        let full = Arc::new(Full { call, left: AtomicUsize::new(times) });
+        self.metadata.interruptions().set(Some(Arc::<Full>::clone(&full)));
+        full
+    }
+}
+
+#[tokio::test]
+async fn what_was_judged_is_noted_with_the_reserve() {
+    let house = House::new().await;
+    house.registry.housekeeping().tend_reserve().await.unwrap();
+    let image = house.push_image("ci", "one", Some("v1")).await.unwrap();
+    house.sign_release(image).await;
+    let full = house.full("judged", 1);
+    house.registry.judge_queue().await.unwrap();
+    assert_eq!(full.left.load(Ordering::SeqCst), 0);
+    assert!(!house.folder.path().join("_reserve").exists());
+}
+
+#[tokio::test]
+async fn a_blob_is_read_though_its_lease_finds_no_room() {
+    let house = House::new().await;
+    let layer = house.upload("ci", b"layer").await.unwrap();
+    let full = house.full("touch_blob", 100);
+    assert_eq!(house.pull_blob("ci", layer).await.unwrap(), 5);
+    assert!(full.left.load(Ordering::SeqCst) < 100);
 }

@@ -1,9 +1,18 @@
 //! What someone who may only `sign` can do, and what they can't.
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use bytes::Bytes;
 use serde_json::json;
 
 use super::{House, POLICY, REQUIREMENTS, digest_of, image, repository, sig_tag, tag, who};
+use crate::clock::Timestamp;
 use crate::config::Limits;
+use crate::gate::Shape;
+use crate::interruption::{Fault, Interruption};
+use crate::metadata::{Failing, Kind, Metadata as _, PutManifest, Sqlite};
 use crate::oci::{Digest, EMPTY_CONFIG, Precondition, Reference, media_type};
 use crate::registry::Error;
 
@@ -95,6 +104,62 @@ async fn deleting_the_tag_of_the_evidence_withdraws_it_with_what_it_had_replaced
     let Reference::Tag(tag) = sig_tag(subject) else { unreachable!() };
     house.registry.delete_tag(&ci, &tag, &Precondition::default()).await.unwrap();
     assert!(super::reason(house.pull("deploy", &super::tag("v1")).await).contains("no signature was found"));
+}
+
+/// Pushes this once, just before a tag is deleted.
+struct Between {
+    metadata: Arc<Failing<Sqlite>>,
+    put: Mutex<Option<PutManifest>>,
+}
+
+#[async_trait]
+impl Interruption for Between {
+    async fn before(&self, call: &'static str) -> Option<Fault> {
+        if call != "delete_tag" {
+            return None;
+        }
+        let put = self.put.lock().unwrap().take();
+        if let Some(put) = put {
+            self.metadata.inner().put_manifest(put).await.unwrap();
+        }
+        None
+    }
+
+    async fn after(&self, _: &'static str) {}
+}
+
+#[tokio::test]
+async fn evidence_that_comes_while_its_tag_is_deleted_is_not_left_without_a_tag() {
+    let house = House::new().await;
+    let subject = house.push_image("ci", "one", Some("v1")).await.unwrap();
+    house.sign_release(subject).await;
+    let Reference::Tag(tag) = sig_tag(subject) else { unreachable!() };
+    let bytes = Bytes::from_static(b"another signature");
+    let put = PutManifest {
+        repository: repository(),
+        digest: Digest::sha256(&bytes),
+        bytes,
+        media_type: media_type::OCI_MANIFEST.to_owned(),
+        artifact_type: None,
+        annotations: BTreeMap::new(),
+        kind: Kind::Evidence(Shape::CosignSignature),
+        subject: Some(subject),
+        is_referrer: false,
+        links: Vec::new(),
+        tags: vec![tag.clone()],
+        only_if: None,
+        tag_history: 10,
+        evidence_cap: None,
+        orphan_lease: Timestamp::from_micros(0),
+        who: who("signer"),
+        at: Timestamp::from_micros(0),
+    };
+    let between = Between { metadata: Arc::clone(&house.metadata), put: Mutex::new(Some(put)) };
+    house.metadata.interruptions().set(Some(Arc::new(between)));
+    let ci = house.registry.allow_delete(&who("ci"), &repository()).unwrap();
+    house.registry.delete_tag(&ci, &tag, &Precondition::default()).await.unwrap();
+    assert!(house.pull("ci", &sig_tag(subject)).await.is_err());
+    assert_eq!(house.metadata.evidence(&repository(), &subject, 10).await.unwrap(), []);
 }
 
 #[tokio::test]

@@ -1,0 +1,147 @@
+//! The list of referrers: what is shown of it to the caller, page by page.
+
+use std::collections::{BTreeMap, HashSet};
+
+use bytes::Bytes;
+
+use crate::authz::Pull;
+use crate::metadata::{Kind, Referrer};
+use crate::oci::{Descriptor, Digest, media_type};
+
+use super::{Allowed, Error, Registry};
+
+/// How many rows are looked at in one read.
+const BATCH: usize = 256;
+
+impl Registry {
+    /// The [referrers](https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-referrers) of a
+    /// digest after `after`, oldest first, as an OCI index: whole as long as it is no larger than a manifest may be, for
+    /// few clients follow `Link` here. Evidence and data are shown with their subject, objects by themselves.
+    pub async fn referrers(
+        &self,
+        allowed: &Allowed<Pull>,
+        subject: &Digest,
+        artifact_type: Option<&str>,
+        after: Option<&Digest>,
+    ) -> Result<ReferrersPage, Error> {
+        let mut index = ReferrersIndex::begin(self.limits.manifest_bytes);
+        // A page begins anew if what it should come after was deleted meanwhile.
+        let mut seen = HashSet::new();
+        let mut with_subject = None;
+        let mut after = self.listed(allowed, subject, after).await?;
+        loop {
+            let batch = self.referrers_after(allowed, subject, artifact_type, after.as_ref()).await?;
+            let Some(last) = batch.last() else { return Ok(index.end()) };
+            after = Some(last.digest);
+            for referrer in batch {
+                if !seen.insert(referrer.digest) {
+                    continue;
+                }
+                let shown = if referrer.kind == Kind::Object {
+                    self.shows(allowed, &referrer.digest).await?
+                } else if let Some(shown) = with_subject {
+                    shown
+                } else {
+                    *with_subject.insert(self.shows(allowed, subject).await?)
+                };
+                if shown && !index.add(referrer)? {
+                    return Ok(index.end_early());
+                }
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    async fn referrers_after(
+        &self,
+        allowed: &Allowed<Pull>,
+        subject: &Digest,
+        artifact_type: Option<&str>,
+        after: Option<&Digest>,
+    ) -> Result<Vec<Referrer>, Error> {
+        let repository = allowed.repository();
+        Ok(match artifact_type {
+            None => self.metadata.referrers(repository, subject, after, BATCH).await?,
+            Some(of) => self.metadata.referrers_of_type(repository, subject, of, after, BATCH).await?,
+        })
+    }
+
+    /// `last`, if it is listed for the caller: after anything else a page begins anew, for what is withheld must look as
+    /// if it were absent.
+    async fn listed(
+        &self,
+        allowed: &Allowed<Pull>,
+        subject: &Digest,
+        last: Option<&Digest>,
+    ) -> Result<Option<Digest>, Error> {
+        let Some(last) = last else { return Ok(None) };
+        let Some(stored) = self.metadata.manifest(allowed.repository(), last).await? else { return Ok(None) };
+        let with = if stored.kind == Kind::Object { last } else { subject };
+        let listed = stored.subject.as_ref() == Some(subject) && self.shows(allowed, with).await?;
+        Ok(listed.then_some(*last))
+    }
+}
+
+/// A page of referrers.
+#[derive(Debug)]
+pub struct ReferrersPage {
+    /// The page, an OCI index.
+    pub index: Bytes,
+    /// After what the next page begins, if one follows.
+    pub next: Option<Digest>,
+}
+
+/// An OCI index that is written entry by entry: of thousands of referrers nothing but their text is kept.
+struct ReferrersIndex {
+    json: Vec<u8>,
+    last: Option<Digest>,
+    most: usize,
+}
+
+impl ReferrersIndex {
+    /// One of at most `most` bytes, unless its first entry alone has more.
+    fn begin(most: usize) -> Self {
+        let of = media_type::OCI_INDEX;
+        let json = format!(r#"{{"schemaVersion":2,"mediaType":"{of}","manifests":["#).into_bytes();
+        Self { json, last: None, most }
+    }
+
+    /// Adds an entry, if there is room for it.
+    fn add(&mut self, referrer: Referrer) -> Result<bool, Error> {
+        let digest = referrer.digest;
+        let entry = entry(referrer)?;
+        let needed = self.json.len().saturating_add(entry.len()).saturating_add(",]}".len());
+        if self.last.is_some() {
+            if needed > self.most {
+                return Ok(false);
+            }
+            self.json.push(b',');
+        }
+        self.json.extend_from_slice(&entry);
+        self.last = Some(digest);
+        Ok(true)
+    }
+
+    fn end(mut self) -> ReferrersPage {
+        self.json.extend_from_slice(b"]}");
+        ReferrersPage { index: Bytes::from(self.json), next: None }
+    }
+
+    fn end_early(self) -> ReferrersPage {
+        let next = self.last;
+        ReferrersPage { next, ..self.end() }
+    }
+}
+
+/// The descriptor of a referrer. Its annotations are JSON already, and may be most of a manifest.
+fn entry(referrer: Referrer) -> Result<Vec<u8>, Error> {
+    let Referrer { digest, size, media_type, artifact_type, annotations, kind: _ } = referrer;
+    let descriptor = Descriptor { media_type, digest, size, annotations: BTreeMap::new(), artifact_type };
+    let mut json = serde_json::to_vec(&descriptor).map_err(|error| Error::Unavailable(error.to_string()))?;
+    if annotations != "{}" && json.pop().is_some() {
+        json.extend_from_slice(br#","annotations":"#);
+        json.extend_from_slice(annotations.as_bytes());
+        json.push(b'}');
+    }
+    Ok(json)
+}

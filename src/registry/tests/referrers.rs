@@ -1,0 +1,86 @@
+//! Lists of referrers: how much of them is held and answered at once, and what a page gives away.
+
+use serde_json::{Value, json};
+
+use super::{House, digest_of, image};
+use crate::config::Limits;
+use crate::oci::{Digest, Reference, media_type};
+
+/// An image about `subject`: as much an object as any.
+async fn refer(house: &House, name: &str, subject: Digest, text: &str) -> Digest {
+    let config = house.upload("ci", format!("{{\"config of\": \"{name}\"}}").as_bytes()).await.unwrap();
+    let layer = house.upload("ci", name.as_bytes()).await.unwrap();
+    let mut referrer = image(config, layer);
+    referrer["subject"] = json!({"mediaType": media_type::OCI_MANIFEST, "digest": subject, "size": 1});
+    referrer["annotations"] = json!({"text": text});
+    let digest = digest_of(&referrer);
+    house.put("ci", &Reference::Digest(digest), media_type::OCI_MANIFEST, &referrer).await.unwrap();
+    digest
+}
+
+impl House {
+    /// The digests on each page, and how many bytes the largest page has.
+    async fn pages_of_referrers(
+        &self,
+        name: &str,
+        subject: Digest,
+        first: Option<Digest>,
+    ) -> (Vec<Vec<String>>, usize) {
+        let allowed = self.pulls(name).unwrap();
+        let (mut pages, mut largest, mut after) = (Vec::new(), 0, first);
+        loop {
+            let page = self.registry.referrers(&allowed, &subject, None, after.as_ref()).await.unwrap();
+            largest = largest.max(page.index.len());
+            let index: Value = serde_json::from_slice(&page.index).unwrap();
+            let entries = index["manifests"].as_array().unwrap();
+            pages.push(entries.iter().map(|entry| entry["digest"].as_str().unwrap().to_owned()).collect());
+            after = page.next;
+            if after.is_none() {
+                return (pages, largest);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_list_with_large_annotations_comes_in_pages_of_bounded_bytes() {
+    let limits = Limits { manifest_bytes: 100_000, ..Limits::default() };
+    let house = House::with(super::POLICY, super::REQUIREMENTS, limits).await;
+    let subject = house.push_image("ci", "one", Some("v1")).await.unwrap();
+    let mut all = Vec::new();
+    for number in 0..5 {
+        all.push(refer(&house, &number.to_string(), subject, &"x".repeat(40_000)).await.to_string());
+    }
+    let (pages, largest) = house.pages_of_referrers("ci", subject, None).await;
+    assert_eq!(pages.iter().map(Vec::len).collect::<Vec<_>>(), [2, 2, 1]);
+    assert_eq!(pages.concat(), all);
+    assert!(largest <= 100_000, "{largest}");
+}
+
+#[tokio::test]
+async fn an_entry_that_is_a_page_by_itself_is_listed() {
+    let limits = Limits { manifest_bytes: 10_000, ..Limits::default() };
+    let house = House::with(super::POLICY, super::REQUIREMENTS, limits).await;
+    let subject = house.push_image("ci", "one", Some("v1")).await.unwrap();
+    for number in 0..2 {
+        refer(&house, &number.to_string(), subject, &"x".repeat(9_000)).await;
+    }
+    let (pages, _) = house.pages_of_referrers("ci", subject, None).await;
+    assert_eq!(pages.iter().map(Vec::len).collect::<Vec<_>>(), [1, 1]);
+}
+
+#[tokio::test]
+async fn a_page_after_what_is_withheld_is_the_first_as_after_what_is_absent() {
+    let house = House::new().await;
+    let subject = house.push_image("ci", "one", Some("v1")).await.unwrap();
+    let shown = refer(&house, "shown", subject, "").await;
+    let withheld = refer(&house, "withheld", subject, "").await;
+    house.sign_release(shown).await;
+    assert!(house.pull("deploy", &Reference::Digest(withheld)).await.is_err());
+    for after in [None, Some(withheld), Some(Digest::sha256(b"absent"))] {
+        let (pages, _) = house.pages_of_referrers("deploy", subject, after).await;
+        assert_eq!(pages, [[shown.to_string()]], "{after:?}");
+    }
+    let (rest, _) = house.pages_of_referrers("deploy", subject, Some(shown)).await;
+    assert_eq!(rest, [[""; 0]]);
+}
