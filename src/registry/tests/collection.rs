@@ -84,11 +84,12 @@ async fn what_was_deleted_waits_for_its_grace_and_is_told_unless_the_wait_is_end
     let taken = housekeeping.collect(false).await.unwrap();
     let layer = crate::oci::Digest::sha256(b"deleted");
     assert!(taken.blobs.is_empty() && !house.files_of(layer).is_empty());
-    let waiting = Waiting { blobs: 2, bytes: 9, until: Some(now.plus(Duration::from_hours(1))) };
+    let bytes = u64::try_from("{\"config of\": \"deleted\"}deleted".len()).unwrap();
+    let waiting = Waiting { blobs: 2, bytes, until: Some(now.plus(Duration::from_hours(1))) };
     assert_eq!(taken.waiting, waiting);
     housekeeping.end_grace().await.unwrap();
     let taken = housekeeping.collect(false).await.unwrap();
-    assert_eq!((taken.blobs.len(), taken.bytes, taken.waiting), (2, 9, Waiting::default()));
+    assert_eq!((taken.blobs.len(), taken.bytes, taken.waiting), (2, bytes, Waiting::default()));
     house.registry.flush_views().await.unwrap();
     assert!(house.files_of(layer).is_empty());
     assert!(!house.files_of(crate::oci::Digest::sha256(b"a push under way")).is_empty());

@@ -323,7 +323,7 @@ async fn a_root_that_is_served_is_not_imported_into() {
     Folder::at(place.path("zot/a")).tagged("one", "v1");
     let _served = place.serves().await;
     let refused = Parts::offline(&place.config(), place.clock()).err().unwrap().to_string();
-    assert!(refused.contains("found its lock taken by a server or another command"), "{refused}");
+    assert!(refused.contains("found its lock taken by `hallmark import` (process "), "{refused}");
 }
 
 #[tokio::test]
