@@ -472,8 +472,8 @@ pub trait Metadata: Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<(Tag, Digest)>, Unavailable>;
     /// As [`Metadata::tags`], only those that may resolve under a requirement: all that remember a push which ever met it,
-    /// or which is evidence or data about a digest that did, directly or through evidence and data; perhaps some that
-    /// did so once.
+    /// or which is evidence or data about a digest of which that was noted, stored or not, directly or through evidence and
+    /// data; perhaps some that did so once.
     async fn tags_once_met(
         &self,
         repository: &RepositoryName,
@@ -543,7 +543,8 @@ pub trait Metadata: Send + Sync + 'static {
 
     /// Notes that evidence verified once: it is considered first from now on.
     async fn record_verified(&self, repository: &RepositoryName, evidence: &Digest) -> Result<(), Unavailable>;
-    /// Notes that a digest met requirements. Kept until the manifest is deleted.
+    /// Notes that a digest met requirements. Kept until the manifest is deleted; of one that is not stored,
+    /// [`Metadata::tags_once_met`] alone takes notice.
     async fn record_met(
         &self,
         repository: &RepositoryName,

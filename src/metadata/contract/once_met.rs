@@ -80,6 +80,20 @@ async fn evidence_and_data_are_listed_with_what_they_are_about_at_any_remove_in_
 }
 
 #[tokio::test]
+async fn evidence_about_what_is_not_stored_is_listed_when_that_would_have_met_it() {
+    each(async |m| {
+        store(m, under(bundle("signature", "image"), "signature")).await;
+        meet(m, "image").await;
+        assert_eq!(listed(m).await, ["signature"]);
+        assert_eq!(m.met(&repo("r"), &digest("image")).await.unwrap(), []);
+        store(m, under(bundle("other", "image"), "other")).await;
+        meet(m, "image").await;
+        assert_eq!(listed(m).await, ["other", "signature"]);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn what_comes_to_be_about_something_else_is_listed_with_that() {
     each(async |m| {
         store(m, object("image")).await;

@@ -10,7 +10,8 @@ use crate::clock::Timestamp;
 use crate::gate::RequirementName;
 use crate::oci::{Digest, RepositoryName, Tag};
 
-/// Notes requirements that a manifest met; one that was deleted meanwhile met nothing.
+/// Notes requirements that a digest met. Nothing is kept of one that is not stored (any more); but evidence and data about
+/// it resolve all the same, so their tags are listed.
 pub(super) fn record_met(
     connection: &Connection,
     repository: &RepositoryName,
@@ -18,25 +19,21 @@ pub(super) fn record_met(
     requirements: &[RequirementName],
     at: Timestamp,
 ) -> rusqlite::Result<()> {
+    let Some(repository) = repositories::find(connection, repository)? else { return Ok(()) };
     let mut statement = connection.prepare_cached(
         "INSERT OR IGNORE INTO met (repository, digest, requirement, at)
-         SELECT repository, digest, ?3, ?4 FROM manifests
-         WHERE repository = (SELECT id FROM repositories WHERE name = ?1) AND digest = ?2",
+         SELECT repository, digest, ?3, ?4 FROM manifests WHERE repository = ?1 AND digest = ?2",
     )?;
     let mut noted = 0;
     for requirement in requirements {
         noted += statement.execute(params![repository, digest, requirement, at])?;
+        list_tags_about(connection, repository, digest, requirement)?;
     }
-    match repositories::find(connection, repository)? {
-        Some(repository) if noted > 0 => {
-            for requirement in requirements {
-                list_tags_about(connection, repository, digest, requirement)?;
-            }
-            links::met(connection, repository, digest)?;
-            tags::settle(connection, repository, digest)
-        }
-        _ => Ok(()),
+    if noted == 0 {
+        return Ok(());
     }
+    links::met(connection, repository, digest)?;
+    tags::settle(connection, repository, digest)
 }
 
 /// The requirements that a digest ever met, by name.

@@ -194,6 +194,23 @@ async fn tags_are_listed_though_there_is_no_room_to_note_what_was_judged() {
 }
 
 #[tokio::test]
+async fn evidence_about_what_is_gone_is_listed_once_it_counts() {
+    let house = House::in_memory(Limits::default()).await;
+    house.distrust_second().await;
+    let image = house.push_image("ci", "one", Some("v1")).await.unwrap();
+    house.sign_second(image).await;
+    let ci = house.registry.allow_delete(&who("ci"), &repository()).unwrap();
+    house.registry.delete_manifest(&ci, &image, &Precondition::default()).await.unwrap();
+    house.judged().await;
+    assert_eq!(house.list("deploy", 10).await.0, [""; 0]);
+    house.revise(&["release", "second"], POLICY, REQUIREMENTS).await;
+    house.judged().await;
+    let signature = sig_tag(image).to_string();
+    assert_eq!(house.list("deploy", 10).await.0, [signature.as_str()]);
+    assert_eq!(house.resolving("deploy").await, [signature]);
+}
+
+#[tokio::test]
 async fn an_empty_page_is_asked_for() {
     let house = House::new().await;
     let image = house.push_image("ci", "one", Some("v1")).await.unwrap();
