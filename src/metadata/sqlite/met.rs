@@ -154,11 +154,26 @@ fn about(connection: &Connection, repository: RepositoryId, digest: &Digest) -> 
 }
 
 /// A tag that is gone is listed under nothing.
-pub(super) fn unlist_tag(connection: &Connection, repository: RepositoryId, tag: &str) -> rusqlite::Result<()> {
+pub(super) fn unlist_tag(connection: &Connection, repository: RepositoryId, tag: &Tag) -> rusqlite::Result<()> {
     connection
         .prepare_cached("DELETE FROM met_tags WHERE repository = ?1 AND name = ?2")?
         .execute(params![repository, tag])
         .map(drop)
+}
+
+/// The same of all tags that are about to go, because their newest push is this digest.
+pub(super) fn unlist_tags_at(
+    connection: &Connection,
+    repository: RepositoryId,
+    digest: &Digest,
+) -> rusqlite::Result<()> {
+    let mut unlist = connection.prepare_cached(
+        "DELETE FROM met_tags WHERE repository = ?1 AND name IN (
+           SELECT t.name FROM pushes p
+           CROSS JOIN tags t ON t.repository = p.repository AND t.name = p.tag AND t.newest = p.sequence
+           WHERE p.repository = ?1 AND p.digest = ?2)",
+    )?;
+    unlist.execute(params![repository, digest]).map(drop)
 }
 
 /// The tags that are listed under a requirement, each with its newest push, in the order of all tags.

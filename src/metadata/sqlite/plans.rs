@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, StatementStatus};
 
 use super::schema;
 
@@ -55,10 +55,10 @@ const SORTED: [(&str, &str); 4] = [
 /// Files whose statements no request waits for: those of tests, and those on a copy that nobody serves yet.
 const ASIDE: [&str; 3] = ["plans.rs", "integrity.rs", "files.rs"];
 
-/// Every statement that a file of this module holds, but those aside.
-fn statements() -> BTreeSet<String> {
+/// What stands between quotes in the files of this module, but those aside.
+fn literals() -> Vec<String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/metadata/sqlite");
-    let mut found = BTreeSet::new();
+    let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let aside = ASIDE.iter().any(|name| path.ends_with(name));
@@ -66,10 +66,21 @@ fn statements() -> BTreeSet<String> {
             let text = fs::read_to_string(path).unwrap();
             let code = text.split("#[cfg(test)]").next().unwrap();
             // Between quotes is every second piece, for no statement holds an escaped one.
-            found.extend(code.split('"').skip(1).step_by(2).filter_map(statement));
+            found.extend(code.split('"').skip(1).step_by(2).map(str::to_owned));
         }
     }
     found
+}
+
+/// Every statement among them.
+fn statements() -> BTreeSet<String> {
+    literals().iter().filter_map(|literal| statement(literal)).collect()
+}
+
+/// How often a connection ran the statements of this module: it keeps each that it prepared, with a count.
+pub(super) fn runs(connection: &Connection) -> i32 {
+    let of = |literal: &String| connection.prepare_cached(literal).map_or(0, |kept| kept.get_status(StatementStatus::Run));
+    literals().iter().filter(|literal| statement(literal).is_some()).collect::<BTreeSet<_>>().into_iter().map(of).sum()
 }
 
 /// The statement that a literal is, or ends: the readers of manifests share their columns.

@@ -133,3 +133,75 @@ pub(super) fn remove(
     view::mark(connection, repository, digest)?;
     Ok(Some(removed))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Sqlite, plans};
+    use crate::gate::Who;
+    use crate::metadata::{By, Kind, Metadata as _, PutManifest};
+    use crate::clock::Timestamp;
+    use crate::oci::{Digest, Tag};
+
+    /// Statements that a connection keeps for the time of a test: more than there are.
+    const KEPT: usize = 1024;
+
+    async fn ran(metadata: &Sqlite) -> i32 {
+        metadata.write(|connection| Ok(plans::runs(connection))).await.unwrap()
+    }
+
+    async fn push(metadata: &Sqlite, name: &str, tags: usize) -> Digest {
+        let digest = Digest::sha256(name.as_bytes());
+        let manifest = PutManifest {
+            repository: "r".parse().unwrap(),
+            digest,
+            bytes: bytes::Bytes::from_static(b"{}"),
+            media_type: String::new(),
+            artifact_type: None,
+            annotations: std::collections::BTreeMap::new(),
+            kind: Kind::Object,
+            subject: None,
+            is_referrer: false,
+            links: Vec::new(),
+            tags: (0..tags).map(|number| format!("v{number}").parse::<Tag>().unwrap()).collect(),
+            only_if: None,
+            tag_history: 20,
+            evidence_cap: None,
+            orphan_lease: Timestamp::from_micros(1),
+            who: Who::Operator,
+            at: Timestamp::from_micros(0),
+        };
+        metadata.put_manifest(manifest).await.unwrap();
+        digest
+    }
+
+    /// Statements that a requirement met takes, then a deletion, of what some tags name beside or after another push.
+    async fn statements(tags: usize) -> (i32, i32) {
+        let folder = tempfile::tempdir().unwrap();
+        let metadata = Sqlite::open_in_bulk(&folder.path().join("metadata")).unwrap();
+        let keep = |connection: &rusqlite::Connection| {
+            connection.set_prepared_statement_cache_capacity(KEPT);
+            Ok(())
+        };
+        metadata.write(keep).await.unwrap();
+        let repository = "r".parse().unwrap();
+        push(&metadata, "before", tags / 2).await;
+        let doomed = push(&metadata, "doomed", tags).await;
+        let begun = ran(&metadata).await;
+        let at = Timestamp::from_micros(0);
+        metadata.record_met(&repository, &doomed, &["one".parse().unwrap()], at).await.unwrap();
+        let met = ran(&metadata).await;
+        let by = By { who: Who::Operator, at };
+        assert!(metadata.delete_manifest(&repository, &doomed, &by).await.unwrap());
+        let deleted = ran(&metadata).await;
+        assert_eq!(metadata.tags(&repository, None, 1000).await.unwrap().len(), tags / 2);
+        assert_eq!(metadata.broken().unwrap(), [""; 0]);
+        (met - begun, deleted - met)
+    }
+
+    #[tokio::test]
+    async fn as_many_statements_run_however_many_tags_name_a_digest() {
+        let few = statements(2).await;
+        assert!(few.0 > 3 && few.1 > 10, "{few:?}");
+        assert_eq!(statements(200).await, few);
+    }
+}

@@ -35,7 +35,7 @@ pub(super) fn set(
         "INSERT INTO pushes (repository, tag, sequence, digest, who, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     )?;
     insert.execute(params![repository, tag, pushed.sequence, pushed.digest, pushed.who, pushed.at])?;
-    point(connection, repository, tag.as_str())?;
+    point(connection, repository, tag)?;
     met::list_tag(connection, repository, tag, pushed.digest)?;
     let mut prune = connection.prepare_cached(
         "DELETE FROM pushes WHERE repository = ?1 AND tag = ?2 AND sequence <= (
@@ -55,7 +55,7 @@ pub(super) fn newest(connection: &Connection, repository: RepositoryId, tag: &Ta
 }
 
 /// Points a tag to the newest push that is left, and notes whether that waits; a tag without pushes is gone.
-fn point(connection: &Connection, repository: RepositoryId, tag: &str) -> rusqlite::Result<()> {
+fn point(connection: &Connection, repository: RepositoryId, tag: &Tag) -> rusqlite::Result<()> {
     let mut point = connection.prepare_cached(
         "INSERT INTO tags (repository, name, newest, waits)
          SELECT p.repository, p.tag, p.sequence,
@@ -74,23 +74,51 @@ fn point(connection: &Connection, repository: RepositoryId, tag: &str) -> rusqli
     met::unlist_tag(connection, repository, tag)
 }
 
-/// Notes anew which tags wait because of this digest.
+/// Notes anew whether the tags wait whose newest push is this digest.
 pub(super) fn settle(connection: &Connection, repository: RepositoryId, digest: &Digest) -> rusqlite::Result<()> {
-    for tag in naming(connection, repository, digest)? {
-        point(connection, repository, tag.as_str())?;
-    }
-    Ok(())
+    let mut settle = connection.prepare_cached(
+        "UPDATE tags SET waits = CASE
+           WHEN EXISTS (SELECT 1 FROM manifests WHERE repository = ?1 AND digest = ?2 AND kind = 'object')
+             AND NOT EXISTS (SELECT 1 FROM met WHERE repository = ?1 AND digest = ?2)
+           THEN (SELECT p.at FROM pushes p
+             WHERE p.repository = ?1 AND p.tag = tags.name AND p.sequence = tags.newest) END
+         WHERE repository = ?1 AND (name, newest) IN (
+           SELECT tag, sequence FROM pushes WHERE repository = ?1 AND digest = ?2)",
+    )?;
+    settle.execute(params![repository, digest]).map(drop)
 }
 
-/// Takes a digest out of every tag's history.
+/// Takes a digest out of every tag's history: by as many statements, however many tags name it, for all other changes
+/// wait meanwhile.
 pub(super) fn forget(connection: &Connection, repository: RepositoryId, digest: &Digest) -> rusqlite::Result<()> {
-    let mut delete = connection.prepare_cached("DELETE FROM pushes WHERE repository = ?1 AND digest = ?2")?;
-    let named = naming(connection, repository, digest)?;
-    delete.execute(params![repository, digest])?;
-    for tag in &named {
-        point(connection, repository, tag.as_str())?;
-    }
-    Ok(())
+    point_elsewhere(connection, repository, digest)?;
+    // What still points to the digest has no other push.
+    met::unlist_tags_at(connection, repository, digest)?;
+    let mut delete_tags = connection.prepare_cached(
+        "DELETE FROM tags WHERE repository = ?1 AND (name, newest) IN (
+           SELECT tag, sequence FROM pushes WHERE repository = ?1 AND digest = ?2)",
+    )?;
+    delete_tags.execute(params![repository, digest])?;
+    let mut delete_pushes = connection.prepare_cached("DELETE FROM pushes WHERE repository = ?1 AND digest = ?2")?;
+    delete_pushes.execute(params![repository, digest]).map(drop)
+}
+
+/// Points the tags whose newest push is a digest to the newest one of another, if they have any.
+fn point_elsewhere(connection: &Connection, repository: RepositoryId, digest: &Digest) -> rusqlite::Result<()> {
+    let mut point = connection.prepare_cached(
+        "UPDATE tags SET (newest, waits) = (
+           SELECT p.sequence,
+             CASE WHEN EXISTS (SELECT 1 FROM manifests m
+               WHERE m.repository = p.repository AND m.digest = p.digest AND m.kind = 'object')
+             AND NOT EXISTS (SELECT 1 FROM met WHERE met.repository = p.repository AND met.digest = p.digest)
+             THEN p.at END
+           FROM pushes p WHERE p.repository = ?1 AND p.tag = tags.name AND p.digest <> ?2
+           ORDER BY p.sequence DESC LIMIT 1)
+         WHERE repository = ?1 AND (name, newest) IN (
+           SELECT tag, sequence FROM pushes WHERE repository = ?1 AND digest = ?2)
+         AND EXISTS (SELECT 1 FROM pushes p WHERE p.repository = ?1 AND p.tag = tags.name AND p.digest <> ?2)",
+    )?;
+    point.execute(params![repository, digest]).map(drop)
 }
 
 /// Tags with this digest anywhere in their history.
@@ -105,7 +133,7 @@ pub(super) fn naming(connection: &Connection, repository: RepositoryId, digest: 
 pub(super) fn delete(connection: &Connection, repository: RepositoryId, tag: &Tag) -> rusqlite::Result<()> {
     let mut statement = connection.prepare_cached("DELETE FROM pushes WHERE repository = ?1 AND tag = ?2")?;
     statement.execute(params![repository, tag])?;
-    point(connection, repository, tag.as_str())?;
+    point(connection, repository, tag)?;
     view::mark_index(connection, repository)
 }
 
