@@ -39,6 +39,8 @@ mod sha512;
 mod tiny;
 #[path = "wire/tls.rs"]
 mod tls;
+#[path = "wire/unread.rs"]
+mod unread;
 #[path = "wire/uploads.rs"]
 mod uploads;
 #[path = "wire/verifier.rs"]

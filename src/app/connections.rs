@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use hyper::rt::Executor;
 use hyper::server::conn::{http1, http2};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
+use rustix::net::sockopt::set_tcp_user_timeout;
 use rustix::net::{RecvFlags, recv};
 use tokio::io::{AsyncRead, AsyncWrite, Interest};
 use tokio::net::TcpStream;
@@ -18,7 +20,7 @@ use tokio::time::{sleep, timeout};
 use super::listen::Listening;
 use super::tls::Certificates;
 use crate::config::Limits;
-use crate::http::{Http, router};
+use crate::http::{Http, router, while_taken};
 
 /// What a client that speaks HTTP/2 without TLS sends first.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -34,10 +36,22 @@ const PING_AT_MOST: Duration = Duration::from_secs(20);
 /// After a failing accept (no descriptors are left), others get the time to end.
 const BREATHE: Duration = Duration::from_millis(50);
 
+/// Runs the streams of HTTP/2 while their clients take what they asked for.
+#[derive(Clone, Copy, Debug)]
+struct Streams {
+    idle: Duration,
+}
+
+impl<S: Future<Output = ()> + Send + 'static> Executor<S> for Streams {
+    fn execute(&self, stream: S) {
+        tokio::spawn(while_taken(stream, self.idle));
+    }
+}
+
 #[derive(Clone)]
 struct Server {
     http1: http1::Builder,
-    http2: http2::Builder<TokioExecutor>,
+    http2: http2::Builder<Streams>,
     router: Router,
     certificates: Option<Arc<Certificates>>,
     header_timeout: Duration,
@@ -52,7 +66,7 @@ pub(super) async fn accept(listening: Listening, http: Arc<Http>, mut stopped: w
     loop {
         let accepted = tokio::select! {
             _ = stopped.wait_for(|stopped| *stopped) => break,
-            accepted = next(&listening, &places) => accepted,
+            accepted = next(&listening, &places, limits.body_idle) => accepted,
         };
         match accepted {
             Some((stream, place)) => {
@@ -70,10 +84,18 @@ pub(super) async fn accept(listening: Listening, http: Arc<Http>, mut stopped: w
 }
 
 /// The next connection with its place; the queue of the kernel holds who comes while all are taken.
-async fn next(listening: &Listening, places: &Arc<Semaphore>) -> Option<(TcpStream, OwnedSemaphorePermit)> {
+///
+/// The kernel ends one whose client takes nothing for `idle` of what was written to it: it alone sees a slow client take
+/// a little, and to ask it costs nothing.
+async fn next(
+    listening: &Listening,
+    places: &Arc<Semaphore>,
+    idle: Duration,
+) -> Option<(TcpStream, OwnedSemaphorePermit)> {
     let place = Arc::clone(places).acquire_owned().await.ok()?;
     let (stream, _) = listening.listener.accept().await.ok()?;
     stream.set_nodelay(true).ok()?;
+    set_tcp_user_timeout(&stream, u32::try_from(idle.as_millis()).unwrap_or(u32::MAX)).ok()?;
     Some((stream, place))
 }
 
@@ -86,7 +108,7 @@ impl Server {
             .max_headers(limits.headers)
             .max_header_size(limits.header_bytes)
             .max_buf_size(BUFFER.max(limits.header_bytes));
-        let mut http2 = http2::Builder::new(TokioExecutor::new());
+        let mut http2 = http2::Builder::new(Streams { idle: limits.body_idle });
         http2
             .timer(TokioTimer::new())
             .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX))

@@ -25,7 +25,7 @@ pub struct Limits {
     pub headers: usize,
     /// How long the header section may take.
     pub header_timeout: Duration,
-    /// How long a request body may stand still.
+    /// How long the body of a request, or of an answer, may stand still.
     pub body_idle: Duration,
     /// The most connections that are open at once.
     pub connections: usize,
@@ -111,7 +111,7 @@ keys! {
     headers,
     /// How long the header section may take, in seconds (10)
     header_seconds,
-    /// How long a request body may stand still, in seconds (60)
+    /// How long the body of a request, or of an answer, may stand still, in seconds (60)
     body_idle_seconds,
     /// The most connections that are open at once (10000)
     connections,

@@ -23,6 +23,7 @@ pub mod query;
 mod referrers;
 mod requests;
 mod tags;
+mod taken;
 mod uploads;
 
 use std::sync::Arc;
@@ -43,6 +44,7 @@ pub use error::{Reason, Refusal};
 pub use metrics::{Metrics, Page};
 pub use operate::Condition;
 pub use requests::Ids;
+pub(crate) use taken::while_taken;
 
 use crate::authn::{Authenticator, Recall, Rejected};
 use crate::client::SERVED;

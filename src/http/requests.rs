@@ -13,7 +13,7 @@ use hyper::body::{Frame, SizeHint};
 use uuid::Uuid;
 
 use super::download::CHUNK;
-use super::{Entry, Http, REQUEST_ID};
+use super::{Entry, Http, REQUEST_ID, taken};
 
 /// Makes identifiers of requests: a word for this process, and a number.
 #[derive(Debug)]
@@ -48,6 +48,7 @@ impl Ids {
 /// Counts and logs an answer: at once if its body is one buffer, else when the body was sent or given up.
 pub(super) fn finish(http: Arc<Http>, mut entry: Entry, response: Response) -> Response {
     entry.status = response.status();
+    taken::handed();
     match response.body().size_hint().exact() {
         Some(bytes) if bytes <= CHUNK => {
             report(&http, &entry, bytes);
@@ -84,6 +85,11 @@ impl HttpBody for Reported {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let polled = Pin::new(&mut self.body).poll_frame(context);
+        if polled.is_pending() {
+            taken::reading();
+        } else {
+            taken::handed();
+        }
         match &polled {
             Poll::Ready(Some(Ok(frame))) => {
                 let bytes = frame.data_ref().map_or(0, Bytes::len);
