@@ -16,7 +16,7 @@ use crate::authn::Authenticator;
 use crate::cli::root::{self, NotOpened};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
-use crate::http::{AccessLog, Condition, Format, Http, Ids, Metrics};
+use crate::http::{AccessLog, Condition, Cursors, Format, Http, Ids, Metrics};
 use crate::oci::RepositoryName;
 use crate::registry::{News, Notice, Parts, Registry};
 use crate::store::{Holder, Serves};
@@ -97,6 +97,7 @@ pub async fn serve(options: Options) -> Result<(), Failure> {
     let registry = Registry::open(parts, first.revision).await.map_err(|error| Failure::open("the registry", error))?;
     let (reload_sender, reload_receiver) = mpsc::channel(1);
     let access_log = options.access_log.then(|| AccessLog { lines: telemetry.lines(), format: telemetry.format() });
+    let cursors = Cursors::new(&secret()?).ok_or_else(|| Failure::open("the list cursors", "expected a key for AES-256"))?;
     let http = Arc::new(Http {
         registry,
         authenticator,
@@ -107,6 +108,7 @@ pub async fn serve(options: Options) -> Result<(), Failure> {
         metrics: Metrics::default(),
         access_log,
         reload: reload_sender,
+        cursors,
         ids: Ids::default(),
         served: Uuid::new_v4(),
     });

@@ -38,6 +38,7 @@ const FENCES: &[(&str, &[&str])] = &[
     ("axum", &["http", "app"]),
     ("hyper", &["http", "app"]),
     ("hyper_util", &["http", "app"]),
+    ("aws_lc_rs", &["http"]),
     ("rustls", &["http", "app", "main"]),
     ("tokio_rustls", &["http", "app"]),
     ("casbin", &["authz"]),

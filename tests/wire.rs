@@ -23,6 +23,8 @@ mod full_disk;
 mod housekeeping;
 #[path = "wire/http2.rs"]
 mod http2;
+#[path = "wire/lists.rs"]
+mod lists;
 #[path = "wire/log.rs"]
 mod log;
 #[path = "wire/offline.rs"]

@@ -168,13 +168,7 @@ pub(super) fn warn(headers: &mut HeaderMap, text: &str) {
     }
 }
 
-/// Adds the `Link` to the next page.
-pub(super) fn link_next(headers: &mut HeaderMap, path: impl Display, n: usize, last: &str) {
-    let last = super::query::encode(last);
-    insert(headers, LINK, format_args!("<{path}?n={n}&last={last}>; rel=\"next\""));
-}
-
-/// As [`link_next`], of a list whose pages end where they are large.
+/// Adds the `Link` to the next page of a list whose pages end where they are large.
 pub(super) fn link_next_referrers(
     headers: &mut HeaderMap,
     path: impl Display,

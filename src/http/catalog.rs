@@ -16,11 +16,12 @@ struct List<'a> {
 /// `GET`: the repositories that the caller may pull from, in byte order.
 pub(super) async fn list(call: &Call<'_>) -> Result<Response, Refusal> {
     let paging = Paging::parse(call)?;
-    let page = call.registry().catalog(call.who, paging.last.as_deref(), paging.n).await?;
+    let page = call.registry().catalog(call.who, paging.after(), paging.n).await?;
     let repositories = page.entries.iter().map(RepositoryName::as_str).collect();
     let mut response = answer::json(call.is_head(), &List { repositories })?;
     if let Some(next) = page.next.filter(|_| paging.n > 0) {
-        answer::link_next(response.headers_mut(), "/v2/_catalog", paging.n, &next);
+        let last = page.entries.last().map(RepositoryName::as_str);
+        paging.link(call, response.headers_mut(), last, &next);
     }
     Ok(response)
 }

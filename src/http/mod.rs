@@ -9,6 +9,7 @@ mod audit;
 mod base;
 mod blobs;
 mod catalog;
+mod cursor;
 mod download;
 mod endpoint;
 mod error;
@@ -39,6 +40,7 @@ use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
 pub use access_log::{Entry, Format, Line, Lines, quote};
+pub use cursor::Cursors;
 pub use endpoint::{Access, Endpoint, EndpointError, Kind};
 pub use error::{Reason, Refusal};
 pub use metrics::{Metrics, Page};
@@ -90,6 +92,8 @@ pub struct Http {
     pub access_log: Option<AccessLog>,
     /// To whom requests to reload go.
     pub reload: mpsc::Sender<Reload>,
+    /// Hides places in lists.
+    pub cursors: Cursors,
     /// Makes request identifiers.
     pub ids: Ids,
     /// The random name of the root that is served, as it stands in its lock.
@@ -114,6 +118,10 @@ impl Call<'_> {
 
     fn query(&self) -> Option<&str> {
         self.parts.uri.query()
+    }
+
+    fn path(&self) -> &str {
+        self.parts.uri.path()
     }
 
     fn is_head(&self) -> bool {

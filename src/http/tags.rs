@@ -19,11 +19,11 @@ struct List<'a> {
 pub(super) async fn list(call: &Call<'_>, name: &RepositoryName) -> Result<Response, Refusal> {
     let allowed = call.registry().allow_pull(call.who, name)?;
     let paging = Paging::parse(call)?;
-    let page = call.registry().tags(&allowed, paging.last.as_deref(), paging.n).await?;
+    let page = call.registry().tags(&allowed, paging.after(), paging.n).await?;
     let tags = page.entries.iter().map(Tag::as_str).collect();
     let mut response = answer::json(call.is_head(), &List { name: name.as_str(), tags })?;
     if let Some(next) = page.next.filter(|_| paging.n > 0) {
-        answer::link_next(response.headers_mut(), format_args!("/v2/{name}/tags/list"), paging.n, &next);
+        paging.link(call, response.headers_mut(), page.entries.last().map(Tag::as_str), &next);
     }
     Ok(response)
 }

@@ -74,8 +74,13 @@
 //! that remember a push which ever met it, or evidence or data about what did. Each is still resolved like a pull, for it
 //! may have lost its signer. What is left to be judged in the repository is judged first; where that is much, or a
 //! revision came and not all was judged under it, or what was judged can't be noted, every tag is looked at. Either way a
-//! page looks at 2,048 at the most: it may hold fewer tags than were asked for, or none, and a `Link`, which names the
-//! last one that was looked at.
+//! page looks at 2,048 at the most: it may hold fewer tags than were asked for, or none, and a `Link`. So may a page of the
+//! catalog, which passes by as many repositories at the most.
+//!
+//! A `Link` names the last entry that was listed (`last`). A page that ends at what is not listed for the caller begins the
+//! next one there, and its `Link` must not tell where: `next` is that place, sealed for this list and this caller under a
+//! key that each start draws (`http::cursor`). To a client it is a word to send back as it is; one of another start is as
+//! good as none, and the list goes on from `last`.
 //!
 //! # Differs from the first drawing
 //!

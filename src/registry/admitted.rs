@@ -80,6 +80,41 @@ pub struct BlobContent {
 pub struct Page<T> {
     /// The entries, in the order of the list.
     pub entries: Vec<T>,
-    /// What to ask for next as `last`, if there may be more.
-    pub next: Option<String>,
+    /// After what the next page begins, if there may be more.
+    pub next: Option<Next>,
+}
+
+/// After what a page begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// The last entry of the page before.
+    Listed(String),
+    /// What was looked at last and is not listed for the caller, who must not learn its name.
+    Unlisted(String),
+}
+
+impl Next {
+    /// The name after which the page begins.
+    #[must_use]
+    pub fn place(&self) -> &str {
+        let (Self::Listed(place) | Self::Unlisted(place)) = self;
+        place
+    }
+
+    /// After `place`, where the last entry is `listed`.
+    pub(super) fn after(place: String, listed: Option<&str>) -> Self {
+        if listed == Some(place.as_str()) { Self::Listed(place) } else { Self::Unlisted(place) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_begins_after_what_is_listed_or_is_not() {
+        assert_eq!(Next::after("b".to_owned(), Some("b")), Next::Listed("b".to_owned()));
+        assert_eq!(Next::after("b".to_owned(), Some("a")), Next::Unlisted("b".to_owned()));
+        assert_eq!(Next::after("b".to_owned(), None), Next::Unlisted("b".to_owned()));
+    }
 }

@@ -7,12 +7,13 @@ use crate::gate::{Mode, RequirementName, Who};
 use crate::oci::{Digest, RepositoryName, Tag};
 
 use super::resolve::Decision;
-use super::{Allowed, Error, Page, Registry};
+use super::{Allowed, Error, Next, Page, Registry};
 
 /// How many rows are looked at in one read.
 const BATCH: usize = 256;
 
-/// How many tags are looked at for one page, if few of them are shown: a page may hold fewer than were asked for.
+/// How many tags are looked at for one page, and how many repositories are passed by, if few of them are shown: a page may
+/// hold fewer than were asked for.
 pub(super) const LOOKED_AT: usize = 2048;
 
 /// Where the tags of a page are looked for.
@@ -44,12 +45,13 @@ impl Registry {
             let ended = batch.len() < read;
             for (tag, newest) in batch {
                 if enforced && looked_at >= LOOKED_AT {
-                    return Ok(Page { entries, next: last });
+                    let next = last.map(|last| Next::after(last, entries.last().map(Tag::as_str)));
+                    return Ok(Page { entries, next });
                 }
                 looked_at = looked_at.saturating_add(1);
                 let shown = self.shows_tag(allowed, &tag, &newest).await?;
                 if shown && entries.len() == n {
-                    let next = entries.last().map(|tag| tag.as_str().to_owned());
+                    let next = entries.last().map(|tag| Next::Listed(tag.as_str().to_owned()));
                     return Ok(Page { entries, next });
                 }
                 last = Some(tag.as_str().to_owned());
@@ -106,25 +108,32 @@ impl Registry {
         }
     }
 
-    /// The repositories in which `who` may pull, after `after` in byte order.
+    /// The repositories in which `who` may pull, after `after` in byte order. A page may hold fewer than `n`, as with
+    /// [`Registry::tags`].
     pub async fn catalog(&self, who: &Who, after: Option<&str>, n: usize) -> Result<Page<RepositoryName>, Error> {
         let current = self.current();
         let mut entries: Vec<RepositoryName> = Vec::new();
         let mut last = after.map(str::to_owned);
+        let mut passed_by = 0_usize;
         let read = n.saturating_add(1).min(BATCH);
         loop {
             let batch = self.metadata.repositories(last.as_deref(), read).await?;
             let ended = batch.len() < read;
             for repository in batch {
-                last = Some(repository.as_str().to_owned());
-                if current.revision.access(who, &repository)?.pull().is_none() {
-                    continue;
+                if passed_by >= LOOKED_AT {
+                    return Ok(Page { entries, next: last.map(Next::Unlisted) });
                 }
-                if entries.len() == n {
-                    let next = entries.last().map(|name| name.as_str().to_owned());
+                let shown = current.revision.access(who, &repository)?.pull().is_some();
+                if shown && entries.len() == n {
+                    let next = entries.last().map(|name| Next::Listed(name.as_str().to_owned()));
                     return Ok(Page { entries, next });
                 }
-                entries.push(repository);
+                last = Some(repository.as_str().to_owned());
+                if shown {
+                    entries.push(repository);
+                } else {
+                    passed_by = passed_by.saturating_add(1);
+                }
             }
             if ended {
                 return Ok(Page { entries, next: None });

@@ -67,7 +67,7 @@ use crate::store::Store;
 use crate::verify::Verifier;
 
 pub use account::{Account, Granted, Passed, PolicyLine};
-pub use admitted::{Admitted, BlobContent, Lenience, ManifestContent, Page};
+pub use admitted::{Admitted, BlobContent, Lenience, ManifestContent, Next, Page};
 pub use allowed::{Administrator, Allowed, Insight};
 pub use backup::{BackedUp, backup};
 pub use counters::{Counters, Waits};

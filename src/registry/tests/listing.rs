@@ -1,5 +1,6 @@
 //! Lists of tags under a requirement: what resolves for the caller, found without looking at what can't.
 
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -7,7 +8,9 @@ use async_trait::async_trait;
 
 use super::*;
 use crate::interruption::{Fault, Interruption};
+use crate::metadata::{Kind, PutManifest};
 use crate::oci::Tag;
+use crate::registry::Next;
 use crate::registry::list::LOOKED_AT;
 
 impl House {
@@ -15,7 +18,8 @@ impl House {
     async fn list(&self, name: &str, n: usize) -> (Vec<String>, usize) {
         let (mut found, mut pages, mut after) = (Vec::new(), 0, None);
         loop {
-            let page = self.registry.tags(&self.pulls(name).unwrap(), after.as_deref(), n).await.unwrap();
+            let place = after.as_ref().map(Next::place);
+            let page = self.registry.tags(&self.pulls(name).unwrap(), place, n).await.unwrap();
             assert!(page.entries.len() <= n, "{page:?}");
             found.extend(page.entries.iter().map(Tag::to_string));
             pages += 1;
@@ -159,7 +163,7 @@ async fn what_lost_its_signer_is_passed_by_over_bounded_pages() {
     house.judged().await;
     let watch = house.watch();
     let first = house.registry.tags(&house.pulls("deploy").unwrap(), None, 10).await.unwrap();
-    assert!(first.next.is_some(), "{first:?}");
+    assert!(matches!(&first.next, Some(Next::Unlisted(place)) if place.starts_with('v')), "{first:?}");
     assert!(watch.looks.load(Ordering::SeqCst) <= LOOKED_AT);
     assert_eq!(house.listed("deploy").await, ["w"]);
 }
@@ -175,7 +179,7 @@ async fn all_tags_are_looked_at_over_bounded_pages_while_it_is_not_known_what_is
     let watch = house.watch();
     watch.full.lock().unwrap().push("judged");
     let first = house.registry.tags(&house.pulls("deploy").unwrap(), None, 10).await.unwrap();
-    assert!(first.next.is_some(), "{first:?}");
+    assert!(matches!(&first.next, Some(Next::Unlisted(place)) if place.starts_with('v')), "{first:?}");
     let looks = watch.looks.load(Ordering::SeqCst);
     assert!(looks > 1000 && looks <= LOOKED_AT, "{looks}");
     assert_eq!(house.listed("deploy").await, ["w"]);
@@ -220,6 +224,52 @@ async fn an_empty_page_is_asked_for() {
         let page = house.registry.tags(&house.pulls(name).unwrap(), None, 0).await.unwrap();
         assert_eq!((page.entries, page.next), (Vec::new(), None), "{name}");
     }
+}
+
+impl House {
+    /// Makes repositories that hold nothing but an index of nothing.
+    async fn make(&self, names: &[String]) {
+        for name in names {
+            let digest = Digest::sha256(b"{}");
+            let put = PutManifest {
+                repository: name.parse().unwrap(),
+                digest,
+                bytes: Bytes::from_static(b"{}"),
+                media_type: media_type::OCI_INDEX.to_owned(),
+                artifact_type: None,
+                annotations: BTreeMap::new(),
+                kind: Kind::Object,
+                subject: None,
+                is_referrer: false,
+                links: Vec::new(),
+                tags: Vec::new(),
+                only_if: None,
+                tag_history: 1,
+                evidence_cap: None,
+                orphan_lease: self.clock.now(),
+                who: who("ci"),
+                at: self.clock.now(),
+            };
+            self.metadata.put_manifest(put).await.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_catalog_passes_by_a_bounded_number_and_names_none_of_them() {
+    let house = House::in_memory(Limits::default()).await;
+    let hidden: Vec<String> = (0..=LOOKED_AT).map(|number| format!("hidden/{number:05}")).collect();
+    house.make(&hidden).await;
+    house.make(&["early", "prod/a", "prod/b"].map(str::to_owned)).await;
+    let page = async |after: Option<&str>, n| {
+        let page = house.registry.catalog(&who("deploy"), after, n).await.unwrap();
+        (page.entries.iter().map(ToString::to_string).collect::<Vec<_>>(), page.next)
+    };
+    let (first, next) = page(None, 10).await;
+    let Some(Next::Unlisted(place)) = next else { panic!("{next:?}") };
+    assert_eq!((first, place.as_str()), (Vec::new(), hidden[LOOKED_AT - 2].as_str()));
+    assert_eq!(page(Some(&place), 10).await, (vec!["prod/a".to_owned(), "prod/b".to_owned()], None));
+    assert_eq!(page(Some(&place), 1).await, (vec!["prod/a".to_owned()], Some(Next::Listed("prod/a".to_owned()))));
 }
 
 /// Numbers that are the same in every run.

@@ -1,0 +1,72 @@
+//! Lists of which little is shown to who asks: bounded looks, and links that name nothing that is not.
+
+use crate::concurrency::at_once;
+use crate::program::{Program, put};
+
+/// More repositories than one page passes by.
+const HIDDEN: usize = 2100;
+const INDEX: &str = "application/vnd.oci.image.index.v1+json";
+
+/// A program in which nobody may see most of what is there.
+fn program() -> Program {
+    let program = Program::start();
+    let index = format!(r#"{{"schemaVersion":2,"mediaType":"{INDEX}","manifests":[]}}"#);
+    at_once(12, |thread| {
+        for number in (thread..HIDDEN).step_by(12) {
+            let path = format!("/v2/open/hidden-{number:05}/manifests/v1");
+            assert_eq!(program.send_with("PUT", &path, &[("content-type", INDEX)], index.as_bytes()).status, 201);
+        }
+    });
+    for name in ["open/a", "open/shown"] {
+        program.push_image(name, "v1", b"layer");
+    }
+    show(&program, &["open/a", "open/shown"]);
+    program
+}
+
+/// Lets everybody pull these repositories and no others.
+fn show(program: &Program, names: &[&str]) {
+    let pulls: String = names.iter().map(|name| format!("p, anonymous, {name}, pull, unverified, allow\n")).collect();
+    let policy = format!("{pulls}p, anonymous, **, admin, unverified, allow\n");
+    put(program.folder(), "policies/policy.csv", &policy);
+    assert_eq!(program.send("POST", "/_hallmark/reload").status, 204);
+}
+
+/// The path that a link leads to.
+fn target(link: &str) -> &str {
+    link.strip_prefix('<').unwrap().split_once('>').unwrap().0
+}
+
+#[test]
+fn a_catalog_of_which_little_is_shown_is_paged_by_links_that_name_nothing_hidden() {
+    let program = program();
+    let first = program.send("GET", "/v2/_catalog?n=10");
+    assert_eq!(first.text(), r#"{"repositories":["open/a"]}"#);
+    let link = first.header("link").unwrap();
+    assert!(link.starts_with("</v2/_catalog?n=10&last=open/a&next="), "{link}");
+    assert!(!link.contains("hidden"), "{link}");
+    let second = program.send("GET", target(link));
+    assert_eq!((second.text(), second.header("link")), (r#"{"repositories":["open/shown"]}"#, None));
+
+    // What no process wrote, or another one, is as good as none: the list goes on from `last`.
+    let altered = target(link).replace("next=", "next=A");
+    for path in [altered.as_str(), "/v2/_catalog?n=10&last=open/a&next=", "/v2/_catalog?n=10&last=open/a&next=%21"] {
+        let again = program.send("GET", path);
+        assert_eq!((again.status, again.text()), (200, r#"{"repositories":[]}"#), "{path}");
+        let link = again.header("link").unwrap();
+        assert!(link.starts_with("</v2/_catalog?n=10&last=open/a&next="), "{link}");
+        assert_eq!(program.send("GET", target(link)).text(), r#"{"repositories":["open/shown"]}"#);
+    }
+    assert_eq!(program.send("GET", "/v2/_catalog?last=open/hidden-02099").text(), r#"{"repositories":["open/shown"]}"#);
+}
+
+#[test]
+fn a_page_before_the_first_entry_has_a_link_without_last() {
+    let program = program();
+    show(&program, &["open/shown"]);
+    let first = program.send("GET", "/v2/_catalog");
+    assert_eq!(first.text(), r#"{"repositories":[]}"#);
+    let link = first.header("link").unwrap();
+    assert!(link.starts_with("</v2/_catalog?n=1000&next="), "{link}");
+    assert_eq!(program.send("GET", target(link)).text(), r#"{"repositories":["open/shown"]}"#);
+}
