@@ -101,6 +101,10 @@ fn write(args: &Args, status: &ScrubStatus, out: &mut dyn Write) -> io::Result<(
     for object in &status.objects {
         let place = object.repository.as_ref().map(|repository| format!("{}@", plain(repository))).unwrap_or_default();
         writeln!(out, "quarantined: {place}{} since {}: {}", object.digest, object.at, plain(&object.why))?;
+        if !object.repositories.is_empty() {
+            let more = if object.more { " and others" } else { "" };
+            writeln!(out, "  in {}{more}", plain(&object.repositories.join(", ")))?;
+        }
     }
     writeln!(out, "{} are quarantined now", status.quarantined)
 }

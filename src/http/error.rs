@@ -315,7 +315,7 @@ impl From<Error> for Refusal {
             Error::Conflict(_) => (StatusCode::CONFLICT, Code::Denied, Reason::Conflict),
             Error::PreconditionFailed(_) => (StatusCode::PRECONDITION_FAILED, Code::Denied, Reason::Precondition),
             Error::Capped(_) => (StatusCode::TOO_MANY_REQUESTS, Code::TooManyRequests, Reason::Capped),
-            Error::Full => (StatusCode::INSUFFICIENT_STORAGE, Code::Denied, Reason::Full),
+            Error::Full | Error::AtFloor { .. } => (StatusCode::INSUFFICIENT_STORAGE, Code::Denied, Reason::Full),
             Error::Quarantined(_) => return Self::quarantined(text),
             Error::Unavailable(_) => return Self::unavailable(text),
         };

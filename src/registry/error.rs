@@ -99,6 +99,16 @@ pub enum Error {
     /// No space is left.
     #[error("no space is left")]
     Full,
+    /// No space is left for pushes of objects, in bytes.
+    #[error("no space is left for pushes: expected {bytes} bytes beside the {floor} that stay free, found {free} free")]
+    AtFloor {
+        /// What was to be written.
+        bytes: u64,
+        /// What such pushes leave free.
+        floor: u64,
+        /// What is free.
+        free: u64,
+    },
     /// It is stored and is not what its name says, so nobody gets it.
     #[error("stored content {0} does not hash to its name; it is quarantined")]
     Quarantined(Digest),

@@ -118,7 +118,7 @@ impl UploadWriter {
 
     /// Keeps in mind that a session which ended in `error` is of no use.
     fn failed(&mut self, error: Error) -> Error {
-        if matches!(error, Error::Full | Error::BlobTooLarge { .. } | Error::Capped(_)) {
+        if matches!(error, Error::Full | Error::AtFloor { .. } | Error::BlobTooLarge { .. } | Error::Capped(_)) {
             self.fate = Fate::Forget;
         }
         error

@@ -124,6 +124,15 @@ impl House {
         (put.status == 201).then(|| (Digest::sha256(&bytes), layer))
     }
 
+    /// What refuses at the floor says how much is wanted and how much is there.
+    fn refuses_with_figures(&self, content: &[u8]) {
+        let path = format!("/v2/prod/app/blobs/uploads/?digest={}", Digest::sha256(content));
+        let refused = self.send("ci", "POST", &path, content);
+        let text = refused.text();
+        let figures = ["expected ", " bytes beside the 2097152 that stay free, found "];
+        assert!(refused.status == 507 && figures.iter().all(|words| text.contains(words)), "{refused:?}");
+    }
+
     /// Pushes images until one is refused.
     fn push_until_full(&self) -> Vec<(Digest, Digest)> {
         let images: Vec<_> = (0..40).map_while(|number| self.push_image(&format!("v{number}"))).collect();
@@ -193,6 +202,7 @@ fn at_the_floor_pushes_are_refused_and_everything_else_goes_on() {
     let Some(house) = start() else { return };
     let images = house.push_until_full();
     assert!(house.reserve().exists(), "expected the reserve to be untouched");
+    house.refuses_with_figures(&[9; 2 << 20]);
     house.goes_on(&images);
 }
 

@@ -11,7 +11,9 @@ use crate::store::{ObjectKey, StoreError};
 
 use super::super::Error;
 use super::Housekeeping;
-use super::report::{CollectedBlob, Collection, Evidence, QuarantinedObject, ScrubStatus, Session, Waiting};
+use super::report::{
+    CollectedBlob, Collection, Evidence, QuarantinedObject, ScrubStatus, Session, TOLD_REPOSITORIES, Waiting,
+};
 
 /// How much one sweep takes of each kind.
 const BATCH: usize = 512;
@@ -102,13 +104,20 @@ impl Housekeeping {
 
     /// How the scrub stands.
     pub async fn scrub_status(&self) -> Result<ScrubStatus, Error> {
-        let held = self.metadata.quarantined(TOLD_QUARANTINED).await?;
+        let mut objects = Vec::new();
+        for held in self.metadata.quarantined(TOLD_QUARANTINED).await? {
+            let having = match held.repository {
+                Some(_) => Vec::new(),
+                None => self.metadata.repositories_with(&held.digest, TOLD_REPOSITORIES.saturating_add(1)).await?,
+            };
+            objects.push(QuarantinedObject::told(held, &having));
+        }
         Ok(ScrubStatus {
             running: self.is_scrubbing(),
             bytes_per_second: self.limits.scrub_bytes_per_second,
             pass: self.metadata.scrub_pass().await?.map(Into::into),
             quarantined: self.metadata.quarantined_count().await?,
-            objects: held.into_iter().map(QuarantinedObject::from).collect(),
+            objects,
         })
     }
 }

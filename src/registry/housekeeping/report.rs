@@ -4,7 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 use crate::metadata::{Graced, Quarantined, ScrubPass};
-use crate::oci::Digest;
+use crate::oci::{Digest, RepositoryName};
+
+/// How many of the repositories are told that have one content.
+pub(super) const TOLD_REPOSITORIES: usize = 16;
 
 /// How the scrub stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,6 +55,12 @@ pub struct QuarantinedObject {
     /// The repository of a manifest; none for content, which all repositories share.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub repository: Option<String>,
+    /// The repositories that have the content; of many the first sixteen.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub repositories: Vec<String>,
+    /// Whether more of them have it.
+    #[serde(default)]
+    pub more: bool,
     /// What was expected and what was found.
     pub why: String,
     /// Since when.
@@ -139,9 +148,12 @@ impl From<ScrubPass> for ScrubPassReport {
     }
 }
 
-impl From<Quarantined> for QuarantinedObject {
-    fn from(held: Quarantined) -> Self {
+impl QuarantinedObject {
+    /// What is told of `held`, which these repositories have.
+    pub(super) fn told(held: Quarantined, having: &[RepositoryName]) -> Self {
         let repository = held.repository.map(|repository| repository.to_string());
-        Self { digest: held.digest, repository, why: held.why, at: held.at }
+        let repositories = having.iter().take(TOLD_REPOSITORIES).map(ToString::to_string).collect();
+        let more = having.len() > TOLD_REPOSITORIES;
+        Self { digest: held.digest, repository, repositories, more, why: held.why, at: held.at }
     }
 }

@@ -51,7 +51,7 @@ impl Housekeeping {
         let Some(free) = self.store.free_bytes().await? else { return Ok(()) };
         let left = free.saturating_sub(bytes);
         self.room.with(|state| state.free = Some((left, Instant::now())));
-        if left >= floor { Ok(()) } else { Err(Error::Full) }
+        if left >= floor { Ok(()) } else { Err(Error::AtFloor { bytes, floor, free }) }
     }
 
     fn floor(&self) -> u64 {

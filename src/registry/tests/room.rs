@@ -20,7 +20,8 @@ async fn without_room() -> House {
 #[tokio::test]
 async fn pushes_stop_at_the_floor_before_anything_is_stored() {
     let house = without_room().await;
-    assert!(matches!(house.upload("ci", b"layer").await, Err(Error::Full)));
+    let refused = house.upload("ci", b"layer").await;
+    assert!(matches!(refused, Err(Error::AtFloor { floor: u64::MAX, .. })), "{refused:?}");
     let sessions = std::fs::read_dir(house.folder.path().join("_uploads")).unwrap().count();
     assert_eq!(sessions, 0);
 }
@@ -38,7 +39,7 @@ async fn evidence_of_an_image_is_taken_below_the_floor() {
     house = house.again(Limits { floor_bytes: u64::MAX, ..Limits::default() }).await;
     house.sign_release(image).await;
     assert_eq!(house.pull("deploy", &tag("v1")).await.unwrap(), image);
-    assert!(matches!(house.push_image("ci", "two", Some("v2")).await, Err(Error::Full)));
+    assert!(matches!(house.push_image("ci", "two", Some("v2")).await, Err(Error::AtFloor { .. })));
     let delete = house.registry.allow_delete(&who("ci"), &repository()).unwrap();
     house.registry.delete_manifest(&delete, &image, &Precondition::default()).await.unwrap();
     assert!(house.pull("ci", &Reference::Digest(image)).await.is_err());
@@ -60,7 +61,17 @@ async fn an_upload_is_stopped_when_it_reaches_the_floor() {
             break;
         }
     }
-    assert!(matches!(stopped, Some(Error::Full)), "{stopped:?}");
+    let Some(Error::AtFloor { bytes, floor, free: left }) = stopped else { panic!("{stopped:?}") };
+    assert!(bytes > 0 && floor > free - (257 << 20) && left < floor + bytes, "{bytes} {floor} {left}");
+}
+
+#[test]
+fn a_refusal_for_want_of_room_says_how_much_is_wanted_and_how_much_is_there() {
+    let refused = Error::AtFloor { bytes: 5, floor: 64, free: 60 };
+    assert_eq!(
+        refused.to_string(),
+        "no space is left for pushes: expected 5 bytes beside the 64 that stay free, found 60 free"
+    );
 }
 
 #[tokio::test]

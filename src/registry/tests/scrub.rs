@@ -71,6 +71,22 @@ async fn what_is_sound_passes_and_is_counted() {
 }
 
 #[tokio::test]
+async fn what_is_quarantined_is_told_with_the_repositories_that_have_it_of_many_the_first() {
+    for (others, more) in [(15, false), (16, true)] {
+        let (house, layer) = with_layer().await;
+        for number in 0..others {
+            let there = house.registry.allow_sign(&who("ci"), &format!("prod/other{number}").parse().unwrap()).unwrap();
+            assert!(house.registry.mount(&there, &layer, Some(&repository())).await.unwrap());
+        }
+        flip(&house.files_of(layer)[0]);
+        house.scrub().await;
+        let told = house.registry.housekeeping().scrub_status().await.unwrap().objects.remove(0);
+        assert_eq!((told.digest, told.repository, told.repositories.len(), told.more), (layer, None, 16, more));
+        assert_eq!(told.repositories[..2], ["prod/app", "prod/other0"]);
+    }
+}
+
+#[tokio::test]
 async fn a_blob_with_a_flipped_bit_is_quarantined_and_served_to_nobody() {
     let (house, layer) = with_layer().await;
     house.pull_blob("ci", layer).await.unwrap();
