@@ -80,8 +80,8 @@
 //! never came; the key of content that no repository has left goes to the trash. Then the files are unlinked, then
 //! [`Metadata::forget_trash`]. A manifest's commit checks its content in the transaction that links it, so it and the
 //! sweep serialise, and whoever comes first, nothing dangles: the documentation of `registry::garbage` shows it step by
-//! step, and `registry::tests::schedule` searches for a counter-example. A removed key is remembered for a day, so that
-//! a commit that was told of it while it was live is sent back to [`Metadata::reserve`]. An open file survives its
+//! step, and `registry::tests::schedule` searches for a counter-example. A commit that
+//! was told of a removed key while it was live is sent back to [`Metadata::reserve`]. An open file survives its
 //! unlink.
 //!
 //! A link stands whether its child is here or not: children of an index may be absent, and with `sparse_images` layers of

@@ -95,6 +95,9 @@ pub struct CommitBlob {
     pub size: u64,
     /// Where they are: what was sealed, or what was live.
     pub key: String,
+    /// Whether they were sealed for this commit. A key that was told as live must be so still: of one that is not, nobody
+    /// knows whether its bytes are there.
+    pub sealed: bool,
     /// The live key whose bytes were found to be lost: `key` takes its place if it is live still.
     pub lost: Option<String>,
     /// Who uploaded or mounted it.

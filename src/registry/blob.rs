@@ -42,6 +42,7 @@ impl Registry {
                 digest: blob.digest,
                 size: blob.size,
                 key: key.0.clone(),
+                sealed,
                 lost,
                 who: blob.who.clone(),
                 upload: blob.upload,

@@ -10,8 +10,8 @@
 //!
 //! - **I1** What a manifest of a repository must have is a blob of that repository, and each blob has a live key.
 //! - **I2** A blob's lease is null exactly while a manifest of its repository holds it.
-//! - **I3** No live key is in the trash. A key comes to life once: it has a generation of its own, and one that was in
-//!   the trash is refused while it is remembered.
+//! - **I3** No live key is in the trash. A key comes to life once: it has a generation of its own, one that is in the
+//!   trash is refused, and one that was not sealed for the commit that names it must be live already.
 //! - **I4** Each live key has its file, whole and durable, as far as the medium keeps it.
 //! - **I5** A content that is quarantined is so under its live key, and is served to nobody until it is live under another,
 //!   or that one's file is found to be whole.
@@ -44,8 +44,8 @@
 //! manifest.
 //!
 //! **An unlink never hits a live file.** Its key is in the trash. Content that comes back is sealed under another
-//! generation, so under another name; a commit that was told of the old key while it was live is `Gone`. It rests on one
-//! thing outside the transactions: a commit takes less than the day for which a removed key is remembered.
+//! generation, so under another name; a commit that was told of the old key while it was live is `Gone`, however late it
+//! comes and whatever the clock said meanwhile.
 //!
 //! **A pull** that read a key before the sweep opens the file or finds it absent, and then answers that the blob is
 //! unknown, or looks again if its content has another key by now; an open file stays readable. A layout that links it

@@ -59,6 +59,27 @@ async fn a_live_key_whose_bytes_were_removed_is_gone() {
 }
 
 #[tokio::test]
+async fn a_key_that_was_told_as_live_is_gone_however_late_the_commit_comes() {
+    each(async |m| {
+        store_blob(m, "a").await;
+        let told = CommitBlob { repository: repo("s"), sealed: false, ..blob("a") };
+        assert_eq!(m.commit_blob(told.clone()).await.unwrap(), Committed::Stored);
+        for name in ["r", "s"] {
+            m.delete_blob(&repo(name), &digest("a"), &by(0)).await.unwrap();
+        }
+        let swept = sweep(m, 1).await;
+        m.forget_trash(&swept.trash).await.unwrap();
+        // The first notes since when the key is remembered, the second comes years later, by its clock.
+        for seconds in [2, 100_000_000] {
+            assert_eq!(sweep(m, seconds).await, Swept::default());
+        }
+        assert_eq!(m.commit_blob(told).await.unwrap(), Committed::Gone);
+        assert!(!has(m, "s", "a").await);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn content_comes_back_under_a_fresh_key() {
     each(async |m| {
         store_blob(m, "a").await;

@@ -117,6 +117,7 @@ fn blob(name: &str) -> CommitBlob {
         digest: digest(name),
         size: 10,
         key: format!("key/{name}"),
+        sealed: true,
         lost: None,
         who: who("ci"),
         upload: None,

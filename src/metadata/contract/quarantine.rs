@@ -115,7 +115,9 @@ async fn a_commit_of_the_key_that_is_quarantined_is_told_that_it_is_gone() {
         store_blob(m, "a").await;
         hold(m, "a").await;
         let again = CommitBlob { repository: repo("s"), ..blob("a") };
-        assert_eq!(m.commit_blob(again).await.unwrap(), Committed::Gone);
+        assert_eq!(m.commit_blob(again.clone()).await.unwrap(), Committed::Gone);
+        let stale = CommitBlob { key: "key/older".to_owned(), sealed: false, ..again };
+        assert_eq!(m.commit_blob(stale).await.unwrap(), Committed::Gone);
         assert!(m.blob(&repo("s"), &digest("a")).await.unwrap().is_none());
     })
     .await;

@@ -81,7 +81,7 @@ enum Given {
     Surplus,
     /// The live content is quarantined: the key takes its place.
     Healing,
-    /// It was live once, or what is under it was found not to be the content.
+    /// It was live once, as far as is known, or what is under it was found not to be the content.
     Gone,
 }
 
@@ -98,7 +98,7 @@ fn given(connection: &Connection, blob: &CommitBlob) -> rusqlite::Result<Given> 
     }
     let trashed = connection.prepare_cached("SELECT 1 FROM trash WHERE key = ?1")?.exists([&blob.key])?;
     Ok(match live {
-        _ if trashed => Given::Gone,
+        _ if trashed || !blob.sealed => Given::Gone,
         None => Given::Fresh,
         Some(live) if live == blob.key => Given::Gone,
         Some(_) => Given::Healing,

@@ -122,6 +122,7 @@ impl Taking<'_> {
             digest: *digest,
             size,
             key,
+            sealed: true,
             lost: None,
             who: Who::Operator,
             upload: None,
