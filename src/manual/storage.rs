@@ -201,7 +201,8 @@
 //!
 //! Refusals change nothing, and anybody who may ask can make as many as they like. They gather in memory, the same ones as
 //! one and few at once, and are written in the background to a table of their own, which is bounded: no request waits for
-//! them, they never use the reserve, and they crowd out no change. A pull that is admitted passes none of this.
+//! them, they never use the reserve, and they crowd out no change; nor do one person's crowd out another's, for whoever has
+//! the most gives way. A pull that is admitted passes none of this.
 //!
 //! # Differs from the first drawing
 //!

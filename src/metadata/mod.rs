@@ -743,7 +743,8 @@ pub trait Metadata: Send + Sync + 'static {
 
     /// Entries of a trail after the number `after`, oldest first, at most `limit`.
     async fn audit(&self, trail: Trail, after: u64, limit: usize) -> Result<Vec<Audited>, Unavailable>;
-    /// Notes what was refused, and keeps the newest `keep` refusals. Survives the death of the process only.
+    /// Notes what was refused, and keeps `keep` refusals: where there are more, the oldest of whoever has the most go.
+    /// Survives the death of the process only.
     async fn note_refusals(&self, refusals: Vec<Refusal>, keep: u64) -> Result<(), Unavailable>;
     /// Removes the oldest changes but the newest `keep` (one at the least), at most `limit`; says whether there may be
     /// more to remove. Survives the death of the process only.

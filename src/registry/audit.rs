@@ -4,7 +4,6 @@
 //! noted: refusals gather here, the same ones as one, and are written in the background.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::sync::{Mutex, PoisonError};
 
 use crate::authz::InRepository;
@@ -38,22 +37,18 @@ struct Refused {
 pub(super) struct Refusals(Mutex<HashMap<Refused, (Timestamp, u64)>>);
 
 impl Refusals {
-    /// False if there are too many others.
-    fn add(&self, refused: Refused, at: Timestamp) -> bool {
+    /// How many are not told for it: there may be too many others. Where there are, whoever has the most gives way to
+    /// those who have fewer.
+    fn add(&self, refused: Refused, at: Timestamp) -> u64 {
         let mut gathered = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let room = gathered.len() < GATHERED;
-        match gathered.entry(refused) {
-            Entry::Occupied(mut known) => {
-                let (_, times) = known.get_mut();
-                *times = times.saturating_add(1);
-                true
-            }
-            Entry::Vacant(new) if room => {
-                new.insert((at, 1));
-                true
-            }
-            Entry::Vacant(_) => false,
+        let mut untold = 0;
+        if gathered.len() >= GATHERED && !gathered.contains_key(&refused) {
+            let Some(one_of_many) = most_of(&gathered, &refused.who) else { return 1 };
+            untold = gathered.remove(&one_of_many).map_or(0, |(_, times)| times);
         }
+        let (_, times) = gathered.entry(refused).or_insert((at, 0));
+        *times = times.saturating_add(1);
+        untold
     }
 
     /// All of them, the oldest first.
@@ -67,6 +62,19 @@ impl Refusals {
         refusals.sort_by_key(|refusal| refusal.at);
         refusals
     }
+}
+
+/// The newest refusal of whoever has the most, if that is more than `who` would have with one more.
+fn most_of(gathered: &HashMap<Refused, (Timestamp, u64)>, who: &Who) -> Option<Refused> {
+    let mut shares = HashMap::<&Who, usize>::new();
+    for refused in gathered.keys() {
+        let share = shares.entry(&refused.who).or_default();
+        *share = share.saturating_add(1);
+    }
+    let own = shares.get(who).copied().unwrap_or_default().saturating_add(1);
+    let (most, _) = shares.into_iter().filter(|(_, share)| *share > own).max_by_key(|(_, share)| *share)?;
+    let of_most = gathered.iter().filter(|(refused, _)| refused.who == *most);
+    of_most.max_by_key(|(_, (at, _))| *at).map(|(refused, _)| refused.clone())
 }
 
 impl Registry {
@@ -99,9 +107,7 @@ impl Registry {
             tag,
             why: withheld.reason.chars().take(WHY).collect(),
         };
-        if !self.refusals.add(refused, self.clock.now()) {
-            self.counters.count_untold_refusals(1);
-        }
+        self.counters.count_untold_refusals(self.refusals.add(refused, self.clock.now()));
     }
 
     /// Notes what was refused since the last time. What can't be noted is counted: a full disk is no reason to keep it,
@@ -122,9 +128,13 @@ mod tests {
     use super::*;
 
     fn refused(number: usize) -> Refused {
+        refused_to(Who::Anonymous, number)
+    }
+
+    fn refused_to(who: Who, number: usize) -> Refused {
         Refused {
             event: Event::PullRefused,
-            who: Who::Anonymous,
+            who,
             repository: "r".parse().unwrap(),
             digest: None,
             tag: None,
@@ -136,9 +146,9 @@ mod tests {
     fn the_same_refusal_is_gathered_once_and_counted() {
         let refusals = Refusals::default();
         for at in [3, 1, 2] {
-            assert!(refusals.add(refused(0), Timestamp::from_micros(at)));
+            assert_eq!(refusals.add(refused(0), Timestamp::from_micros(at)), 0);
         }
-        assert!(refusals.add(refused(1), Timestamp::from_micros(0)));
+        assert_eq!(refusals.add(refused(1), Timestamp::from_micros(0)), 0);
         let taken: Vec<_> = refusals.take().into_iter().map(|it| (it.at.micros(), it.why, it.times)).collect();
         assert_eq!(taken, [(0, "1".to_owned(), 1), (3, "0".to_owned(), 3)]);
         assert!(refusals.take().is_empty());
@@ -148,8 +158,30 @@ mod tests {
     fn refusals_that_nobody_takes_do_not_pile_up() {
         let refusals = Refusals::default();
         let at = Timestamp::from_micros(0);
-        assert!((0..GATHERED).all(|number| refusals.add(refused(number), at)));
-        assert!(!refusals.add(refused(GATHERED), at) && refusals.add(refused(0), at));
+        assert!((0..GATHERED).all(|number| refusals.add(refused(number), at) == 0));
+        assert_eq!((refusals.add(refused(GATHERED), at), refusals.add(refused(0), at)), (1, 0));
         assert_eq!(refusals.take().len(), GATHERED);
+    }
+
+    #[test]
+    fn whoever_has_the_most_gives_way_to_others() {
+        let refusals = Refusals::default();
+        let at = |number: usize| Timestamp::from_micros(u64::try_from(number).unwrap());
+        for number in 0..GATHERED {
+            refusals.add(refused(number), at(number));
+            refusals.add(refused(number), at(number));
+        }
+        let others = ["one", "two"].map(|name| Who::user(name).unwrap());
+        for number in 0..GATHERED {
+            for other in &others {
+                let untold = refusals.add(refused_to(other.clone(), number), at(GATHERED));
+                assert!(untold > 0, "{number}");
+            }
+        }
+        let taken = refusals.take();
+        let count = |who: &Who| taken.iter().filter(|refusal| refusal.who == *who).count();
+        assert_eq!([count(&Who::Anonymous), count(&others[0]), count(&others[1])], [86, 85, 85]);
+        // The first ones stay.
+        assert!((0..50).all(|number| taken.iter().any(|it| it.who == Who::Anonymous && it.why == number.to_string())));
     }
 }

@@ -298,3 +298,26 @@ async fn only_the_newest_refusals_are_kept_and_no_change_goes_for_them() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn refusals_of_whoever_has_the_most_go_first() {
+    each(async |m| {
+        let of = |name: &str, why: &str| Refusal { who: who(name), ..refusal(why) };
+        m.note_refusals(vec![of("few", "1"), of("other", "1")], 6).await.unwrap();
+        for number in 0..50 {
+            m.note_refusals(vec![of("many", &format!("{number} a")), of("many", &format!("{number} b"))], 6).await.unwrap();
+        }
+        m.note_refusals(vec![of("few", "2"), of("other", "2"), of("other", "3")], 6).await.unwrap();
+        let kept = m.audit(Trail::Refusals, 0, 10).await.unwrap();
+        let told: Vec<_> = kept.iter().map(|it| (it.who.as_deref().unwrap(), it.why.as_deref().unwrap())).collect();
+        let [few, many, other] = ["user:few", "user:many", "user:other"];
+        assert_eq!(told, [(few, "1"), (many, "49 a"), (many, "49 b"), (few, "2"), (other, "2"), (other, "3")]);
+        let newest = kept.last().unwrap().id;
+        m.note_refusals(vec![of("many", "last")], 0).await.unwrap();
+        m.note_refusals(vec![of("few", "later")], 6).await.unwrap();
+        let later = m.audit(Trail::Refusals, 0, 10).await.unwrap();
+        // The newest stays, so that no number is used twice.
+        assert_eq!(later.iter().map(|it| it.id).collect::<Vec<_>>(), [newest + 1, newest + 2]);
+    })
+    .await;
+}

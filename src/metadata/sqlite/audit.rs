@@ -70,7 +70,7 @@ impl<'e> Entry<'e> {
     }
 }
 
-/// Notes refusals, and keeps the newest `keep` of them.
+/// Notes refusals, and keeps `keep` of them: where there are more, the oldest of whoever has the most go.
 pub(super) fn refuse(connection: &Connection, refusals: &[Refusal], keep: u64) -> rusqlite::Result<()> {
     let mut insert = connection.prepare_cached(
         "INSERT INTO refusals (at, event, who, repository, digest, tag, why, times)
@@ -80,9 +80,38 @@ pub(super) fn refuse(connection: &Connection, refusals: &[Refusal], keep: u64) -
         let Refusal { at, event, who, repository, digest, tag, why, times } = refusal;
         insert.execute(params![at, event, who, repository, digest, tag, why, integer(*times)])?;
     }
-    let mut prune =
-        connection.prepare_cached("DELETE FROM refusals WHERE id <= (SELECT max(id) FROM refusals) - ?1")?;
-    prune.execute([integer(keep)]).map(drop)
+    let mut shares = shares(connection)?;
+    let mut prune = connection.prepare_cached(
+        "DELETE FROM refusals WHERE id IN (SELECT id FROM refusals WHERE who = ?1 ORDER BY id LIMIT ?2)",
+    )?;
+    let mut surplus = shares.iter().fold(0_u64, |sum, share| sum.saturating_add(share.count)).saturating_sub(keep.max(1));
+    while surplus > 0 {
+        // Of those who have as many, whoever's newest is the oldest: the newest of all stays, and no number is
+        // used twice.
+        shares.sort_by_key(|share| (std::cmp::Reverse(share.count), share.newest));
+        let next = shares.get(1).map_or(0, |share| share.count);
+        let Some(most) = shares.first_mut().filter(|most| most.count > 0) else { break };
+        let goes = most.count.saturating_sub(next).clamp(1, surplus);
+        prune.execute(params![most.who, integer(goes)])?;
+        most.count = most.count.saturating_sub(goes);
+        surplus = surplus.saturating_sub(goes);
+    }
+    Ok(())
+}
+
+/// How many refusals are kept of one person.
+struct Share {
+    who: String,
+    count: u64,
+    newest: u64,
+}
+
+fn shares(connection: &Connection) -> rusqlite::Result<Vec<Share>> {
+    let mut statement = connection.prepare_cached("SELECT who, count(*), max(id) FROM refusals GROUP BY who")?;
+    let read = |row: &Row<'_>| {
+        Ok(Share { who: row.get(0)?, count: row.get::<_, Count>(1)?.0, newest: row.get::<_, Count>(2)?.0 })
+    };
+    statement.query_map([], read)?.collect()
 }
 
 /// Removes the oldest entries, at most `limit`, but the newest `keep`; whether more are to be removed.

@@ -23,7 +23,8 @@ const WALKED: [(&str, &str); 8] = [
 ];
 
 /// Indexes that are walked in their order, each with the reason why that ends early.
-const WALKED_IN_ORDER: [(&str, &str); 4] = [
+const WALKED_IN_ORDER: [(&str, &str); 5] = [
+    ("refusals_who", "a bounded number of refusals is kept, and no request waits for them to be noted"),
     ("pending_sequence", "ends at the first row of a repository whose layout was not set aside"),
     ("judgements_due", "ends at the first row"),
     ("uploads_whole", "holds only uploads in one request that a process left behind, and is asked at the start"),

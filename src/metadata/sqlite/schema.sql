@@ -201,7 +201,7 @@ CREATE TABLE audit (
   why TEXT
 );
 
--- What was refused admission, so many times from `at` on. Numbers as above.
+-- What was refused admission, so many times from `at` on. The newest never goes.
 CREATE TABLE refusals (
   id INTEGER PRIMARY KEY,
   at INTEGER NOT NULL,
@@ -213,6 +213,7 @@ CREATE TABLE refusals (
   why TEXT NOT NULL,
   times INTEGER NOT NULL
 );
+CREATE INDEX refusals_who ON refusals (who);
 
 -- `judged` is 1 once all that the revision touches was judged under it.
 CREATE TABLE revision (id INTEGER PRIMARY KEY CHECK (id = 1), at INTEGER NOT NULL, judged INTEGER NOT NULL DEFAULT 0);
