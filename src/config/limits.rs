@@ -7,6 +7,8 @@ use serde::Deserialize;
 
 /// How fast the scrub is unless the configuration says otherwise.
 const SCRUB_BYTES_PER_SECOND: u64 = 8 << 20;
+/// How deep anything is followed, whatever is configured: so far, the metadata lists the tags of data about data.
+const REACH_DEPTH_AT_MOST: usize = 64;
 /// How long it rests.
 const SCRUB_REST: Duration = Duration::from_hours(24);
 
@@ -53,7 +55,7 @@ pub struct Limits {
     pub pending_evidence: Duration,
     /// The most entries of one page of a list.
     pub page_max: usize,
-    /// How many indexes deep an index admits what it reaches.
+    /// How many indexes deep an index admits what it reaches; 64 at the most.
     pub reach_depth: usize,
     /// How many objects an index admits at the most.
     pub reach_objects: usize,
@@ -139,7 +141,7 @@ keys! {
     pending_evidence_seconds,
     /// The most entries of one page of a list (1000)
     page_max,
-    /// How many indexes deep an index admits what it reaches (8)
+    /// How many indexes deep an index admits what it reaches, 64 at the most (8)
     reach_depth,
     /// How many objects an index admits at the most (1000)
     reach_objects,
@@ -201,7 +203,7 @@ impl LimitKeys {
             orphan_evidence: seconds(self.orphan_evidence_seconds, 7 * DAY),
             pending_evidence: seconds(self.pending_evidence_seconds, 600),
             page_max: count(self.page_max, 1000),
-            reach_depth: count(self.reach_depth, 8),
+            reach_depth: count(self.reach_depth, 8).min(REACH_DEPTH_AT_MOST),
             reach_objects: count(self.reach_objects, 1000),
             reserve_bytes: number(self.reserve_bytes, 64 << 20),
             floor_bytes: number(self.floor_bytes, 64 << 20),

@@ -10,6 +10,10 @@ use crate::clock::Timestamp;
 use crate::gate::RequirementName;
 use crate::oci::{Digest, RepositoryName, Tag};
 
+/// Through how many subjects evidence and data are followed: through as many as `reach_depth` may let them resolve. What
+/// is pushed costs no more than this, however long the line of data about data is that it ends.
+const LEVELS: usize = 64;
+
 /// Notes requirements that a digest met. Nothing is kept of one that is not stored (any more); but evidence and data about
 /// it resolve all the same, so their tags are listed.
 pub(super) fn record_met(
@@ -126,24 +130,24 @@ fn list_tags_about(
 ) -> rusqlite::Result<()> {
     let mut list = connection.prepare_cached(
         "INSERT OR IGNORE INTO met_tags (repository, name, requirement)
-         WITH RECURSIVE about (digest) AS (
-           SELECT ?2
-           UNION SELECT m.digest FROM about CROSS JOIN manifests m
-             WHERE m.repository = ?1 AND m.subject = about.digest AND m.kind <> 'object')
+         WITH RECURSIVE about (digest, level) AS (
+           SELECT ?2, 0
+           UNION SELECT m.digest, about.level + 1 FROM about CROSS JOIN manifests m
+             WHERE m.repository = ?1 AND m.subject = about.digest AND m.kind <> 'object' AND about.level < ?4)
          SELECT p.repository, p.tag, ?3 FROM about CROSS JOIN pushes p
          WHERE p.repository = ?1 AND p.digest = about.digest",
     )?;
-    list.execute(params![repository, digest, requirement]).map(drop)
+    list.execute(params![repository, digest, requirement, values::limit(LEVELS)]).map(drop)
 }
 
-/// A digest, then what it is evidence or data about, then what that is about, and so on.
+/// A digest, then what it is evidence or data about, then what that is about, and so on, through [`LEVELS`] at the most.
 fn about(connection: &Connection, repository: RepositoryId, digest: &Digest) -> rusqlite::Result<Vec<Digest>> {
     let mut subject = connection.prepare_cached(
         "SELECT subject FROM manifests
          WHERE repository = ?1 AND digest = ?2 AND kind <> 'object' AND subject IS NOT NULL",
     )?;
     let (mut chain, mut seen) = (vec![*digest], HashSet::from([*digest]));
-    while let Some(last) = chain.last() {
+    while let Some(last) = chain.last().filter(|_| chain.len() <= LEVELS) {
         let next: Option<Digest> = subject.query_row(params![repository, last], |row| row.get(0)).optional()?;
         match next.filter(|next| seen.insert(*next)) {
             Some(next) => chain.push(next),

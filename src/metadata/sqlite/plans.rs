@@ -12,7 +12,7 @@ use super::schema;
 
 /// Tables that are walked, each with the reason why that costs the same in every store.
 const WALKED: [(&str, &str); 8] = [
-    ("about", "has as many rows as there are pieces of evidence and data about one digest"),
+    ("about", "has as many rows as there are pieces of evidence and data about one digest, through 64 levels"),
     ("counters", "has as many rows as there are names in the schema"),
     ("intents", "has as many rows as there are seals under way"),
     ("revision", "has one row"),

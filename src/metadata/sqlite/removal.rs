@@ -145,11 +145,26 @@ mod tests {
     /// Statements that a connection keeps for the time of a test: more than there are.
     const KEPT: usize = 1024;
 
+    async fn opened() -> (tempfile::TempDir, Sqlite) {
+        let folder = tempfile::tempdir().unwrap();
+        let metadata = Sqlite::open_in_bulk(&folder.path().join("metadata")).unwrap();
+        let keep = |connection: &rusqlite::Connection| {
+            connection.set_prepared_statement_cache_capacity(KEPT);
+            Ok(())
+        };
+        metadata.write(keep).await.unwrap();
+        (folder, metadata)
+    }
+
     async fn ran(metadata: &Sqlite) -> i32 {
         metadata.write(|connection| Ok(plans::runs(connection))).await.unwrap()
     }
 
     async fn push(metadata: &Sqlite, name: &str, tags: usize) -> Digest {
+        push_about(metadata, name, None, tags).await
+    }
+
+    async fn push_about(metadata: &Sqlite, name: &str, subject: Option<Digest>, tags: usize) -> Digest {
         let digest = Digest::sha256(name.as_bytes());
         let manifest = PutManifest {
             repository: "r".parse().unwrap(),
@@ -158,8 +173,8 @@ mod tests {
             media_type: String::new(),
             artifact_type: None,
             annotations: std::collections::BTreeMap::new(),
-            kind: Kind::Object,
-            subject: None,
+            kind: if subject.is_some() { Kind::Data } else { Kind::Object },
+            subject,
             is_referrer: false,
             links: Vec::new(),
             tags: (0..tags).map(|number| format!("v{number}").parse::<Tag>().unwrap()).collect(),
@@ -176,13 +191,7 @@ mod tests {
 
     /// Statements that a requirement met takes, then a deletion, of what some tags name beside or after another push.
     async fn statements(tags: usize) -> (i32, i32) {
-        let folder = tempfile::tempdir().unwrap();
-        let metadata = Sqlite::open_in_bulk(&folder.path().join("metadata")).unwrap();
-        let keep = |connection: &rusqlite::Connection| {
-            connection.set_prepared_statement_cache_capacity(KEPT);
-            Ok(())
-        };
-        metadata.write(keep).await.unwrap();
+        let (_folder, metadata) = opened().await;
         let repository = "r".parse().unwrap();
         push(&metadata, "before", tags / 2).await;
         let doomed = push(&metadata, "doomed", tags).await;
@@ -203,5 +212,19 @@ mod tests {
         let few = statements(2).await;
         assert!(few.0 > 3 && few.1 > 10, "{few:?}");
         assert_eq!(statements(200).await, few);
+    }
+
+    #[tokio::test]
+    async fn data_about_data_costs_no_more_the_longer_the_line_is() {
+        let (_folder, metadata) = opened().await;
+        let mut last = push(&metadata, "object", 0).await;
+        let mut costs = Vec::new();
+        for number in 0..100 {
+            let before = ran(&metadata).await;
+            last = push_about(&metadata, &format!("data {number}"), Some(last), 1).await;
+            costs.push(ran(&metadata).await - before);
+        }
+        assert!(costs[20] > costs[10], "{costs:?}");
+        assert_eq!(costs[70..].iter().max(), costs[70..].iter().min(), "{costs:?}");
     }
 }
