@@ -1,11 +1,12 @@
 //! A disk that is full, and one that can't be written to: what is pushed is refused in clear words, and pulls go on.
 //!
 //! The disk is a small file system in memory, in a mount namespace of the program's own. Where nobody may mount, there
-//! is nothing to see here.
+//! is nothing to see here, but for the database, which is open for writing already: that no byte of it can be written is
+//! a limit of the process.
 
 use hallmark::oci::Digest;
 
-use crate::program::{Answer, Program};
+use crate::program::{Answer, MANIFEST, Program};
 
 #[expect(clippy::print_stderr, reason = "what was not tried is told")]
 fn on_a_disk_of(mebibytes: u32) -> Option<Program> {
@@ -68,4 +69,34 @@ fn a_disk_that_can_not_be_written_to_is_503_pulls_go_on_and_pushes_when_it_can()
     assert_pulls(&program, &manifest, b"a layer");
     program.at_its_disk("umount _uploads");
     assert_eq!(push(&program, b"new").status, 201);
+}
+
+#[test]
+fn a_database_that_can_not_be_written_to_is_503_pulls_go_on_and_pushes_when_it_can() {
+    let program = Program::start_to_be_bounded();
+    let (digest, manifest) = program.push_image("open/app", "v1", b"a layer");
+    let stored = program.stored();
+    // The bytes of a small blob can be written, and no page of the database.
+    program.bound_files(Some(4096));
+    let put = |tag: &str| {
+        let path = format!("/v2/open/app/manifests/{tag}");
+        program.send_with("PUT", &path, &[("content-type", MANIFEST)], &manifest)
+    };
+    for refused in [
+        push(&program, b"new"),
+        program.send("POST", "/v2/open/app/blobs/uploads/"),
+        put("v2"),
+        program.send("DELETE", "/v2/open/app/manifests/v1"),
+        program.send("DELETE", &format!("/v2/open/app/manifests/{digest}")),
+    ] {
+        assert_eq!((refused.status, refused.code().as_str()), (503, "UNAVAILABLE"), "{refused:?}");
+        assert_eq!(refused.header("retry-after"), Some("5"));
+    }
+    assert_pulls(&program, &manifest, b"a layer");
+    assert_eq!(program.send("GET", "/v2/open/app/tags/list").text(), r#"{"name":"open/app","tags":["v1"]}"#);
+    assert_eq!(program.stored(), stored);
+    program.bound_files(None);
+    assert_eq!((push(&program, b"new").status, put("v2").status), (201, 201));
+    assert_eq!(program.send("DELETE", "/v2/open/app/manifests/v1").status, 202);
+    assert_eq!(program.send("GET", "/v2/open/app/manifests/v2").body, manifest);
 }

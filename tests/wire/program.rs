@@ -82,6 +82,21 @@ impl Program {
         Some(Self { child, address, folder })
     }
 
+    /// Starts one that lives on where [`Program::bound_files`] lets it write no more.
+    pub(crate) fn start_to_be_bounded() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        furnish(folder.path());
+        let (child, address) = spawn_after(&["env".to_owned()], "trap '' XFSZ;", folder.path(), &[]);
+        Self { child, address, folder }
+    }
+
+    /// From now on, no byte of a file can be written that comes after so many; none is any can.
+    pub(crate) fn bound_files(&self, bytes: Option<u64>) {
+        let id = rustix::process::Pid::from_raw(self.child.id().try_into().unwrap());
+        let bound = rustix::process::Rlimit { current: bytes, maximum: None };
+        rustix::process::prlimit(id, rustix::process::Resource::Fsize, bound).unwrap();
+    }
+
     /// Changes the disk under the program that [`Program::start_on_a_disk_of`] started.
     pub(crate) fn at_its_disk(&self, command: &str) {
         let id = self.child.id().to_string();
