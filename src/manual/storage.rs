@@ -180,6 +180,7 @@
 //! pass hashes again: what a medium refuses twice it may give an hour later, and then a copy of it goes back under a
 //! fresh key. Where the medium refuses eight contents in a row, none of them is quarantined and the attempt ends: the
 //! next goes on behind them. A file that comes back is found by the next pass.
+//! The file by which a layout shows a sound manifest is read with it, and replaced where it holds anything else.
 //!
 //! Objects that nothing names are put in the trash after a day ([`Metadata::trash_unnamed`]), in a transaction that a
 //! late commit meets. A file is as old as its last rename, not as its bytes: an upload may have waited for days.

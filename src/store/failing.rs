@@ -245,6 +245,20 @@ impl<S: Store> LayoutView for Failing<S> {
             None => Ok(None),
         }
     }
+
+    async fn mend_manifest(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        bytes: Bytes,
+    ) -> Result<bool, StoreError> {
+        match self.with_room()?.layout() {
+            Some(layout) => {
+                self.interruptions.around("mend_manifest", layout.mend_manifest(repository, digest, bytes)).await
+            }
+            None => Ok(false),
+        }
+    }
 }
 
 struct FailingObject {

@@ -239,6 +239,15 @@ pub trait LayoutView: Send + Sync {
         digest: &Digest,
         limit: u64,
     ) -> Result<Option<Bytes>, StoreError>;
+
+    /// Puts the `bytes` of a manifest in the place of its file in a layout, if there is one and it holds anything else or
+    /// can't be read. Says whether it did.
+    async fn mend_manifest(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        bytes: Bytes,
+    ) -> Result<bool, StoreError>;
 }
 
 /// What came of [`LayoutView::adopt`].

@@ -26,6 +26,20 @@ impl Housekeeping {
         Ok(())
     }
 
+    /// Reads what the layout shows of a manifest, and puts the sound bytes of the metadata in its place where it is anything
+    /// else. Nobody was served it from there.
+    pub(super) async fn check_shown(&self, manifest: &PlacedManifest) -> Result<(), Error> {
+        let PlacedManifest { repository, digest, bytes, .. } = manifest;
+        let Some(layout) = self.store.layout() else { return Ok(()) };
+        let sound = Digest::of(digest.algorithm(), bytes) == *digest;
+        if sound && layout.mend_manifest(repository, digest, bytes.clone()).await? {
+            count(&self.counters.repaired, 1);
+            let from = "the metadata, in its layout";
+            self.news.push(News::Repaired { digest: *digest, repository: Some(repository.clone()), from });
+        }
+        Ok(())
+    }
+
     /// Notes that the bytes of a manifest are not what its name says, unless they are others by now; and looks for a copy.
     pub(in super::super) async fn quarantine_manifest(
         &self,

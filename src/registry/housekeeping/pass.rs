@@ -178,6 +178,10 @@ impl Housekeeping {
             for manifest in manifests {
                 let before = (self.counters.quarantined(), self.counters.repaired());
                 self.check_manifest(&manifest).await?;
+                if let Err(error) = self.check_shown(&manifest).await {
+                    self.note_unchecked(&manifest.digest, error.to_string());
+                    pass.unchecked = pass.unchecked.saturating_add(1);
+                }
                 let size = u64::try_from(manifest.bytes.len()).unwrap_or(u64::MAX);
                 count(&self.counters.bytes, size);
                 pass.manifest = manifest.place;

@@ -87,6 +87,23 @@ async fn what_is_quarantined_is_told_with_the_repositories_that_have_it_of_many_
 }
 
 #[tokio::test]
+async fn a_manifest_that_rotted_in_its_layout_is_replaced_there_and_told() {
+    let (house, _) = with_layer().await;
+    let reference = tag("v1");
+    let digest = house.pull("ci", &reference).await.unwrap();
+    let shown = house.layout_file(digest);
+    let sound = fs::read(&shown).unwrap();
+    flip(&shown);
+    house.scrub().await;
+    assert_eq!(fs::read(&shown).unwrap(), sound);
+    let repaired = house.news();
+    assert!(matches!(&repaired[..], [News::Repaired { digest: told, .. }] if *told == digest), "{repaired:?}");
+    let pass = house.metadata.scrub_pass().await.unwrap().unwrap();
+    assert_eq!((pass.objects, pass.quarantined, pass.repaired, pass.unchecked), (3, 0, 1, 0));
+    assert!(house.quarantined().await.is_empty());
+}
+
+#[tokio::test]
 async fn a_blob_with_a_flipped_bit_is_quarantined_and_served_to_nobody() {
     let (house, layer) = with_layer().await;
     house.pull_blob("ci", layer).await.unwrap();

@@ -1,7 +1,7 @@
 //! The view of each repository as an [OCI image layout](https://github.com/opencontainers/image-spec/blob/main/image-layout.md).
 
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Read, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -63,6 +63,20 @@ impl Layout {
         }
         view.sync_blobs(changes)?;
         Ok(view.write_index(entries)?)
+    }
+
+    /// Puts `bytes` in the place of a blob that holds others. One that is absent stays so: the view makes it.
+    pub(super) fn mend(&self, repository: &RepositoryName, digest: &Digest, bytes: &[u8]) -> io::Result<bool> {
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let below = Root::repository(repository);
+        let view = View { folder: self.root.folder().join(&below), below, root: &self.root, link: self.link };
+        let blob = view.blob(digest);
+        if !view.is_there()? || holds(&blob, bytes)? {
+            return Ok(false);
+        }
+        durable::replace(&view.draft(), &blob, |file| file.write_all(bytes))?;
+        durable::sync_folder(&view.algorithm(digest.algorithm()))?;
+        Ok(true)
     }
 }
 
@@ -230,6 +244,20 @@ fn is_file_of(path: &Path, size: u64) -> io::Result<bool> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(error),
     }
+}
+
+/// Whether a file is absent or holds these bytes. One that can't be read, or is no file, holds others.
+fn holds(path: &Path, bytes: &[u8]) -> io::Result<bool> {
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
+        found => drop(found?),
+    }
+    let mut found = Vec::new();
+    let read = open_file(path, OFlags::RDONLY).and_then(|file| {
+        let more = u64::try_from(bytes.len()).unwrap_or(u64::MAX).saturating_add(1);
+        file.take(more).read_to_end(&mut found)
+    });
+    Ok(read.is_ok() && found == bytes)
 }
 
 /// Removes a file; one that is absent is removed.

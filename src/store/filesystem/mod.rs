@@ -259,6 +259,16 @@ impl LayoutView for Filesystem {
         let (root, repository, digest) = (Arc::clone(&self.root), repository.clone(), *digest);
         blocking(move || Ok(salvage::manifest(&root, &repository, &digest, limit))).await
     }
+
+    async fn mend_manifest(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        bytes: Bytes,
+    ) -> Result<bool, StoreError> {
+        let (layout, repository, digest) = (Arc::clone(&self.layout), repository.clone(), *digest);
+        blocking(move || Ok(layout.mend(&repository, &digest, &bytes)?)).await
+    }
 }
 
 impl From<io::Error> for StoreError {

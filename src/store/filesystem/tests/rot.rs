@@ -66,6 +66,27 @@ async fn a_link_to_the_rotten_file_is_no_copy() {
 }
 
 #[tokio::test]
+async fn a_file_of_a_layout_that_is_no_manifest_any_more_is_replaced_and_no_other() {
+    let (store, folder) = empty();
+    let (digest, bytes) = (Digest::sha256(CONTENT), bytes::Bytes::from_static(CONTENT));
+    let mends = async || store.mend_manifest(&repository(), &digest, bytes.clone()).await.unwrap();
+    let path = folder.path().join("prod/app/blobs/sha256").join(digest.hex());
+    assert!(!mends().await && !path.exists());
+    for rotten in [b"CONTENT".as_slice(), b"conten", b"content and more", b""] {
+        plant(folder.path(), &digest, rotten);
+        assert!(mends().await && !mends().await);
+        assert_eq!(fs::read(&path).unwrap(), CONTENT);
+    }
+    fs::remove_file(&path).unwrap();
+    assert!(!mends().await && !path.exists(), "the view makes what is absent");
+    let elsewhere = folder.path().join("elsewhere");
+    std::io::Write::write_all(&mut fs::File::create(&elsewhere).unwrap(), b"elsewhere").unwrap();
+    std::os::unix::fs::symlink(&elsewhere, &path).unwrap();
+    assert!(mends().await && fs::symlink_metadata(&path).unwrap().is_file());
+    assert_eq!(fs::read(elsewhere).unwrap(), b"elsewhere");
+}
+
+#[tokio::test]
 async fn a_manifest_in_a_layout_is_a_copy_if_it_hashes_to_its_name() {
     let (store, folder) = empty();
     let digest = Digest::sha256(CONTENT);
