@@ -97,7 +97,8 @@ pub async fn serve(options: Options) -> Result<(), Failure> {
     let registry = Registry::open(parts, first.revision).await.map_err(|error| Failure::open("the registry", error))?;
     let (reload_sender, reload_receiver) = mpsc::channel(1);
     let access_log = options.access_log.then(|| AccessLog { lines: telemetry.lines(), format: telemetry.format() });
-    let cursors = Cursors::new(&secret()?).ok_or_else(|| Failure::open("the list cursors", "expected a key for AES-256"))?;
+    let cursors =
+        Cursors::new(&secret()?).ok_or_else(|| Failure::open("the list cursors", "expected a key for AES-256"))?;
     let http = Arc::new(Http {
         registry,
         authenticator,

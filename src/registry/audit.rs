@@ -166,7 +166,7 @@ mod tests {
     #[test]
     fn whoever_has_the_most_gives_way_to_others() {
         let refusals = Refusals::default();
-        let at = |number: usize| Timestamp::from_micros(u64::try_from(number).unwrap());
+        let at = |number: usize| Timestamp::from_micros(i64::try_from(number).unwrap());
         for number in 0..GATHERED {
             refusals.add(refused(number), at(number));
             refusals.add(refused(number), at(number));

@@ -247,7 +247,10 @@ fn the_commands_work_on_a_root_that_nobody_serves() {
     let told = hallmark(program.folder(), &["scrub", "--now"]);
     let text = String::from_utf8_lossy(&told.stdout);
     assert_eq!(told.status.code(), Some(1), "{told:?}");
-    assert!(text.contains("1 not what their names say") && text.ends_with("  in open/app\n1 are quarantined now\n"), "{text}");
+    assert!(
+        text.contains("1 not what their names say") && text.ends_with("  in open/app\n1 are quarantined now\n"),
+        "{text}"
+    );
     let collected = hallmark(program.folder(), &["gc", "--json"]);
     assert_eq!(json(&collected.stdout)["more"], false, "{collected:?}");
 }

@@ -305,7 +305,9 @@ async fn refusals_of_whoever_has_the_most_go_first() {
         let of = |name: &str, why: &str| Refusal { who: who(name), ..refusal(why) };
         m.note_refusals(vec![of("few", "1"), of("other", "1")], 6).await.unwrap();
         for number in 0..50 {
-            m.note_refusals(vec![of("many", &format!("{number} a")), of("many", &format!("{number} b"))], 6).await.unwrap();
+            m.note_refusals(vec![of("many", &format!("{number} a")), of("many", &format!("{number} b"))], 6)
+                .await
+                .unwrap();
         }
         m.note_refusals(vec![of("few", "2"), of("other", "2"), of("other", "3")], 6).await.unwrap();
         let kept = m.audit(Trail::Refusals, 0, 10).await.unwrap();

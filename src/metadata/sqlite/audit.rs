@@ -84,7 +84,8 @@ pub(super) fn refuse(connection: &Connection, refusals: &[Refusal], keep: u64) -
     let mut prune = connection.prepare_cached(
         "DELETE FROM refusals WHERE id IN (SELECT id FROM refusals WHERE who = ?1 ORDER BY id LIMIT ?2)",
     )?;
-    let mut surplus = shares.iter().fold(0_u64, |sum, share| sum.saturating_add(share.count)).saturating_sub(keep.max(1));
+    let mut surplus =
+        shares.iter().fold(0_u64, |sum, share| sum.saturating_add(share.count)).saturating_sub(keep.max(1));
     while surplus > 0 {
         // Of those who have as many, whoever's newest is the oldest: the newest of all stays, and no number is
         // used twice.

@@ -80,7 +80,8 @@ fn statements() -> BTreeSet<String> {
 
 /// How often a connection ran the statements of this module: it keeps each that it prepared, with a count.
 pub(super) fn runs(connection: &Connection) -> i32 {
-    let of = |literal: &String| connection.prepare_cached(literal).map_or(0, |kept| kept.get_status(StatementStatus::Run));
+    let of =
+        |literal: &String| connection.prepare_cached(literal).map_or(0, |kept| kept.get_status(StatementStatus::Run));
     literals().iter().filter(|literal| statement(literal).is_some()).collect::<BTreeSet<_>>().into_iter().map(of).sum()
 }
 

@@ -137,9 +137,9 @@ pub(super) fn remove(
 #[cfg(test)]
 mod tests {
     use super::super::{Sqlite, plans};
+    use crate::clock::Timestamp;
     use crate::gate::Who;
     use crate::metadata::{By, Kind, Metadata as _, PutManifest};
-    use crate::clock::Timestamp;
     use crate::oci::{Digest, Tag};
 
     /// Statements that a connection keeps for the time of a test: more than there are.
@@ -204,7 +204,9 @@ mod tests {
         let deleted = ran(&metadata).await;
         assert_eq!(metadata.tags(&repository, None, 1000).await.unwrap().len(), tags / 2);
         assert_eq!(metadata.broken().unwrap(), [""; 0]);
-        (met - begun, deleted - met)
+        // A trigger counts each tag that goes.
+        let gone = i32::try_from(tags - tags / 2).unwrap();
+        (met - begun, deleted - met - gone)
     }
 
     #[tokio::test]

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use async_trait::async_trait;
 
 use super::*;
+use crate::clock::Clock as _;
 use crate::interruption::{Fault, Interruption};
 use crate::metadata::{Kind, PutManifest};
 use crate::oci::Tag;
