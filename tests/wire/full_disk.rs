@@ -202,7 +202,7 @@ fn at_the_floor_pushes_are_refused_and_everything_else_goes_on() {
     let Some(house) = start() else { return };
     let images = house.push_until_full();
     assert!(house.reserve().exists(), "expected the reserve to be untouched");
-    house.refuses_with_figures(&[9; 2 << 20]);
+    house.refuses_with_figures(&vec![9; 2 << 20]);
     house.goes_on(&images);
 }
 

@@ -26,9 +26,9 @@ fn program() -> Program {
 
 /// Lets everybody pull these repositories and no others.
 fn show(program: &Program, names: &[&str]) {
-    let pulls: String = names.iter().map(|name| format!("p, anonymous, {name}, pull, unverified, allow\n")).collect();
-    let policy = format!("{pulls}p, anonymous, **, admin, unverified, allow\n");
-    put(program.folder(), "policies/policy.csv", &policy);
+    let pulls = names.iter().map(|name| format!("p, anonymous, {name}, pull, unverified, allow\n"));
+    let lines: Vec<String> = pulls.chain(["p, anonymous, **, admin, unverified, allow\n".to_owned()]).collect();
+    put(program.folder(), "policies/policy.csv", &lines.concat());
     assert_eq!(program.send("POST", "/_hallmark/reload").status, 204);
 }
 

@@ -34,6 +34,14 @@ impl Layout {
         Self { root, link, turn: Mutex::default() }
     }
 
+    pub(super) fn add(&self, repository: &RepositoryName, changes: &[LayoutChange]) -> Result<(), StoreError> {
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let view = self.view(repository);
+        view.make_folders(changes)?;
+        view.change(changes)?;
+        Ok(view.sync_blobs(changes)?)
+    }
+
     pub(super) fn apply(
         &self,
         repository: &RepositoryName,
@@ -41,8 +49,7 @@ impl Layout {
         entries: &[LayoutEntry],
     ) -> Result<(), StoreError> {
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        let below = Root::repository(repository);
-        let view = View { folder: self.root.folder().join(&below), below, root: &self.root, link: self.link };
+        let view = self.view(repository);
         let adds = changes.iter().any(|change| !matches!(change, LayoutChange::Unlink(_)));
         if adds || !entries.is_empty() {
             view.make_folders(changes)?;
@@ -51,13 +58,7 @@ impl Layout {
             // Whoever took it down may have died half-way, or before that was synced.
             return Ok(view.take_down()?);
         }
-        for change in changes {
-            match change {
-                LayoutChange::Link(digest, key) => view.link(digest, key)?,
-                LayoutChange::Write(digest, bytes) => view.write(digest, bytes)?,
-                LayoutChange::Unlink(digest) => remove_file(&view.blob(digest))?,
-            }
-        }
+        view.change(changes)?;
         if entries.is_empty() && view.is_bare()? {
             return Ok(view.take_down()?);
         }
@@ -68,8 +69,7 @@ impl Layout {
     /// Puts `bytes` in the place of a blob that holds others. One that is absent stays so: the view makes it.
     pub(super) fn mend(&self, repository: &RepositoryName, digest: &Digest, bytes: &[u8]) -> io::Result<bool> {
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        let below = Root::repository(repository);
-        let view = View { folder: self.root.folder().join(&below), below, root: &self.root, link: self.link };
+        let view = self.view(repository);
         let blob = view.blob(digest);
         if !view.is_there()? || holds(&blob, bytes)? {
             return Ok(false);
@@ -77,6 +77,11 @@ impl Layout {
         durable::replace(&view.draft(), &blob, |file| file.write_all(bytes))?;
         durable::sync_folder(&view.algorithm(digest.algorithm()))?;
         Ok(true)
+    }
+
+    fn view(&self, repository: &RepositoryName) -> View<'_> {
+        let below = Root::repository(repository);
+        View { folder: self.root.folder().join(&below), below, root: &self.root, link: self.link }
     }
 }
 
@@ -112,6 +117,17 @@ impl View<'_> {
             }
         }
         Ok(true)
+    }
+
+    fn change(&self, changes: &[LayoutChange]) -> Result<(), StoreError> {
+        for change in changes {
+            match change {
+                LayoutChange::Link(digest, key) => self.link(digest, key)?,
+                LayoutChange::Write(digest, bytes) => self.write(digest, bytes)?,
+                LayoutChange::Unlink(digest) => remove_file(&self.blob(digest))?,
+            }
+        }
+        Ok(())
     }
 
     fn algorithm(&self, algorithm: Algorithm) -> PathBuf {
@@ -250,7 +266,8 @@ fn is_file_of(path: &Path, size: u64) -> io::Result<bool> {
 fn holds(path: &Path, bytes: &[u8]) -> io::Result<bool> {
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
-        found => drop(found?),
+        Err(error) => return Err(error),
+        Ok(_) => {}
     }
     let mut found = Vec::new();
     let read = open_file(path, OFlags::RDONLY).and_then(|file| {
