@@ -154,6 +154,7 @@ fn blob(repository: &str, digest: Digest, content: &[u8], key: String) -> Outcom
         digest,
         size: u64::try_from(content.len())?,
         key,
+        sealed: true,
         who: Who::user("ci")?,
         upload: None,
         lease: now.plus(Duration::from_hours(24)),
