@@ -119,7 +119,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_stream_that_ends_is_not_waited_for() {
-        let ends = while_taken(async { handed() }, Duration::from_secs(3600));
+        let ends = while_taken(async { handed() }, Duration::from_hours(1));
         assert!(tokio::time::timeout(Duration::from_secs(5), ends).await.is_ok());
     }
 }

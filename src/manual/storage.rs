@@ -110,7 +110,7 @@
 //! page; `metadata::sqlite::plans` holds the plan of each against the schema, with the few exceptions and what bounds
 //! them. What the background looks at is kept apart from what is stored: pending layouts, the trash, leases, judgements,
 //! and the pushes that wait for evidence (`tags.waits`); so are the tags that may resolve under a requirement
-//! (`met_tags`). Counts are kept by triggers. A start opens the database, reads the revision, and does what was in
+//! (`met_tags`). Counts are kept by triggers, but those of tags that go, of which a deletion may take thousands. A start opens the database, reads the revision, and does what was in
 //! flight.
 //!
 //! What grows with one repository: its `index.json` is written whole, off the threads that serve requests. With one

@@ -23,6 +23,17 @@ pub(super) fn raise_epoch(connection: &Connection, least: u64) -> rusqlite::Resu
         .map(drop)
 }
 
+/// Counts tags that went. No trigger does: one runs for each row, and a deletion may take thousands while others wait.
+pub(super) fn tags_went(connection: &Connection, count: usize) -> rusqlite::Result<()> {
+    if count == 0 {
+        return Ok(());
+    }
+    connection
+        .prepare_cached("UPDATE counters SET value = value - ?1 WHERE name = 'tags'")?
+        .execute([super::values::limit(count)])
+        .map(drop)
+}
+
 fn next(connection: &Connection, name: &str) -> rusqlite::Result<i64> {
     let mut statement =
         connection.prepare_cached("UPDATE counters SET value = value + 1 WHERE name = ?1 RETURNING value")?;

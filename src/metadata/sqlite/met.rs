@@ -165,17 +165,12 @@ pub(super) fn unlist_tag(connection: &Connection, repository: RepositoryId, tag:
         .map(drop)
 }
 
-/// The same of all tags that are about to go, because their newest push is this digest.
-pub(super) fn unlist_tags_at(
-    connection: &Connection,
-    repository: RepositoryId,
-    digest: &Digest,
-) -> rusqlite::Result<()> {
+/// The same of all that are gone of the tags which remember a digest.
+pub(super) fn unlist_gone(connection: &Connection, repository: RepositoryId, digest: &Digest) -> rusqlite::Result<()> {
     let mut unlist = connection.prepare_cached(
-        "DELETE FROM met_tags WHERE repository = ?1 AND name IN (
-           SELECT t.name FROM pushes p
-           CROSS JOIN tags t ON t.repository = p.repository AND t.name = p.tag AND t.newest = p.sequence
-           WHERE p.repository = ?1 AND p.digest = ?2)",
+        "DELETE FROM met_tags WHERE repository = ?1
+           AND name IN (SELECT tag FROM pushes WHERE repository = ?1 AND digest = ?2)
+           AND NOT EXISTS (SELECT 1 FROM tags t WHERE t.repository = ?1 AND t.name = met_tags.name)",
     )?;
     unlist.execute(params![repository, digest]).map(drop)
 }

@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::repositories::RepositoryId;
 use super::values;
-use super::{met, view};
+use super::{counters, met, view};
 use crate::clock::Timestamp;
 use crate::gate::Who;
 use crate::metadata::Push;
@@ -70,7 +70,7 @@ fn point(connection: &Connection, repository: RepositoryId, tag: &Tag) -> rusqli
         return Ok(());
     }
     let mut delete = connection.prepare_cached("DELETE FROM tags WHERE repository = ?1 AND name = ?2")?;
-    delete.execute(params![repository, tag])?;
+    counters::tags_went(connection, delete.execute(params![repository, tag])?)?;
     met::unlist_tag(connection, repository, tag)
 }
 
@@ -93,12 +93,14 @@ pub(super) fn settle(connection: &Connection, repository: RepositoryId, digest: 
 pub(super) fn forget(connection: &Connection, repository: RepositoryId, digest: &Digest) -> rusqlite::Result<()> {
     point_elsewhere(connection, repository, digest)?;
     // What still points to the digest has no other push.
-    met::unlist_tags_at(connection, repository, digest)?;
     let mut delete_tags = connection.prepare_cached(
-        "DELETE FROM tags WHERE repository = ?1 AND (name, newest) IN (
-           SELECT tag, sequence FROM pushes WHERE repository = ?1 AND digest = ?2)",
+        "DELETE FROM tags WHERE repository = ?1
+           AND name IN (SELECT tag FROM pushes WHERE repository = ?1 AND digest = ?2)
+           AND EXISTS (SELECT 1 FROM pushes p
+             WHERE p.repository = ?1 AND p.tag = tags.name AND p.sequence = tags.newest AND p.digest = ?2)",
     )?;
-    delete_tags.execute(params![repository, digest])?;
+    counters::tags_went(connection, delete_tags.execute(params![repository, digest])?)?;
+    met::unlist_gone(connection, repository, digest)?;
     let mut delete_pushes = connection.prepare_cached("DELETE FROM pushes WHERE repository = ?1 AND digest = ?2")?;
     delete_pushes.execute(params![repository, digest]).map(drop)
 }
@@ -114,9 +116,9 @@ fn point_elsewhere(connection: &Connection, repository: RepositoryId, digest: &D
              THEN p.at END
            FROM pushes p WHERE p.repository = ?1 AND p.tag = tags.name AND p.digest <> ?2
            ORDER BY p.sequence DESC LIMIT 1)
-         WHERE repository = ?1 AND (name, newest) IN (
-           SELECT tag, sequence FROM pushes WHERE repository = ?1 AND digest = ?2)
-         AND EXISTS (SELECT 1 FROM pushes p WHERE p.repository = ?1 AND p.tag = tags.name AND p.digest <> ?2)",
+         WHERE repository = ?1 AND name IN (
+           SELECT d.tag FROM pushes d WHERE d.repository = ?1 AND d.digest = ?2
+             AND EXISTS (SELECT 1 FROM pushes o WHERE o.repository = ?1 AND o.tag = d.tag AND o.digest <> ?2))",
     )?;
     point.execute(params![repository, digest]).map(drop)
 }
