@@ -88,8 +88,8 @@ async fn a_stream_of_which_nothing_is_taken_is_reset_and_the_connection_goes_on(
     let content = large();
     let digest = program.push_blob("open/app", &content);
     let client = client(&program, 64 << 10).await;
-    let mut stalled = get(&client, &path_of(&digest)).await;
     let (began, mut came) = (Instant::now(), 0);
+    let mut stalled = get(&client, &path_of(&digest)).await;
     let ended = loop {
         match tokio::time::timeout(IDLE * 20, stalled.data()).await.unwrap() {
             Some(Ok(part)) => came += part.len(),
