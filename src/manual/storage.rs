@@ -147,8 +147,12 @@
 //!   first start that was interrupted leaves no content, so it is gone on with.
 //! - **Backup** copies one moment of the database, then links or copies each object that it names. One that is gone was
 //!   collected since, and a later moment does not name it: so moments are taken until one is whole. Each goes on from the
-//!   objects of the one before, so that the second has only to catch up with what was pushed meanwhile. The copy has no
-//!   sessions and no trash, and marks every layout as to be written. [`Draft`] gives it its name at the end.
+//!   objects of the one before, so that the second has only to catch up with what was pushed meanwhile. What is gone and is
+//!   named by the next moment all the same is lost, for collection commits before it unlinks. The copy has no
+//!   sessions and no trash, and marks every layout as to be written. [`Draft`] gives it its name at the end. What is
+//!   quarantined, lost, of another size, or does not hash to its name when it is copied, is refused and named. With
+//!   `--partial` it is quarantined in the copy, without a file: what a scrub makes of content that lost its file, so
+//!   everything that knows what to do with that knows what to do with this.
 //!
 //! # When it can't answer
 //!

@@ -8,7 +8,7 @@ use super::{House, image, tag, who};
 use crate::clock::Clock as _;
 use crate::metadata::{FILE, Metadata as _};
 use crate::oci::{Digest, RepositoryName, media_type};
-use crate::registry::{Error, ManifestPut, Rebuild, Rebuilt, backup, export};
+use crate::registry::{Error, ManifestPut, Rebuild, Rebuilt, export};
 
 /// A house whose layer is quarantined, and the layer.
 async fn with_rotten_layer() -> (House, Digest) {
@@ -16,15 +16,6 @@ async fn with_rotten_layer() -> (House, Digest) {
     flip(&house.files_of(layer).remove(0));
     house.scrub().await;
     (house, layer)
-}
-
-#[tokio::test]
-async fn quarantined_content_is_named_by_a_backup_that_leaves_nothing() {
-    let (house, layer) = with_rotten_layer().await;
-    let to = tempfile::tempdir().unwrap();
-    let refused = backup(house.folder.path(), &to.path().join("backup")).await;
-    assert!(matches!(refused, Err(Error::Quarantined(digest)) if digest == layer), "{refused:?}");
-    assert_eq!(fs::read_dir(to.path()).unwrap().count(), 0);
 }
 
 #[tokio::test]

@@ -21,7 +21,7 @@ pub struct Beside {
 }
 
 /// How an object got to another place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Placed {
     /// By a link: no byte was copied.
     Linked,
@@ -29,6 +29,8 @@ pub enum Placed {
     Copied,
     /// It was there already.
     There,
+    /// Not at all, for its bytes are not what its name says: what was expected and what was found.
+    Refused(String),
 }
 
 impl Beside {
@@ -52,6 +54,16 @@ impl Beside {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, message).into());
         }
         Ok(draft)
+    }
+
+    /// The size in bytes of an object; none if its file is not there.
+    pub fn size(&self, key: &ObjectKey) -> Result<Option<u64>, StoreError> {
+        let Some(path) = self.root.object(key) else { return Ok(None) };
+        match fs::symlink_metadata(path) {
+            Ok(found) => Ok(found.is_file().then(|| found.len())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Puts an object into the same place of the tree that is drafted. [`StoreError::Absent`] if it is gone.
@@ -92,8 +104,7 @@ impl Beside {
             return Ok(Placed::Copied);
         }
         durable::remove(draft)?;
-        let message = format!("expected the stored blob {digest} to hash to its name, found other bytes");
-        Err(io::Error::new(io::ErrorKind::InvalidData, message).into())
+        Ok(Placed::Refused("expected bytes that hash to their name, found others".to_owned()))
     }
 }
 
