@@ -139,7 +139,9 @@
 //!   is rotten is quarantined once the new database is in place, and found elsewhere where it can be: an older object, the
 //!   layout's own file, another repository's. With `--partial`, objects keep
 //!   what rotted and was found nowhere else, as quarantined content; evidence and data do not, for what they are is read
-//!   from their blobs. `--unhashed` is for those who would rather serve first and scrub later.
+//!   from their blobs. So do they keep that of which nothing is left: it is quarantined under a fresh key that has no file,
+//!   as content is that a scrub finds lost, with the size that the manifest tells. `--unhashed` is for those who would rather
+//!   serve first and scrub later.
 //!   If the old database can be read, layouts are brought up to date from it first. The new one is made beside the old, hands out generations above every object's,
 //!   and is renamed to its place; the old one was linked aside, its log written back or moved, for a log beside another
 //!   database would be taken for that one's. What layouts can't know is [`LAYOUTS_DO_NOT_TELL`].

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use uuid::Uuid;
+
 use crate::gate::Who;
 use crate::metadata::{CommitBlob, Committed, Reserved};
 use crate::oci::{Digest, LinkKind, Manifest};
@@ -15,6 +17,8 @@ use super::{Adoption, Source, Taking, Waiting};
 const BATCH: usize = 1024;
 /// How many bytes of manifests wait for that at the most, or a little more.
 const BATCH_BYTES: usize = 8 << 20;
+/// What a manifest says of the size of a blob is believed up to here, in bytes.
+const CREDIBLE: u64 = 1 << 40;
 
 impl Taking<'_> {
     /// Settles what was adopted if it is much.
@@ -99,6 +103,30 @@ impl Taking<'_> {
         }
     }
 
+    /// Makes content of which nothing is left a blob of the repository, if that may be: it is quarantined when everything is
+    /// taken. Its key is fresh, so nothing lies under it. False if that is not all that keeps `manifest` out.
+    pub(super) async fn hold_lost(&mut self, manifest: &Manifest, absent: &[Digest]) -> Result<bool, Error> {
+        let Source::Own(objects) = self.source else { return Ok(false) };
+        if !objects.may_hold() {
+            return Ok(false);
+        }
+        let mut lost = Vec::with_capacity(absent.len());
+        for digest in absent {
+            if let Reserved::Fresh(generation) = self.parts.metadata.reserve(*digest).await? {
+                lost.push((digest, self.parts.store.key(Uuid::nil(), digest, generation)));
+            }
+        }
+        if lost.len() < absent.len() {
+            return Ok(false);
+        }
+        for (digest, key) in lost {
+            let size = claimed_size(manifest, digest);
+            objects.hold_lost(*digest, key.clone(), size);
+            self.hold(digest, key, size).await?;
+        }
+        Ok(true)
+    }
+
     async fn hold(&mut self, digest: &Digest, key: ObjectKey, size: u64) -> Result<(), Error> {
         self.refuse(digest, "expected sound bytes, found none: it is quarantined until it is pushed again");
         self.commit(digest, key.0, size).await
@@ -160,4 +188,11 @@ impl Taking<'_> {
         }
         Ok(())
     }
+}
+
+/// The size of a blob that nothing but a manifest tells, in bytes. Whoever finds the bytes again knows them by it; what is
+/// incredible must not spoil the sum of all.
+fn claimed_size(manifest: &Manifest, digest: &Digest) -> u64 {
+    let mut sizes = manifest.links().filter(|link| link.descriptor.digest == *digest).map(|link| link.descriptor.size);
+    sizes.find(|size| *size <= CREDIBLE).unwrap_or_default()
 }

@@ -62,7 +62,7 @@ impl Taking<'_> {
             pushes.push(own);
         }
         for tags in pushes {
-            match self.put((digest, bytes), manifest, &tags).await {
+            match self.put_or_hold((digest, bytes), manifest, &tags).await {
                 Ok(existed) => {
                     let count = u64::from(!existed);
                     self.taken.manifests = self.taken.manifests.saturating_add(count);
@@ -102,13 +102,36 @@ impl Taking<'_> {
     /// would be one for ever.
     fn check_readable(&self, manifest: &Manifest, tag: Option<&EvidenceTag>) -> Result<(), Error> {
         let Source::Own(objects) = self.source else { return Ok(()) };
-        if verify::candidate(manifest, tag, &self.parts.data_types) == Candidate::Object {
+        if self.is_object(manifest, tag) {
             return Ok(());
         }
         let held = objects.held();
         let rotten: BTreeSet<Digest> =
             manifest.links().map(|link| link.descriptor.digest).filter(|digest| held.contains_key(digest)).collect();
         if rotten.is_empty() { Ok(()) } else { Err(Error::ContentAbsent(rotten.into_iter().collect())) }
+    }
+
+    /// Stores a manifest. What it must have and of which nothing is left becomes content without a file, if that may be.
+    async fn put_or_hold(
+        &mut self,
+        stored: (Digest, &Bytes),
+        manifest: &Manifest,
+        tags: &[Tag],
+    ) -> Result<bool, Error> {
+        let absent = match self.put(stored, manifest, tags).await {
+            Err(Error::ContentAbsent(absent)) => absent,
+            done => return done,
+        };
+        let evidence_tag = tags.first().and_then(Tag::evidence);
+        let is_object = self.is_object(manifest, evidence_tag.as_ref());
+        if is_object && self.hold_lost(manifest, &absent).await? {
+            return self.put(stored, manifest, tags).await;
+        }
+        Err(Error::ContentAbsent(absent))
+    }
+
+    fn is_object(&self, manifest: &Manifest, tag: Option<&EvidenceTag>) -> bool {
+        verify::candidate(manifest, tag, &self.parts.data_types) == Candidate::Object
     }
 
     async fn put(&self, (digest, bytes): (Digest, &Bytes), manifest: &Manifest, tags: &[Tag]) -> Result<bool, Error> {
