@@ -126,6 +126,8 @@
 //!
 //! Four commands work on a root without HTTP. [`import`] and [`rebuild`] own it, so they are refused while a server does;
 //! [`export`] and [`backup`] read beside the owner, by [`Beside`] and [`Sqlite::open_beside`] or [`Sqlite::snapshot`].
+//! Where the root can't be written to, the engine can't make the index by which it reads a log. So if nobody owns the root
+//! ([`Beside::is_still`] keeps it so) and the log is absent or empty, it is told that nothing changes, and needs none.
 //!
 //! - **Import.** [`ImageLayout`] reads what anybody wrote: bounded, total, no link leads out. Each blob is hashed, then
 //!   [`LayoutView::adopt`] links or copies it into `_cas` and syncs its bytes. After a thousand of them, or at the end of a
@@ -223,6 +225,7 @@
 //! [`rebuild`]: crate::registry::rebuild
 //! [`backup`]: crate::registry::backup
 //! [`Beside`]: crate::store::Beside
+//! [`Beside::is_still`]: crate::store::Beside::is_still
 //! [`Draft`]: crate::store::Draft
 //! [`Census`]: crate::store::Census
 //! [`ImageLayout`]: crate::store::ImageLayout

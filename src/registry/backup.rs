@@ -61,7 +61,7 @@ pub async fn backup(root: &Path, to: &Path, partial: bool, clock: &dyn Clock) ->
     let mut gathering = Gathering::new(&tree, &draft, partial);
     for moment in 0..MOMENTS {
         draft.remove(FILE)?;
-        Sqlite::snapshot(&from, &copy)?;
+        Sqlite::snapshot(&from, &copy, tree.is_still())?;
         let metadata = Sqlite::open(&copy)?;
         let Some(broken) = gathering.moment(&metadata).await? else { continue };
         for Broken { content, why } in &broken {

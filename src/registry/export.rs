@@ -41,7 +41,7 @@ pub async fn export(
     to: &Path,
 ) -> Result<Exported, Error> {
     let tree = Beside::open(root)?;
-    let metadata = Sqlite::open_beside(&tree.folder().join(FILE))?;
+    let metadata = Sqlite::open_beside(&tree.folder().join(FILE), tree.is_still())?;
     if !metadata.repository_exists(repository).await? {
         return Err(Error::NameUnknown);
     }

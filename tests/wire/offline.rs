@@ -247,6 +247,63 @@ fn a_server_is_asked_by_who_may_only_read_its_root() {
     assert_eq!(done.status.code(), Some(0), "{done:?}");
 }
 
+/// `hallmark` with these arguments where `data` can't be written to; nothing if this machine lets nobody mount.
+fn hallmark_on_read_only_data(folder: &Path, args: &[&str]) -> Option<Output> {
+    let mounts = super::program::own_mounts()?;
+    let script = "mount --bind data data && mount -o remount,bind,ro data && exec \"$0\" \"$@\"";
+    let mut command = Command::new(&mounts[0]);
+    command.args(&mounts[1..]).args(["sh", "-c", script, env!("CARGO_BIN_EXE_hallmark")]).args(args);
+    Some(command.current_dir(folder).output().unwrap())
+}
+
+/// Exports and backs up from data that can't be written to, and compares what is there afterwards.
+fn reads_what_can_not_be_written_to(folder: &Path, digest: &Digest) {
+    let before = std::fs::read_dir(folder.join("data")).unwrap().count();
+    for (args, place) in [(&["export", "open/app"][..], "out"), (&["backup"], "saved")] {
+        drop(std::fs::remove_dir_all(folder.join(place)));
+        let args: Vec<&str> = args.iter().copied().chain([place]).collect();
+        let Some(done) = hallmark_on_read_only_data(folder, &args) else { return };
+        assert_eq!(done.status.code(), Some(0), "{args:?}: {done:?}");
+    }
+    assert_eq!(std::fs::read_dir(folder.join("data")).unwrap().count(), before);
+    let index = std::fs::read_to_string(folder.join("out/index.json")).unwrap();
+    assert!(index.contains(&digest.to_string()), "{index}");
+    // A backup has no lock and no log, and nobody serves it.
+    let copied = hallmark(folder, &["export", "open/app", "again", "--root", "saved"]);
+    assert_eq!(copied.status.code(), Some(0), "{copied:?}");
+    std::fs::remove_dir_all(folder.join("again")).unwrap();
+}
+
+#[test]
+fn data_that_can_not_be_written_to_is_exported_and_backed_up() {
+    let program = Program::start();
+    let (digest, _) = program.push_image("open/app", "v1", b"a layer");
+    reads_what_can_not_be_written_to(program.folder(), &digest);
+    let folder = stopped(program);
+    assert!(!folder.path().join("data/_metadata.sqlite-wal").exists());
+    reads_what_can_not_be_written_to(folder.path(), &digest);
+}
+
+#[test]
+fn data_of_a_server_that_died_is_read_where_it_can_not_be_written_to_or_it_is_said_what_is_missing() {
+    let mut program = Program::start();
+    let (digest, _) = program.push_image("open/app", "v1", b"a layer");
+    let pid = rustix::process::Pid::from_raw(program.id().try_into().unwrap()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    assert_eq!(program.wait(), None);
+    let folder = program.into_folder();
+    let companion = |suffix: &str| folder.path().join(format!("data/_metadata.sqlite-{suffix}"));
+    assert!(std::fs::metadata(companion("wal")).unwrap().len() > 0);
+    reads_what_can_not_be_written_to(folder.path(), &digest);
+    std::fs::remove_file(companion("shm")).unwrap();
+    for args in [&["export", "open/app", "more"][..], &["backup", "more"]] {
+        let Some(refused) = hallmark_on_read_only_data(folder.path(), args) else { return };
+        assert_eq!(refused.status.code(), Some(2), "{refused:?}");
+        let said = told(&refused);
+        assert!(said.contains("_metadata.sqlite-wal of no bytes") && said.contains("found"), "{said}");
+    }
+}
+
 #[test]
 fn where_there_is_no_root_nothing_is_made() {
     let folder = tempfile::tempdir().unwrap();

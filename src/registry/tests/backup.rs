@@ -316,7 +316,7 @@ async fn an_object_that_is_collected_before_it_is_reached_is_met_by_another_mome
         moments += 1;
         let copy = draft.folder().join(FILE);
         draft.remove(FILE).unwrap();
-        Sqlite::snapshot(&from, &copy).unwrap();
+        Sqlite::snapshot(&from, &copy, false).unwrap();
         if moments == 1 {
             house.clock.advance(Duration::from_hours(25));
             house.registry.sweep().await.unwrap();

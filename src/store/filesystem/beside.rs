@@ -4,10 +4,12 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::path::Path;
 
-use rustix::fs::OFlags;
+use rustix::fs::{Access, OFlags, access};
+use rustix::io::Errno;
 
 use super::adopt::copy_hashed;
 use super::census::generations;
+use super::lock::Lock;
 use super::object::open_file;
 use super::path::{BLOBS, INDEX, OCI_LAYOUT, Root, WRITING, object_key};
 use super::{Draft, absent, durable, index};
@@ -18,6 +20,8 @@ use crate::store::{LayoutEntry, ObjectKey, StoreError};
 #[derive(Debug)]
 pub struct Beside {
     root: Root,
+    is_still: bool,
+    _unowned: Option<Lock>,
 }
 
 /// How an object got to another place.
@@ -38,7 +42,15 @@ impl Beside {
     pub fn open(root: &Path) -> Result<Self, StoreError> {
         let root = root.canonicalize()?;
         durable::expect_folder(&root.join("_cas"))?;
-        Ok(Self { root: Root::new(root) })
+        let root = Root::new(root);
+        let (is_still, unowned) = stillness(&root);
+        Ok(Self { root, is_still, _unowned: unowned })
+    }
+
+    /// Whether nothing in the tree changes as long as this lives: its folder can't be written to from here, as in a
+    /// snapshot, and nobody owns it, by whatever other way it may be reached.
+    pub const fn is_still(&self) -> bool {
+        self.is_still
     }
 
     /// The folder of the tree, without links on the way to it.
@@ -105,6 +117,17 @@ impl Beside {
         }
         durable::remove(draft)?;
         Ok(Placed::Refused("expected bytes that hash to their name, found others".to_owned()))
+    }
+}
+
+/// Whether the tree is known to be still, and what keeps it so. A backup has no lock before it is served.
+fn stillness(root: &Root) -> (bool, Option<Lock>) {
+    if !matches!(access(root.folder(), Access::WRITE_OK), Err(Errno::ROFS | Errno::ACCESS | Errno::PERM)) {
+        return (false, None);
+    }
+    match Lock::keep_unowned(root) {
+        Ok(unowned) => (unowned.is_some(), unowned),
+        Err(error) => (error.kind() == io::ErrorKind::NotFound, None),
     }
 }
 
