@@ -175,7 +175,7 @@
 //! pulls are 503, and [`Metadata::reserve`] speaks of it as of content that is not stored: so the next upload gets a
 //! fresh generation, and its commit heals every repository. To a manifest that must have it it is absent, so that whoever
 //! pushes an image is told to send it. Then the pass moves the file to `_quarantine`, and nothing
-//! removes it there. What is no regular file, as a symbolic link, is lost. What the *machine* can't do (no descriptors, no
+//! removes it there but that it is given back. What is no regular file, as a symbolic link, is lost. What the *machine* can't do (no descriptors, no
 //! memory, no permission) says nothing about content and quarantines nothing: the pass counts it as unchecked, tells it
 //! (`unchecked`), and goes on. A pull notices for free: a size that differs, a file that is lost, a manifest that does not hash. So does the
 //! view that is to link a lost file, and a push, which asks the medium whether live content is there ([`Store::size`])
@@ -185,8 +185,8 @@
 //! Repair looks for sound bytes: a layout's file that is another inode ([`LayoutView::salvage`]), another repository's
 //! row of the manifest, the layout's own file of it. One commit puts them in the place of the rotten ones. Without any,
 //! the layouts lose the content too. The first place is the quarantined file itself ([`Store::give_back`]), which each
-//! pass hashes again: what a medium refuses twice it may give an hour later, and then a copy of it goes back under a
-//! fresh key. Where the medium refuses eight contents in a row, none of them is quarantined and the attempt ends: the
+//! pass hashes again, at its rate: what a medium refuses twice it may give an hour later, and then a copy of it goes back
+//! under a fresh key. Once that is committed, what was kept aside goes. Where the medium refuses eight contents in a row, none of them is quarantined and the attempt ends: the
 //! next goes on behind them. A file that comes back is found by the next pass.
 //!
 //! Objects that nothing names are put in the trash after a day ([`Metadata::trash_unnamed`]), in a transaction that a
