@@ -8,9 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use super::rebuild::{Ruin, facts, furnished};
-use super::scrub::flip;
 use super::{House, repository, tag};
-use crate::clock::{Clock as _, Timestamp};
 use crate::metadata::{FILE, Metadata as _, Sqlite};
 use crate::oci::{Digest, Manifest, Precondition};
 use crate::registry::backup::Gathering;
@@ -18,16 +16,16 @@ use crate::registry::{BackedUp, Error, backup, view};
 use crate::store::{Filesystem, ObjectKey, Store as _};
 
 impl House {
-    async fn backs_up(&self, to: &Path) -> Result<BackedUp, Error> {
+    pub(super) async fn backs_up(&self, to: &Path) -> Result<BackedUp, Error> {
         backup(self.folder.path(), to, false, &*self.clock).await
     }
 
-    async fn backs_up_what_is_there(&self, to: &Path) -> BackedUp {
+    pub(super) async fn backs_up_what_is_there(&self, to: &Path) -> BackedUp {
         backup(self.folder.path(), to, true, &*self.clock).await.unwrap()
     }
 
     /// Stops this one, and serves the backup in its place.
-    async fn is_restored_from(self, root: &Path) -> Self {
+    pub(super) async fn is_restored_from(self, root: &Path) -> Self {
         let mut ruin = Ruin::of(self).await;
         let restored = tempfile::tempdir_in(root.parent().unwrap()).unwrap();
         fs::remove_dir(restored.path()).unwrap();
@@ -39,7 +37,7 @@ impl House {
 }
 
 /// Opens a root and hashes all that its metadata names; gives its tags.
-async fn is_whole(root: &Path) -> BTreeMap<String, Digest> {
+pub(super) async fn is_whole(root: &Path) -> BTreeMap<String, Digest> {
     let store = Filesystem::open(root).unwrap();
     let metadata = Sqlite::open(&root.join(FILE)).unwrap();
     let contents = metadata.contents(None, usize::MAX).await.unwrap();
@@ -64,7 +62,7 @@ async fn is_whole(root: &Path) -> BTreeMap<String, Digest> {
     tags.into_iter().map(|(tag, digest)| (tag.to_string(), digest)).collect()
 }
 
-fn files(folder: &Path) -> usize {
+pub(super) fn files(folder: &Path) -> usize {
     let Ok(entries) = fs::read_dir(folder) else { return 0 };
     let count = |entry: fs::DirEntry| if entry.path().is_dir() { files(&entry.path()) } else { 1 };
     entries.map(|entry| count(entry.unwrap())).sum()
@@ -119,146 +117,6 @@ async fn a_folder_that_is_there_is_not_backed_up_to() {
     let refused = house.backs_up(to.path()).await.unwrap_err().to_string();
     assert!(refused.contains("not to exist"), "{refused}");
     assert_eq!(fs::read_dir(to.path()).unwrap().count(), 0);
-}
-
-/// What a refusal says, a line each, after which nothing is left of the backup.
-async fn refusal(house: &House) -> Vec<String> {
-    let to = tempfile::tempdir().unwrap();
-    let refused = house.backs_up(&to.path().join("backup")).await.unwrap_err();
-    assert!(matches!(refused, Error::Conflict(_)), "{refused:?}");
-    assert_eq!(fs::read_dir(to.path()).unwrap().count(), 0);
-    refused.to_string().lines().map(str::to_owned).collect()
-}
-
-/// A house of three images: one whose layer rotted and is quarantined, one whose layer is lost, and one that is whole.
-async fn worn() -> (House, Digest, Digest) {
-    let house = House::new().await;
-    for name in ["rotten", "lost", "whole"] {
-        house.push_image("ci", name, Some(name)).await.unwrap();
-    }
-    let [rotten, lost] = [Digest::sha256(b"rotten"), Digest::sha256(b"lost")];
-    flip(&house.files_of(rotten)[0]);
-    house.scrub().await;
-    fs::remove_file(&house.files_of(lost)[0]).unwrap();
-    (house, rotten, lost)
-}
-
-#[tokio::test]
-async fn all_that_is_quarantined_and_all_that_is_lost_is_named_by_a_backup_that_leaves_nothing() {
-    let (house, rotten, lost) = worn().await;
-    let lines = refusal(&house).await;
-    assert!(lines[0].contains("found 2 that is not") && lines[0].contains("--partial"), "{lines:?}");
-    assert_eq!(lines.len(), 3);
-    assert!(lines[1].starts_with(&format!("{rotten} in prod/app: expected bytes that hash to their name")), "{lines:?}");
-    assert_eq!(lines[2], format!("{lost} in prod/app: expected a file, found none"));
-    assert_eq!(house.metadata.quarantined_count().await.unwrap(), 1, "nothing is changed here");
-}
-
-#[tokio::test]
-async fn a_refusal_names_the_first_that_are_missing_and_counts_the_others() {
-    let house = House::new().await;
-    for number in 0..23 {
-        let blob = house.upload("ci", format!("blob {number}").as_bytes()).await.unwrap();
-        fs::remove_file(&house.files_of(blob)[0]).unwrap();
-    }
-    let lines = refusal(&house).await;
-    assert!(lines[0].contains("found 23 that is not"), "{lines:?}");
-    assert_eq!((lines.len(), lines[21].as_str()), (22, "and 3 more"));
-}
-
-#[tokio::test]
-async fn a_partial_backup_lists_what_is_missing_serves_the_rest_and_is_healed_by_a_push() {
-    let (house, rotten, lost) = worn().await;
-    let whole = house.pull("ci", &tag("whole")).await.unwrap();
-    let to = tempfile::tempdir().unwrap();
-    let root = to.path().join("backup");
-    let done = house.backs_up_what_is_there(&root).await;
-    let missing: Vec<_> = done.missing.iter().map(|it| (it.digest, it.repositories.join(","), it.more)).collect();
-    assert_eq!(missing, [(rotten, "prod/app".to_owned(), false), (lost, "prod/app".to_owned(), false)]);
-    assert_eq!((done.manifests, done.tags, done.blobs, done.linked + done.copied), (3, 3, 4, 4));
-    assert_eq!(done.blob_bytes, house.metadata.totals().await.unwrap().blob_bytes - 6 - 4);
-    assert_eq!(files(&root.join("_cas")), 4);
-    let house = house.is_restored_from(&root).await;
-    assert_eq!(house.pull("ci", &tag("whole")).await.unwrap(), whole);
-    assert_eq!(house.pull_blob("ci", Digest::sha256(b"whole")).await.unwrap(), 5);
-    house.scrub().await;
-    for (name, blob) in [("rotten", rotten), ("lost", lost)] {
-        assert!(matches!(house.pull_blob("ci", blob).await, Err(Error::Quarantined(_))), "{name}");
-        house.push_image("ci", name, Some(name)).await.unwrap();
-        assert!(house.pull_blob("ci", blob).await.is_ok(), "{name}");
-    }
-    assert_eq!(house.metadata.quarantined_count().await.unwrap(), 0);
-}
-
-#[tokio::test]
-async fn a_partial_backup_of_what_is_whole_misses_nothing() {
-    let (house, ..) = furnished().await;
-    let to = tempfile::tempdir().unwrap();
-    let done = house.backs_up_what_is_there(&to.path().join("backup")).await;
-    assert_eq!((done.missing.len(), done.linked + done.copied), (0, done.blobs));
-    is_whole(&to.path().join("backup")).await;
-}
-
-#[tokio::test]
-async fn an_object_that_was_cut_short_is_missing() {
-    let house = House::new().await;
-    house.push_image("ci", "a release", Some("v1")).await.unwrap();
-    let layer = Digest::sha256(b"a release");
-    fs::File::options().write(true).open(&house.files_of(layer)[0]).unwrap().set_len(3).unwrap();
-    assert_eq!(refusal(&house).await[1], format!("{layer} in prod/app: expected 9 bytes, found 3"));
-    let to = tempfile::tempdir().unwrap();
-    let root = to.path().join("backup");
-    assert_eq!(house.backs_up_what_is_there(&root).await.missing[0].digest, layer);
-    assert_eq!(files(&root.join("_cas")), 1);
-}
-
-#[tokio::test]
-async fn an_object_that_rotted_unnoticed_is_missing_from_a_backup_on_another_disk() {
-    use std::os::unix::fs::MetadataExt as _;
-    let house = House::in_memory(crate::config::Limits::default()).await;
-    let to = tempfile::tempdir().unwrap();
-    let device = |folder: &Path| fs::metadata(folder).unwrap().dev();
-    house.push_image("ci", "a release", Some("v1")).await.unwrap();
-    let layer = Digest::sha256(b"a release");
-    flip(&house.files_of(layer)[0]);
-    let root = to.path().join("backup");
-    let done = house.backs_up_what_is_there(&root).await;
-    if device(house.folder.path()) == device(to.path()) {
-        // Only who copies looks at every byte.
-        assert_eq!((done.linked, done.missing.len()), (2, 0));
-        return;
-    }
-    assert_eq!((done.copied, done.missing[0].digest), (1, layer));
-    assert!(done.missing[0].why.contains("found others"), "{done:?}");
-    assert_eq!(files(&root.join("_cas")), 1);
-    let house = house.is_restored_from(&root).await;
-    assert!(matches!(house.pull_blob("ci", layer).await, Err(Error::Quarantined(_))));
-}
-
-#[tokio::test]
-async fn a_manifest_that_is_quarantined_is_missing_and_stays_quarantined() {
-    let (house, ..) = worn().await;
-    let whole = house.pull("ci", &tag("whole")).await.unwrap();
-    let stored = house.metadata.manifest(&repository(), &whole).await.unwrap().unwrap();
-    let at = Timestamp::from_micros(0);
-    house.metadata.quarantine_manifest(&repository(), &whole, &stored.bytes, "it rotted", at).await.unwrap();
-    let to = tempfile::tempdir().unwrap();
-    let root = to.path().join("backup");
-    let done = house.backs_up_what_is_there(&root).await;
-    assert_eq!((done.missing.len(), done.missing[0].digest, done.missing[0].why.as_str()), (3, whole, "it rotted"));
-    let copy = Sqlite::open(&root.join(FILE)).unwrap();
-    assert_eq!(copy.quarantined(9).await.unwrap()[0].digest, whole);
-}
-
-#[tokio::test]
-async fn what_is_lost_is_noted_in_a_partial_backup_when_it_is_made() {
-    let (house, _, lost) = worn().await;
-    house.clock.advance(Duration::from_hours(1));
-    let to = tempfile::tempdir().unwrap();
-    let root = to.path().join("backup");
-    house.backs_up_what_is_there(&root).await;
-    let noted = Sqlite::open(&root.join(FILE)).unwrap().quarantined(9).await.unwrap();
-    assert_eq!((noted[1].digest, noted[1].at), (lost, house.clock.now()));
 }
 
 /// Pushes, deletes and collects until it is told to stop; tells the highest number whose tag is acknowledged.

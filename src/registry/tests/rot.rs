@@ -6,7 +6,7 @@ use super::rebuild::Ruin;
 use super::scrub::{flip, with_layer};
 use super::{House, image, tag, who};
 use crate::clock::Clock as _;
-use crate::metadata::{FILE, Metadata as _, Sqlite};
+use crate::metadata::{FILE, Metadata as _};
 use crate::oci::{Digest, RepositoryName, media_type};
 use crate::registry::{Error, ManifestPut, Rebuild, Rebuilt, export};
 
@@ -91,7 +91,7 @@ async fn an_object_that_rotted_is_quarantined_by_a_rebuild_that_goes_on_without_
 }
 
 /// What holds the rotten layer is there, the layer is not, and a push of the layer alone brings it back.
-async fn heals(house: &House, layer: Digest) {
+pub(super) async fn heals(house: &House, layer: Digest) {
     assert!(matches!(house.pull_blob("ci", layer).await, Err(Error::Quarantined(_))));
     let image = house.pull("ci", &tag("v1")).await.unwrap();
     house.registry.flush_views().await.unwrap();
@@ -123,120 +123,6 @@ async fn an_image_of_two_repositories_whose_layer_rotted_is_kept_in_both() {
     let rebuilt = ruin.rebuilds(true).await.unwrap();
     assert_eq!((rebuilt.taken.repositories, rebuilt.taken.manifests), (2, 2), "{rebuilt:?}");
     heals(&ruin.serves().await, layer).await;
-}
-
-/// Removes every file of a blob: the object, and the layouts' links to it.
-fn lose_every_file(house: &House, blob: Digest) {
-    for object in house.files_of(blob) {
-        fs::remove_file(object).unwrap();
-    }
-    for repository in ["prod/app", "prod/later"] {
-        drop(fs::remove_file(house.folder.path().join(repository).join("blobs/sha256").join(blob.hex())));
-    }
-}
-
-/// After a clean stop, with nothing left of the layer of an image that two repositories have, and of the database; beside
-/// it, an image that is whole.
-async fn with_lost_layer() -> (Ruin, Digest) {
-    let (house, layer) = with_layer().await;
-    mounts_into_later(&house, layer).await;
-    house.push_image("ci", "whole", Some("whole")).await.unwrap();
-    house.registry.flush_views().await.unwrap();
-    house.registry.close().await.unwrap();
-    lose_every_file(&house, layer);
-    let ruin = Ruin::of_crash(house);
-    fs::remove_file(ruin.folder.path().join(FILE)).unwrap();
-    (ruin, layer)
-}
-
-#[tokio::test]
-async fn an_image_with_a_layer_of_which_nothing_is_left_is_kept_by_a_rebuild_that_may_and_healed_by_a_push() {
-    let (ruin, layer) = with_lost_layer().await;
-    let refused = ruin.rebuilds(false).await.unwrap();
-    assert!(!refused.in_place, "{refused:?}");
-    let rebuilt = ruin.rebuilds(true).await.unwrap();
-    let named = |repository: &str| {
-        let what = format!("{repository}@{layer}");
-        let of = rebuilt.taken.refused.iter().filter(|it| it.what == what);
-        of.map(|it| it.why.as_str()).collect::<Vec<_>>()
-    };
-    for repository in ["prod/app", "prod/later"] {
-        assert_eq!(named(repository), ["expected sound bytes, found none: it is quarantined until it is pushed again"]);
-    }
-    assert_eq!((rebuilt.taken.manifests, rebuilt.taken.tags, rebuilt.surplus), (3, 3, 0), "{rebuilt:?}");
-    assert_eq!((rebuilt.taken.refused.len(), rebuilt.rotten.len()), (2, 0), "{rebuilt:?}");
-    assert_eq!(Sqlite::open(&ruin.folder.path().join(FILE)).unwrap().broken().unwrap(), [""; 0]);
-    let house = ruin.serves().await;
-    house.pull("ci", &tag("whole")).await.unwrap();
-    assert_eq!(house.pull_blob("ci", Digest::sha256(b"whole")).await.unwrap(), 5);
-    house.scrub().await;
-    let quarantined = house.metadata.quarantined(9).await.unwrap();
-    assert_eq!(quarantined.len(), 1);
-    assert!(quarantined[0].why.contains("found none when the metadata was made afresh"), "{quarantined:?}");
-    heals(&house, layer).await;
-}
-
-#[tokio::test]
-async fn a_layer_of_which_nothing_was_left_is_found_again_by_a_scrub_when_a_layout_has_it_again() {
-    let (ruin, layer) = with_lost_layer().await;
-    ruin.rebuilds(true).await.unwrap();
-    let connection = rusqlite::Connection::open(ruin.folder.path().join(FILE)).unwrap();
-    // The test's own image lies about the size of its layer, and a copy is known by it.
-    assert_eq!(connection.execute("UPDATE contents SET size = 21 WHERE size = 1", []).unwrap(), 1);
-    drop(connection);
-    let house = ruin.serves().await;
-    house.registry.flush_views().await.unwrap();
-    own_file(&house.folder.path().join("prod/later/blobs/sha256").join(layer.hex()), b"a layer of some bytes");
-    house.scrub().await;
-    assert_eq!(house.pull_blob("ci", layer).await.unwrap(), 21);
-}
-
-#[tokio::test]
-async fn an_image_with_nothing_left_of_its_configuration_or_of_layers_of_incredible_sizes_is_kept_as_well() {
-    let house = House::new().await;
-    let blobs = [&b"{}"[..], b"one layer", b"another layer"];
-    for blob in blobs {
-        house.upload("ci", blob).await.unwrap();
-    }
-    let [config, one, another] = blobs.map(Digest::sha256);
-    let mut vast = image(config, one);
-    vast["layers"][0]["size"] = i64::MAX.into();
-    let mut second = vast["layers"][0].clone();
-    second["digest"] = another.to_string().into();
-    vast["layers"].as_array_mut().unwrap().push(second);
-    let stored = house.put("ci", &tag("v1"), media_type::OCI_MANIFEST, &vast).await.unwrap();
-    house.registry.flush_views().await.unwrap();
-    house.registry.close().await.unwrap();
-    for blob in [config, one, another] {
-        lose_every_file(&house, blob);
-    }
-    let ruin = Ruin::of_crash(house);
-    fs::remove_file(ruin.folder.path().join(FILE)).unwrap();
-    let rebuilt = ruin.rebuilds(true).await.unwrap();
-    assert_eq!((rebuilt.taken.manifests, rebuilt.taken.refused.len()), (1, 3), "{rebuilt:?}");
-    let house = ruin.serves().await;
-    assert_eq!(house.pull("ci", &tag("v1")).await.unwrap(), stored.digest);
-    for blob in [config, one, another] {
-        assert!(matches!(house.pull_blob("ci", blob).await, Err(Error::Quarantined(_))));
-    }
-    assert_eq!(house.metadata.totals().await.unwrap().blob_bytes, 1);
-}
-
-#[tokio::test]
-async fn evidence_with_a_payload_of_which_nothing_is_left_is_left_out_and_named() {
-    let house = House::new().await;
-    let digest = house.push_image("ci", "signed", Some("v1")).await.unwrap();
-    let (manifest, _) = house.signature("signer", &house.keys.release, digest).await.unwrap();
-    house.sign("signer", &house.keys.release, digest).await.unwrap();
-    let payload: Digest = manifest["layers"][0]["digest"].as_str().unwrap().parse().unwrap();
-    house.registry.flush_views().await.unwrap();
-    house.registry.close().await.unwrap();
-    lose_every_file(&house, payload);
-    let ruin = Ruin::of_crash(house);
-    fs::remove_file(ruin.folder.path().join(FILE)).unwrap();
-    let rebuilt = ruin.rebuilds(true).await.unwrap();
-    assert!(rebuilt.in_place && rebuilt.taken.manifests == 1, "{rebuilt:?}");
-    assert!(rebuilt.taken.refused.iter().any(|it| it.why.contains(&format!("found no {payload}"))), "{rebuilt:?}");
 }
 
 #[tokio::test]
@@ -286,7 +172,7 @@ async fn another_repositorys_copy_takes_the_place_of_an_object_that_rotted() {
 }
 
 /// Pushes the image into a repository that comes after the other in the order of names.
-async fn mounts_into_later(house: &House, layer: Digest) {
+pub(super) async fn mounts_into_later(house: &House, layer: Digest) {
     let config = Digest::sha256(b"{\"a\": \"config\"}");
     let later: RepositoryName = "prod/later".parse().unwrap();
     let there = house.registry.allow_sign(&who("ci"), &later).unwrap();
@@ -326,7 +212,7 @@ async fn unhashed_objects_are_taken_for_what_their_names_say_and_the_scrub_finds
 }
 
 /// A file in the place of a link.
-fn own_file(path: &std::path::Path, bytes: &[u8]) {
+pub(super) fn own_file(path: &std::path::Path, bytes: &[u8]) {
     use std::io::Write as _;
     if path.exists() {
         fs::remove_file(path).unwrap();
