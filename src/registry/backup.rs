@@ -12,8 +12,8 @@ use crate::metadata::{Content, FILE, Metadata, Reserved, Sqlite, Totals};
 use crate::oci::Digest;
 use crate::store::{Beside, Draft, ObjectKey, Placed, StoreError};
 
-use super::Error;
 use self::missing::{Broken, refusal};
+use super::Error;
 
 pub use self::missing::NotBackedUp;
 

@@ -240,9 +240,11 @@ pub(crate) fn under_modes() -> Option<Vec<String>> {
     };
     let closed = tempfile::tempdir().unwrap();
     std::fs::set_permissions(closed.path(), std::os::unix::fs::PermissionsExt::from_mode(0)).unwrap();
-    let tries = Command::new(command[0]).args(&command[1..]).arg("ls").arg(closed.path()).stderr(Stdio::null()).status();
-    let is_refused = Command::new(command[0]).args(&command[1..]).arg("true").status().is_ok_and(|status| status.success())
-        && tries.is_ok_and(|status| !status.success());
+    let tries =
+        Command::new(command[0]).args(&command[1..]).arg("ls").arg(closed.path()).stderr(Stdio::null()).status();
+    let is_refused =
+        Command::new(command[0]).args(&command[1..]).arg("true").status().is_ok_and(|status| status.success())
+            && tries.is_ok_and(|status| !status.success());
     is_refused.then(|| command.iter().map(|&part| part.to_owned()).collect())
 }
 

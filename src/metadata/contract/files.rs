@@ -174,7 +174,7 @@ async fn beside_nothing_there_is_nothing_to_open() {
     assert!(!path("m").exists());
 }
 
-fn names(folder: &std::path::Path) -> Vec<String> {
+fn names(folder: &Path) -> Vec<String> {
     let mut names: Vec<_> =
         fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.sort_unstable();

@@ -48,8 +48,7 @@ pub(super) fn open_still(path: &Path) -> Result<Connection, Unavailable> {
         Err(error) => return Err(Unavailable::Broken(format!("{}: {error}", log.display()))),
     };
     if length == 0 {
-        let flags =
-            OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         return Ok(prepared(Connection::open_with_flags(immutable(path), flags)?)?);
     }
     let connection = open(path, OpenFlags::empty())?;

@@ -44,7 +44,10 @@ async fn all_that_is_quarantined_and_all_that_is_lost_is_named_by_a_backup_that_
     let lines = refusal(&house).await;
     assert!(lines[0].contains("found 2 that is not") && lines[0].contains("--partial"), "{lines:?}");
     assert_eq!(lines.len(), 3);
-    assert!(lines[1].starts_with(&format!("{rotten} in prod/app: expected bytes that hash to their name")), "{lines:?}");
+    assert!(
+        lines[1].starts_with(&format!("{rotten} in prod/app: expected bytes that hash to their name")),
+        "{lines:?}"
+    );
     assert_eq!(lines[2], format!("{lost} in prod/app: expected a file, found none"));
     assert_eq!(house.metadata.quarantined_count().await.unwrap(), 1, "nothing is changed here");
 }
