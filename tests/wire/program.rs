@@ -239,7 +239,7 @@ pub(crate) fn under_modes() -> Option<Vec<String>> {
         &["env"]
     };
     let closed = tempfile::tempdir().unwrap();
-    std::fs::set_permissions(closed.path(), std::os::unix::fs::PermissionsExt::from_mode(0)).unwrap();
+    std::fs::set_permissions(closed.path(), std::os::unix::fs::PermissionsExt::from_mode(0o0)).unwrap();
     let tries =
         Command::new(command[0]).args(&command[1..]).arg("ls").arg(closed.path()).stderr(Stdio::null()).status();
     let is_refused =

@@ -72,7 +72,7 @@ impl Beside {
     pub fn size(&self, key: &ObjectKey) -> Result<Option<u64>, StoreError> {
         let Some(path) = self.root.object(key) else { return Ok(None) };
         match fs::symlink_metadata(path) {
-            Ok(found) => Ok(found.is_file().then(|| found.len())),
+            Ok(found) => Ok(found.is_file().then_some(found.len())),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error.into()),
         }
