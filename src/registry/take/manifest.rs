@@ -35,7 +35,7 @@ impl Taking<'_> {
             && self.blobs.insert(digest)
         {
             // It was pushed as a blob as well.
-            self.blob(&digest).await?;
+            self.blob(&digest, false).await?;
         }
         self.waiting_bytes = self.waiting_bytes.saturating_add(bytes.len());
         self.waiting.push(Waiting { digest, bytes, manifest, tags });

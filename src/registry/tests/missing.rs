@@ -272,3 +272,21 @@ async fn evidence_with_a_payload_of_which_nothing_is_left_is_left_out_and_named(
     assert!(rebuilt.in_place && rebuilt.taken.manifests == 1, "{rebuilt:?}");
     assert!(rebuilt.taken.refused.iter().any(|it| it.why.contains(&format!("found no {payload}"))), "{rebuilt:?}");
 }
+
+#[tokio::test]
+async fn an_image_whose_layout_lost_a_layer_has_it_from_the_store_whichever_repository_comes_first() {
+    for repository in ["prod/app", "prod/later"] {
+        let (house, layer) = with_layer().await;
+        mounts_into_later(&house, layer).await;
+        house.registry.flush_views().await.unwrap();
+        house.registry.close().await.unwrap();
+        fs::remove_file(house.folder.path().join(repository).join("blobs/sha256").join(layer.hex())).unwrap();
+        let ruin = Ruin::of_crash(house);
+        fs::remove_file(ruin.folder.path().join(FILE)).unwrap();
+        let rebuilt = ruin.rebuilds(false).await.unwrap();
+        assert!(rebuilt.in_place && rebuilt.taken.manifests == 2, "{repository}: {rebuilt:?}");
+        let metadata = Sqlite::open(&ruin.folder.path().join(FILE)).unwrap();
+        let with = metadata.repositories_with(&layer, 9).await.unwrap();
+        assert_eq!(with.len(), 2, "{repository}");
+    }
+}
