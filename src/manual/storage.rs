@@ -141,7 +141,7 @@
 //!   is rotten is quarantined once the new database is in place, and found elsewhere where it can be: an older object, the
 //!   layout's own file, another repository's. With `--partial`, objects keep
 //!   what rotted and was found nowhere else, as quarantined content; evidence and data do not, for what they are is read
-//!   from their blobs. So do they keep that of which nothing is left: it is quarantined under a fresh key that has no file,
+//!   from their blobs. Objects also keep that of which nothing is left: it is quarantined under a fresh key that has no file,
 //!   as content is that a scrub finds lost, with the size that the manifest tells. What a layout does not show is taken from
 //!   the store only where no image is stored without it: a layer that a sparse image names may be another repository's
 //!   alone, so `sparse_images` is to be at a rebuild what it was at the pushes. `--unhashed` is for those who would rather

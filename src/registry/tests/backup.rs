@@ -25,7 +25,7 @@ impl House {
     }
 
     /// Stops this one, and serves the backup in its place.
-    pub(super) async fn is_restored_from(self, root: &Path) -> Self {
+    pub(super) async fn restored_from(self, root: &Path) -> Self {
         let mut ruin = Ruin::of(self).await;
         let restored = tempfile::tempdir_in(root.parent().unwrap()).unwrap();
         fs::remove_dir(restored.path()).unwrap();
@@ -77,7 +77,7 @@ async fn a_backup_holds_the_same_facts_and_serves_the_same() {
     assert_eq!(done.linked + done.copied, done.blobs);
     assert_eq!(facts(&root.join(FILE)), facts(&house.folder.path().join(FILE)));
     is_whole(&root).await;
-    let house = house.is_restored_from(&root).await;
+    let house = house.restored_from(&root).await;
     assert_eq!(house.pull("deploy", &tag("v1")).await.unwrap(), signed);
     assert_eq!(house.pull_blob("deploy", Digest::sha256(b"a release")).await.unwrap(), 9);
 }

@@ -76,7 +76,7 @@ async fn a_partial_backup_lists_what_is_missing_serves_the_rest_and_is_healed_by
     assert_eq!((done.manifests, done.tags, done.blobs, done.linked + done.copied), (3, 3, 4, 4));
     assert_eq!(done.blob_bytes, house.metadata.totals().await.unwrap().blob_bytes - 6 - 4);
     assert_eq!(files(&root.join("_cas")), 4);
-    let house = house.is_restored_from(&root).await;
+    let house = house.restored_from(&root).await;
     assert_eq!(house.pull("ci", &tag("whole")).await.unwrap(), whole);
     assert_eq!(house.pull_blob("ci", Digest::sha256(b"whole")).await.unwrap(), 5);
     house.scrub().await;
@@ -129,7 +129,7 @@ async fn an_object_that_rotted_unnoticed_is_missing_from_a_backup_on_another_dis
     assert_eq!((done.copied, done.missing[0].digest), (1, layer));
     assert!(done.missing[0].why.contains("found others"), "{done:?}");
     assert_eq!(files(&root.join("_cas")), 1);
-    let house = house.is_restored_from(&root).await;
+    let house = house.restored_from(&root).await;
     assert!(matches!(house.pull_blob("ci", layer).await, Err(Error::Quarantined(_))));
 }
 
