@@ -32,6 +32,9 @@ pub mod telemetry;
 pub mod manual;
 
 #[cfg(test)]
+mod seeded;
+
+#[cfg(test)]
 #[path = "../tests/forge/mod.rs"]
 #[expect(missing_docs, clippy::missing_panics_doc, reason = "a forge for tests")]
 pub mod forge;

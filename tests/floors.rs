@@ -14,6 +14,7 @@ const FLOORS: &[(&str, usize)] = &[
     ("gate", 0),
     ("interruption", 0),
     ("mistake", 0),
+    ("seeded", 0),
     ("terminal", 0),
     ("oci", 0),
     ("client", 1),

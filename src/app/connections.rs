@@ -22,8 +22,9 @@ use crate::http::{Http, router};
 
 /// What a client that speaks HTTP/2 without TLS sends first.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-/// Read buffers grow to this while bodies come in.
-const BUFFER: usize = 256 << 10;
+/// Read buffers grow to this while bodies come in, and answers gather to this before they are sent: two reads of a blob,
+/// for each sending wakes the client.
+const BUFFER: usize = 512 << 10;
 /// Requests at once on one HTTP/2 connection.
 const STREAMS: u32 = 256;
 const STREAM_WINDOW: u32 = 1 << 20;

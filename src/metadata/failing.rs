@@ -118,7 +118,7 @@ checked! {
     repositories(after: Option<&str>, limit: usize) -> Vec<RepositoryName>;
     repository_exists(repository: &RepositoryName) -> bool;
     referrers(repository: &RepositoryName, subject: &Digest, after: Option<&Digest>, limit: usize) -> Vec<Referrer>;
-    evidence(repository: &RepositoryName, subject: &Digest, limit: usize) -> Vec<StoredManifest>;
+    evidence(repository: &RepositoryName, subject: &Digest, limit: usize) -> Vec<Digest>;
     holders(repository: &RepositoryName, digest: &Digest, limit: usize) -> Vec<Holder>;
     holders_once_met(repository: &RepositoryName, digest: &Digest, limit: usize) -> Vec<Digest>;
     children(repository: &RepositoryName, digest: &Digest, limit: usize) -> Vec<Digest>;
@@ -143,7 +143,7 @@ checked! {
     replace_content(digest: &Digest, rotten: &str, key: &str, from: &'static str, at: Timestamp) -> bool;
     quarantine_manifest(repository: &RepositoryName, digest: &Digest, found: &[u8], why: &str, at: Timestamp) -> bool;
     replace_manifest(repository: &RepositoryName, digest: &Digest, bytes: Bytes, from: &'static str, at: Timestamp) -> bool;
-    manifest_copies(repository: &RepositoryName, digest: &Digest, limit: usize) -> Vec<Bytes>;
+    manifest_copies(repository: &RepositoryName, digest: &Digest, limit: usize) -> Vec<RepositoryName>;
     quarantined(limit: usize) -> Vec<Quarantined>;
     quarantined_count() -> u64;
     trash_unnamed(keys: &[String]) -> u64;

@@ -4,30 +4,41 @@
 //! transaction, and what a caller reads afterwards holds all of it or none.
 
 mod audit;
+mod blob;
 #[cfg(test)]
 mod contract;
 mod failing;
 mod garbage;
+mod manifest;
 mod rot;
 mod sqlite;
+mod tag;
+mod upload;
+mod view;
 mod waiting;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use uuid::Uuid;
 
 use crate::clock::Timestamp;
-use crate::gate::{RequirementName, Shape, Who};
-use crate::oci::{Algorithm, Digest, LinkKind, Precondition, Reference, RepositoryName, Tag};
+use crate::gate::{RequirementName, Who};
+use crate::oci::{Digest, RepositoryName, Tag};
 
 pub use self::audit::{Audited, By, Event, Refusal, Trail};
+pub use self::blob::{Blob, BlobDeleted, CommitBlob, Committed};
 pub use self::failing::Failing;
 pub use self::garbage::{Garbage, GarbageBlob, Graced};
+pub use self::manifest::{
+    Holder, Kind, MANIFESTS_BYTES, OnlyIf, Put, PutLink, PutManifest, REFERRERS_BYTES, Referrer, StoredManifest,
+};
 pub use self::rot::{Content, PlacedManifest, Quarantined, ScrubPass};
 pub use self::sqlite::{FILE, Sqlite};
+pub use self::tag::{DeleteTag, Push, TagDeleted};
+pub use self::upload::{Intent, Reserved, Upload};
+pub use self::view::{DirtyView, ViewChange, ViewEntry};
 pub use self::waiting::{ToJudge, WaitingIn, WaitingPush};
 
 /// Why the metadata could not answer: 503, never "absent".
@@ -41,247 +52,6 @@ pub enum Unavailable {
     Broken(String),
 }
 
-/// What a stored manifest is to the gate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Kind {
-    /// Someone could run or use it.
-    Object,
-    /// A manifest in one of cosign's or notation's shapes.
-    Evidence(Shape),
-    /// An attachment of a listed kind that nobody can run.
-    Data,
-}
-
-/// An upload session.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Upload {
-    /// Its identifier.
-    pub id: Uuid,
-    /// Where it began; it can be finished nowhere else.
-    pub repository: RepositoryName,
-    /// Who began it; nobody else may go on with it.
-    pub who: Who,
-    /// Whether it began under `sign` alone, and so is capped.
-    pub sign_only: bool,
-    /// Whether it is whole or nothing: nobody was told its name, and it does not outlive the process.
-    pub whole: bool,
-    /// How many bytes are in.
-    pub offset: u64,
-    /// The algorithm of the running hash.
-    pub algorithm: Algorithm,
-    /// The state of the running hash at `offset`, by [`crate::oci::Hasher::save`].
-    pub hash: Vec<u8>,
-    /// When it was last written to.
-    pub at: Timestamp,
-}
-
-/// The answer to [`Metadata::reserve`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reserved {
-    /// The content is stored already, under this key.
-    Live(String),
-    /// It is not; a generation that was never used before.
-    Fresh(u64),
-}
-
-/// A blob to be made part of a repository.
-#[derive(Clone, Debug)]
-pub struct CommitBlob {
-    /// The repository; made if it is new.
-    pub repository: RepositoryName,
-    /// The digest that the bytes hash to.
-    pub digest: Digest,
-    /// Their size.
-    pub size: u64,
-    /// Where they are: what was sealed, or what was live.
-    pub key: String,
-    /// The live key whose bytes were found to be lost: `key` takes its place if it is live still.
-    pub lost: Option<String>,
-    /// Who uploaded or mounted it.
-    pub who: Who,
-    /// The session that ends with it.
-    pub upload: Option<Uuid>,
-    /// Until when it stays without a manifest that holds it.
-    pub lease: Timestamp,
-    /// At most this many blobs that no manifest holds, by the same person in this repository; none is without limit.
-    pub unheld_cap: Option<u64>,
-    /// Now.
-    pub at: Timestamp,
-}
-
-/// Bytes that were about to be sealed under a key, and that no commit has named.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Intent {
-    /// The key.
-    pub key: String,
-    /// The upload that was to become it.
-    pub upload: Uuid,
-}
-
-/// The answer to [`Metadata::commit_blob`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Committed {
-    /// It is part of the repository, under the key that was given.
-    Stored,
-    /// It is part of the repository, and another key was there first: the given one is surplus, remove it.
-    Surplus,
-    /// The live content named by the key was collected meanwhile: begin again from [`Metadata::reserve`].
-    Gone,
-    /// The cap on blobs that nothing holds is reached; nothing changed.
-    Capped,
-}
-
-/// A blob of a repository.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Blob {
-    /// Where its bytes are.
-    pub key: String,
-    /// Their size.
-    pub size: u64,
-    /// Whether its content is quarantined: known to have been there, and never served.
-    pub quarantined: bool,
-}
-
-/// A manifest to be stored.
-#[derive(Clone, Debug)]
-pub struct PutManifest {
-    /// The repository; made if it is new.
-    pub repository: RepositoryName,
-    /// The digest that the bytes hash to.
-    pub digest: Digest,
-    /// The bytes.
-    pub bytes: Bytes,
-    /// Their media type.
-    pub media_type: String,
-    /// What referrers lists show as `artifactType`.
-    pub artifact_type: Option<String>,
-    /// What referrers lists show as `annotations`.
-    pub annotations: BTreeMap<String, String>,
-    /// What it is.
-    pub kind: Kind,
-    /// `subject` of the manifest, or, for evidence and data by tag or payload, the digest it is about.
-    pub subject: Option<Digest>,
-    /// Whether `subject` is the manifest's own field, so that the referrers API lists it.
-    pub is_referrer: bool,
-    /// What it holds, with whether it must be present in the repository.
-    pub links: Vec<PutLink>,
-    /// Tags to set on it; several in one push.
-    pub tags: Vec<Tag>,
-    /// Under which condition; none is under any.
-    pub only_if: Option<OnlyIf>,
-    /// How many pushes a tag keeps.
-    pub tag_history: usize,
-    /// At most this many pieces of evidence and data of this person about this subject, and ten times as many in the
-    /// repository about subjects that are not there; none is without limit.
-    pub evidence_cap: Option<u64>,
-    /// When evidence whose subject never comes expires.
-    pub orphan_lease: Timestamp,
-    /// Who pushes.
-    pub who: Who,
-    /// Now.
-    pub at: Timestamp,
-}
-
-/// A condition of a change, decided in the transaction that makes it.
-#[derive(Clone, Debug)]
-pub struct OnlyIf {
-    /// What it speaks of: of a tag, its newest push; of a digest, whether that manifest is there.
-    pub reference: Reference,
-    /// What must hold of that.
-    pub precondition: Precondition,
-}
-
-/// One thing that a manifest to be stored holds.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PutLink {
-    /// Through which field.
-    pub kind: LinkKind,
-    /// What.
-    pub digest: Digest,
-    /// Whether it must be present in this repository, and not quarantined: as a blob, or for [`LinkKind::Manifest`] as a
-    /// manifest or a blob.
-    pub required: bool,
-}
-
-/// The answer to [`Metadata::put_manifest`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Put {
-    /// Stored; whether it was there before.
-    Stored {
-        /// Whether the digest was already in the repository.
-        existed: bool,
-    },
-    /// Required content is absent from the repository, or quarantined; nothing changed.
-    Absent(Vec<Digest>),
-    /// The cap on evidence is reached; nothing changed.
-    Capped,
-    /// The condition does not hold of what is there, if anything is; nothing changed.
-    Unlike(Option<Digest>),
-}
-
-/// A stored manifest.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StoredManifest {
-    /// Its digest.
-    pub digest: Digest,
-    /// Its bytes.
-    pub bytes: Bytes,
-    /// Their media type.
-    pub media_type: String,
-    /// What referrers lists show as `artifactType`.
-    pub artifact_type: Option<String>,
-    /// What referrers lists show as `annotations`.
-    pub annotations: BTreeMap<String, String>,
-    /// What it is.
-    pub kind: Kind,
-    /// What it is about.
-    pub subject: Option<Digest>,
-    /// When it was pushed.
-    pub at: Timestamp,
-}
-
-/// How many bytes of annotations one read of referrers takes, but for the last: a page of them ends early there.
-pub const REFERRERS_BYTES: usize = 1 << 20;
-
-/// A stored manifest as a list of referrers shows it: its bytes are not read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Referrer {
-    /// Its digest.
-    pub digest: Digest,
-    /// How many bytes it has.
-    pub size: u64,
-    /// Their media type.
-    pub media_type: String,
-    /// What the list shows as `artifactType`.
-    pub artifact_type: Option<String>,
-    /// What the list shows as `annotations`: a JSON object, as it was stored.
-    pub annotations: String,
-    /// What it is.
-    pub kind: Kind,
-}
-
-/// One push of a tag.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Push {
-    /// What the tag was set to.
-    pub digest: Digest,
-    /// By whom, as [`Who`] is displayed.
-    pub who: String,
-    /// When.
-    pub at: Timestamp,
-}
-
-/// A manifest that holds a blob or another manifest.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Holder {
-    /// The manifest.
-    pub digest: Digest,
-    /// What it is.
-    pub kind: Kind,
-    /// What it is about.
-    pub subject: Option<Digest>,
-}
-
 /// What was removed by a sweep: the caller removes the bytes, then calls [`Metadata::forget_trash`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Swept {
@@ -293,43 +63,6 @@ pub struct Swept {
     pub orphans: Vec<(RepositoryName, Digest)>,
     /// Repositories in which anything changed.
     pub repositories: Vec<RepositoryName>,
-}
-
-/// The pending view of one repository.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DirtyView {
-    /// The repository.
-    pub repository: RepositoryName,
-    /// Hand this back to [`Metadata::clean_view`]; changes after it stay pending.
-    pub sequence: u64,
-    /// Changes since the view was last clean, in order.
-    pub changes: Vec<ViewChange>,
-    /// Every entry of `index.json` now: one for each tag's newest push, one for each manifest that has neither tag nor parent.
-    pub entries: Vec<ViewEntry>,
-}
-
-/// One pending change of a view, as it is *now*: a digest that came and went is an unlink.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ViewChange {
-    /// The blob is in the repository, under this key.
-    Link(Digest, String),
-    /// The manifest is in the repository, with these bytes.
-    Write(Digest, Bytes),
-    /// Neither is.
-    Unlink(Digest),
-}
-
-/// One entry of a view's `index.json`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ViewEntry {
-    /// The manifest's media type; entries share it.
-    pub media_type: Arc<str>,
-    /// Its digest.
-    pub digest: Digest,
-    /// Its size in bytes.
-    pub size: u64,
-    /// The tag, if it has one.
-    pub tag: Option<String>,
 }
 
 /// Counts for `/metrics`.
@@ -347,41 +80,6 @@ pub struct Totals {
     pub blob_bytes: u64,
     /// Open upload sessions.
     pub uploads: u64,
-}
-
-/// The answer to [`Metadata::delete_blob`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BlobDeleted {
-    /// It is gone from the repository.
-    Deleted,
-    /// It was not there.
-    Absent,
-    /// A manifest of the repository holds it; nothing changed.
-    Held,
-}
-
-/// A tag to be deleted.
-#[derive(Clone, Debug)]
-pub struct DeleteTag {
-    /// The repository.
-    pub repository: RepositoryName,
-    /// The tag.
-    pub tag: Tag,
-    /// What must hold of its newest push.
-    pub precondition: Precondition,
-    /// Who deletes it, and when.
-    pub by: By,
-}
-
-/// The answer to [`Metadata::delete_tag`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TagDeleted {
-    /// It is gone, and so is the evidence.
-    Deleted,
-    /// Neither was there.
-    Absent,
-    /// The condition does not hold of what is there, if anything is; nothing changed.
-    Unlike(Option<Digest>),
 }
 
 /// A revision of policy and trust, as it was accepted.
@@ -501,7 +199,7 @@ pub trait Metadata: Send + Sync + 'static {
         repository: &RepositoryName,
         subject: &Digest,
         limit: usize,
-    ) -> Result<Vec<StoredManifest>, Unavailable>;
+    ) -> Result<Vec<Digest>, Unavailable>;
     /// Manifests that hold `digest` through config, layers or manifests, objects first, at most `limit`.
     async fn holders(
         &self,
@@ -597,7 +295,8 @@ pub trait Metadata: Send + Sync + 'static {
     /// Every stored content, whichever repositories have it, in the order of their digests' bytes, after `after`, at most
     /// `limit`.
     async fn contents(&self, after: Option<&Digest>, limit: usize) -> Result<Vec<Content>, Unavailable>;
-    /// Manifests of all repositories after the place `after`, in the order in which they were stored, at most `limit`.
+    /// Manifests of all repositories after the place `after`, in the order in which they were stored: at most `limit`, and no
+    /// more after [`MANIFESTS_BYTES`]; none at the end alone.
     async fn placed_manifests(&self, after: u64, limit: usize) -> Result<Vec<PlacedManifest>, Unavailable>;
     /// Notes that what is under `key` is not `digest`, and tells the repositories that have it. `None`, changing
     /// nothing, if the key is not the content's (any more), or it is quarantined already.
@@ -642,13 +341,13 @@ pub trait Metadata: Send + Sync + 'static {
         from: &'static str,
         at: Timestamp,
     ) -> Result<bool, Unavailable>;
-    /// The bytes that other repositories than `repository` have under `digest`, at most `limit` of them.
+    /// Other repositories than `repository` that have the manifest, at most `limit`.
     async fn manifest_copies(
         &self,
         repository: &RepositoryName,
         digest: &Digest,
         limit: usize,
-    ) -> Result<Vec<Bytes>, Unavailable>;
+    ) -> Result<Vec<RepositoryName>, Unavailable>;
     /// What is quarantined now, the oldest first, at most `limit`.
     async fn quarantined(&self, limit: usize) -> Result<Vec<Quarantined>, Unavailable>;
     /// How much is quarantined now.
@@ -687,7 +386,8 @@ pub trait Metadata: Send + Sync + 'static {
 
     // What is read of a whole repository or of all: for export, backup and rebuild.
 
-    /// Manifests of a repository in the order of their digests' bytes, after `after`, at most `limit`.
+    /// Manifests of a repository in the order of their digests' bytes, after `after`: at most `limit`, and no more after
+    /// [`MANIFESTS_BYTES`]; none at the end alone.
     async fn manifests(
         &self,
         repository: &RepositoryName,

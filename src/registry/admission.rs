@@ -214,8 +214,8 @@ impl Registry {
         }
         let at_hand = self.metadata.manifest(repository, subject).await?;
         let mut findings = Vec::with_capacity(evidence.len());
-        for stored in &evidence {
-            let found = self.findings_of(current, repository, subject, at_hand.as_ref(), stored).await?;
+        for evidence in &evidence {
+            let found = self.findings_of(current, repository, subject, at_hand.as_ref(), evidence).await?;
             findings.extend(found.iter().cloned());
         }
         Ok(findings)
@@ -228,11 +228,11 @@ impl Registry {
         repository: &RepositoryName,
         subject: &Digest,
         at_hand: Option<&StoredManifest>,
-        stored: &StoredManifest,
+        evidence: &Digest,
     ) -> Result<Arc<[Finding]>, Error> {
         let key = FindingsKey {
             repository: repository.clone(),
-            evidence: stored.digest,
+            evidence: *evidence,
             subject: at_hand.map(|found| found.media_type.clone()),
             trust: current.trust,
         };
@@ -242,7 +242,9 @@ impl Registry {
         {
             return Ok(findings);
         }
-        let findings = self.verify_evidence(current, repository, subject, at_hand, stored).await?.into();
+        // What went since it was found changed the generation with it: whatever is decided here, nobody remembers it.
+        let Some(stored) = self.metadata.manifest(repository, evidence).await? else { return Ok(Arc::default()) };
+        let findings = self.verify_evidence(current, repository, subject, at_hand, &stored).await?.into();
         self.findings.insert(key, Arc::clone(&findings));
         Ok(findings)
     }

@@ -186,7 +186,7 @@ impl Export<'_> {
             found.extend(page.into_iter().map(|stored| stored.digest));
         }
         let evidence = self.metadata.evidence(self.repository, subject, usize::MAX).await?;
-        found.extend(evidence.into_iter().map(|stored| stored.digest));
+        found.extend(evidence);
         for suffix in ["", ".sig", ".att", ".sbom"] {
             let name = format!("{}-{}{suffix}", subject.algorithm().as_str(), subject.hex());
             // The names of longer digests fit no tag.

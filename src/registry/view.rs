@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::metadata::{DirtyView, Metadata, ViewChange};
+use bytes::Bytes;
+
+use crate::metadata::{DirtyView, MANIFESTS_BYTES, Metadata, Unavailable, ViewChange};
 use crate::oci::{Digest, RepositoryName};
-use crate::store::{LayoutChange, LayoutEntry, ObjectKey, Store, StoreError};
+use crate::store::{LayoutChange, LayoutEntry, LayoutView, ObjectKey, Store, StoreError};
 
 use super::commit::carried_through;
 use super::{Error, Registry};
@@ -48,7 +50,7 @@ impl Registry {
         let Some(view) = self.metadata.dirty_view(except).await? else { return Ok(false) };
         let lost = view.changes.into_iter().find_map(|change| match change {
             ViewChange::Link(digest, linked) => (linked == key).then_some(digest),
-            ViewChange::Write(..) | ViewChange::Unlink(_) => None,
+            ViewChange::Write(_) | ViewChange::Unlink(_) => None,
         });
         match lost {
             Some(digest) => self.housekeeping.note_rot(&digest, key, "expected a file, found none").await,
@@ -77,9 +79,8 @@ impl Registry {
         let (store, metadata) = (Arc::clone(&self.store), Arc::clone(&self.metadata));
         let written = carried_through(async move {
             let (repository, sequence) = (view.repository.clone(), view.sequence);
-            let (changes, entries) = of_layout(view);
             let result = match store.layout() {
-                Some(layout) => layout.apply(&repository, changes, entries).await,
+                Some(layout) => show(layout, &*metadata, view).await?,
                 None => Ok(()),
             };
             if result.is_ok() {
@@ -104,8 +105,7 @@ pub(super) async fn flush(store: &dyn Store, metadata: &dyn Metadata) -> Result<
         }
         last = Some(view.repository.clone());
         let (repository, sequence) = (view.repository.clone(), view.sequence);
-        let (changes, entries) = of_layout(view);
-        match layout.apply(&repository, changes, entries).await {
+        match show(layout, metadata, view).await? {
             Ok(()) => metadata.clean_view(&repository, sequence).await?,
             Err(error) => aside.put(repository, error)?,
         }
@@ -149,20 +149,51 @@ struct Written {
     result: Result<(), StoreError>,
 }
 
-fn of_layout(view: DirtyView) -> (Vec<LayoutChange>, Vec<LayoutEntry>) {
-    let changes = view.changes.into_iter().map(|change| match change {
-        ViewChange::Link(digest, key) => LayoutChange::Link(digest, ObjectKey(key)),
-        ViewChange::Write(digest, bytes) if Digest::of(digest.algorithm(), &bytes) == digest => {
-            LayoutChange::Write(digest, bytes)
+/// Writes what is pending of a view, and says what the layout said. Of the manifests no more than [`MANIFESTS_BYTES`] are held
+/// at once: those before the last come ahead of the index that names them.
+async fn show(
+    layout: &dyn LayoutView,
+    metadata: &dyn Metadata,
+    view: DirtyView,
+) -> Result<Result<(), StoreError>, Unavailable> {
+    let DirtyView { repository, changes, entries, .. } = view;
+    let (mut group, mut held) = (Vec::new(), 0_usize);
+    for change in changes {
+        let change = match change {
+            ViewChange::Link(digest, key) => LayoutChange::Link(digest, ObjectKey(key)),
+            ViewChange::Unlink(digest) => LayoutChange::Unlink(digest),
+            ViewChange::Write(digest) => match metadata.manifest(&repository, &digest).await? {
+                Some(stored) => of_manifest(digest, stored.bytes),
+                // It went since the view was read, which is a change of its own.
+                None => continue,
+            },
+        };
+        if let LayoutChange::Write(_, bytes) = &change {
+            held = held.saturating_add(bytes.len());
         }
-        // What rotted is not shown. It comes when it is healed, which is a change of its own.
-        ViewChange::Write(digest, _) | ViewChange::Unlink(digest) => LayoutChange::Unlink(digest),
-    });
-    let entries = view.entries.into_iter().map(|entry| LayoutEntry {
+        group.push(change);
+        if held >= MANIFESTS_BYTES {
+            held = 0;
+            let ahead = group.extract_if(.., |change| matches!(change, LayoutChange::Write(..))).collect();
+            if let Err(error) = layout.add(&repository, ahead).await {
+                return Ok(Err(error));
+            }
+        }
+    }
+    let entries = entries.into_iter().map(|entry| LayoutEntry {
         media_type: entry.media_type,
         digest: entry.digest,
         size: entry.size,
         tag: entry.tag,
     });
-    (changes.collect(), entries.collect())
+    Ok(layout.apply(&repository, group, entries.collect()).await)
+}
+
+/// What rotted is not shown. It comes when it is healed, which is a change of its own.
+fn of_manifest(digest: Digest, bytes: Bytes) -> LayoutChange {
+    if Digest::of(digest.algorithm(), &bytes) == digest {
+        LayoutChange::Write(digest, bytes)
+    } else {
+        LayoutChange::Unlink(digest)
+    }
 }

@@ -194,6 +194,13 @@ impl<S: Store> Store for Failing<S> {
 
 #[async_trait]
 impl<S: Store> LayoutView for Failing<S> {
+    async fn add(&self, repository: &RepositoryName, changes: Vec<LayoutChange>) -> Result<(), StoreError> {
+        match self.working()?.layout() {
+            Some(layout) => self.interruptions.around("add", layout.add(repository, changes)).await,
+            None => Ok(()),
+        }
+    }
+
     async fn apply(
         &self,
         repository: &RepositoryName,

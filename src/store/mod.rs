@@ -205,6 +205,9 @@ pub struct LayoutEntry {
 /// Applying the same changes twice is the same as once; `index.json` is replaced whole and atomically.
 #[async_trait]
 pub trait LayoutView: Send + Sync {
+    /// Applies `changes` in order and leaves `index.json` as it is: they come ahead of those with which it is written.
+    async fn add(&self, repository: &RepositoryName, changes: Vec<LayoutChange>) -> Result<(), StoreError>;
+
     /// Applies `changes` in order, then writes `index.json` with `entries`. With no entries and no blob left,
     /// the repository's folder goes.
     async fn apply(

@@ -1,7 +1,7 @@
 //! What is read of a whole repository, or of all of them.
 
 use super::*;
-use crate::metadata::{Content, StoredManifest};
+use crate::metadata::{Content, MANIFESTS_BYTES, StoredManifest};
 
 /// These names in the order of their digests' bytes.
 fn in_order(names: &[&'static str]) -> Vec<&'static str> {
@@ -27,6 +27,27 @@ async fn manifests_come_page_by_page_in_the_order_of_their_digests() {
         let rest = m.manifests(&repo("r"), Some(&digest(order[1])), 2).await.unwrap();
         assert_eq!(names(&rest), order[2..]);
         assert!(m.manifests(&repo("r"), Some(&digest(order[2])), 2).await.unwrap().is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_page_of_manifests_ends_where_they_are_large() {
+    each(async |m| {
+        let large = Bytes::from(vec![b'x'; MANIFESTS_BYTES / 2]);
+        for name in ["a", "b", "c"] {
+            store(m, PutManifest { bytes: large.clone(), ..object(name) }).await;
+        }
+        let order = in_order(&["a", "b", "c"]);
+        let page = async |after| {
+            let page = m.manifests(&repo("r"), after, 10).await.unwrap();
+            page.into_iter().map(|stored| stored.digest).collect::<Vec<_>>()
+        };
+        assert_eq!(page(None).await, digests(&order[..2]));
+        assert_eq!(page(Some(&digest(order[1]))).await, digests(&order[2..]));
+        let placed = m.placed_manifests(0, 10).await.unwrap();
+        assert_eq!(placed.iter().map(|placed| placed.digest).collect::<Vec<_>>(), digests(&["a", "b"]));
+        assert_eq!(m.placed_manifests(placed[1].place, 10).await.unwrap()[0].digest, digest("c"));
     })
     .await;
 }

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension as _, Row, Rows, params};
 
+use super::page::page;
 use super::repositories::RepositoryId;
 use super::values;
-use crate::metadata::{Kind, REFERRERS_BYTES, Referrer, StoredManifest};
+use crate::metadata::{Kind, MANIFESTS_BYTES, REFERRERS_BYTES, Referrer, StoredManifest};
 use crate::oci::{Digest, RepositoryName};
 
 /// The columns that [`read`] reads.
@@ -88,8 +89,17 @@ pub(super) fn row_of(
     statement.query_row(params![repository, digest], |row| row.get(0)).optional()
 }
 
-/// Manifests with this `subject` of their own, in the order in which they came. A cursor that was deleted meanwhile
-/// begins again: what is listed twice does no harm, what is left out would.
+/// Where a page begins. A cursor that was deleted meanwhile begins again: what is listed twice does no harm, what is left
+/// out would.
+fn place_after(connection: &Connection, repository: RepositoryId, cursor: Option<&Digest>) -> rusqlite::Result<i64> {
+    let place = match cursor {
+        None => None,
+        Some(digest) => row_of(connection, repository, digest)?,
+    };
+    Ok(place.unwrap_or_default())
+}
+
+/// Manifests with this `subject` of their own, in the order in which they came.
 pub(super) fn referrers(
     connection: &Connection,
     repository: RepositoryId,
@@ -97,14 +107,11 @@ pub(super) fn referrers(
     after: Option<&Digest>,
     limit: usize,
 ) -> rusqlite::Result<Vec<Referrer>> {
-    let after = match after {
-        None => None,
-        Some(digest) => row_of(connection, repository, digest)?,
-    };
+    let after = place_after(connection, repository, after)?;
     let mut statement = connection.prepare_cached(select_referrers!(
         "WHERE repository = ?1 AND subject = ?2 AND is_referrer = 1 AND id > ?3 ORDER BY id LIMIT ?4"
     ))?;
-    page(statement.query(params![repository, subject, after.unwrap_or_default(), values::limit(limit)])?)
+    referrers_page(statement.query(params![repository, subject, after, values::limit(limit)])?)
 }
 
 /// As [`referrers`], those of one artifact type.
@@ -116,30 +123,16 @@ pub(super) fn referrers_of_type(
     after: Option<&Digest>,
     limit: usize,
 ) -> rusqlite::Result<Vec<Referrer>> {
-    let after = match after {
-        None => None,
-        Some(digest) => row_of(connection, repository, digest)?,
-    };
+    let after = place_after(connection, repository, after)?;
     let mut statement = connection.prepare_cached(select_referrers!(
         "WHERE repository = ?1 AND subject = ?2 AND artifact_type = ?3 AND is_referrer = 1 AND id > ?4
          ORDER BY id LIMIT ?5"
     ))?;
-    let after = after.unwrap_or_default();
-    page(statement.query(params![repository, subject, artifact_type, after, values::limit(limit)])?)
+    referrers_page(statement.query(params![repository, subject, artifact_type, after, values::limit(limit)])?)
 }
 
-/// The rows as far as their annotations are not too much to be held at once.
-fn page(mut rows: Rows<'_>) -> rusqlite::Result<Vec<Referrer>> {
-    let mut found = Vec::new();
-    let mut bytes = 0_usize;
-    while bytes < REFERRERS_BYTES
-        && let Some(row) = rows.next()?
-    {
-        let referrer = read_referrer(row)?;
-        bytes = bytes.saturating_add(referrer.annotations.len());
-        found.push(referrer);
-    }
-    Ok(found)
+fn referrers_page(rows: Rows<'_>) -> rusqlite::Result<Vec<Referrer>> {
+    page(rows, REFERRERS_BYTES, read_referrer, |referrer| referrer.annotations.len())
 }
 
 /// Manifests by digest.
@@ -152,8 +145,8 @@ pub(super) fn list(
     let mut statement =
         connection.prepare_cached(select!("WHERE repository = ?1 AND digest > ?2 ORDER BY digest LIMIT ?3"))?;
     let after = after.map_or(&[][..], Digest::as_bytes);
-    let rows = statement.query_map(params![repository, after, values::limit(limit)], read)?;
-    rows.collect()
+    let rows = statement.query(params![repository, after, values::limit(limit)])?;
+    page(rows, MANIFESTS_BYTES, read, |stored| stored.bytes.len())
 }
 
 /// What is of this kind about `subject`, by another name than its own field.
@@ -193,15 +186,15 @@ pub(super) fn evidence(
     repository: &RepositoryName,
     subject: &Digest,
     limit: usize,
-) -> rusqlite::Result<Vec<StoredManifest>> {
-    let mut statement = connection.prepare_cached(select!(
-        "JOIN (
+) -> rusqlite::Result<Vec<Digest>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT digest FROM manifests JOIN (
            SELECT id AS ranked, row_number() OVER (PARTITION BY verified, who ORDER BY id DESC) AS turn FROM manifests
            WHERE repository = (SELECT id FROM repositories WHERE name = ?1) AND subject = ?2
              AND kind NOT IN ('object', 'data', 'referrers-list')
          ) ON id = ranked
-         ORDER BY verified DESC, turn, id DESC LIMIT ?3"
-    ))?;
-    let rows = statement.query_map(params![repository, subject, values::limit(limit)], read)?;
+         ORDER BY verified DESC, turn, id DESC LIMIT ?3",
+    )?;
+    let rows = statement.query_map(params![repository, subject, values::limit(limit)], |row| row.get(0))?;
     rows.collect()
 }

@@ -192,16 +192,7 @@ mod tests {
     use crate::gate::{Shape, Who};
     use crate::metadata::{By, DeleteTag, Kind, Metadata as _, PutManifest};
     use crate::oci::Precondition;
-
-    /// Numbers that are the same in every run.
-    struct Chosen(u64);
-
-    impl Chosen {
-        fn one_of<'a, T>(&mut self, all: &'a [T]) -> &'a T {
-            self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            &all[usize::try_from(self.0 >> 33).unwrap() % all.len()]
-        }
-    }
+    use crate::seeded::Seeded;
 
     const NAMES: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
     const TAGS: [&str; 4] = ["v1", "v2", "v3", "v4"];
@@ -210,10 +201,10 @@ mod tests {
         Digest::sha256(name.as_bytes())
     }
 
-    fn put(chosen: &mut Chosen) -> PutManifest {
+    fn put(chosen: &mut Seeded) -> PutManifest {
         let kinds = [Kind::Object, Kind::Data, Kind::Evidence(Shape::SigstoreBundle)];
-        let kind = *chosen.one_of(&kinds);
-        let (name, subject) = (chosen.one_of(&NAMES), chosen.one_of(&NAMES));
+        let kind = chosen.of(&kinds);
+        let (name, subject) = (chosen.of(&NAMES), chosen.of(&NAMES));
         PutManifest {
             repository: "r".parse().unwrap(),
             digest: digest(name),
@@ -225,7 +216,7 @@ mod tests {
             subject: (kind != Kind::Object).then(|| digest(subject)),
             is_referrer: false,
             links: Vec::new(),
-            tags: vec![chosen.one_of(&TAGS).parse().unwrap()],
+            tags: vec![chosen.of(&TAGS).parse().unwrap()],
             only_if: None,
             tag_history: 3,
             evidence_cap: None,
@@ -247,21 +238,19 @@ mod tests {
         let (repository, now) = ("r".parse().unwrap(), Timestamp::from_micros(0));
         let by = By { who: Who::Operator, at: now };
         let requirements = ["one", "two"].map(|name| name.parse::<RequirementName>().unwrap());
-        let mut chosen = Chosen(1);
+        let mut chosen = Seeded::new(1);
         let mut listed = 0;
         for step in 0..3000 {
-            let name: &str = chosen.one_of::<&str>(&NAMES);
-            let name = digest(name);
-            match *chosen.one_of(&[0, 0, 0, 1, 1, 2, 3]) {
+            let name = digest(chosen.of(&NAMES));
+            match chosen.of(&[0, 0, 0, 1, 1, 2, 3]) {
                 0 => drop(metadata.put_manifest(put(&mut chosen)).await.unwrap()),
                 1 => {
-                    let met = [chosen.one_of(&requirements).clone()];
+                    let met = [requirements[chosen.below(2)].clone()];
                     metadata.record_met(&repository, &name, &met, now).await.unwrap();
                 }
                 2 => drop(metadata.delete_manifest(&repository, &name, &by).await.unwrap()),
                 _ => {
-                    let tag = *chosen.one_of(&TAGS);
-                    metadata.delete_tag(deletion(tag, by.clone())).await.unwrap();
+                    metadata.delete_tag(deletion(chosen.of(&TAGS), by.clone())).await.unwrap();
                 }
             }
             assert_eq!(metadata.broken().unwrap(), [""; 0], "after step {step}");

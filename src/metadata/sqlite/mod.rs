@@ -18,6 +18,7 @@ mod log;
 mod manifests;
 mod met;
 mod operations;
+mod page;
 #[cfg(test)]
 mod plans;
 mod push;
@@ -218,7 +219,7 @@ mod tests {
     }
 
     /// What a future that is asked once answers.
-    fn asked_once<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
+    pub(super) fn asked_once<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
         let mut context = std::task::Context::from_waker(std::task::Waker::noop());
         match std::pin::Pin::new(future).poll(&mut context) {
             std::task::Poll::Ready(answer) => Some(answer),

@@ -163,7 +163,7 @@ impl Metadata for Sqlite {
         repository: &RepositoryName,
         subject: &Digest,
         limit: usize,
-    ) -> Result<Vec<StoredManifest>, Unavailable> {
+    ) -> Result<Vec<Digest>, Unavailable> {
         self.read(|c| manifests::evidence(c, repository, subject, limit))
     }
 
@@ -362,7 +362,7 @@ impl Metadata for Sqlite {
         repository: &RepositoryName,
         digest: &Digest,
         limit: usize,
-    ) -> Result<Vec<Bytes>, Unavailable> {
+    ) -> Result<Vec<RepositoryName>, Unavailable> {
         self.read(|c| quarantine::manifest_copies(c, repository, digest, limit))
     }
 

@@ -1,6 +1,5 @@
 //! What was found not to be what its name says, and how it is healed.
 
-use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::audit::{self, Entry};
@@ -149,14 +148,13 @@ pub(super) fn manifest_copies(
     repository: &RepositoryName,
     digest: &Digest,
     limit: usize,
-) -> rusqlite::Result<Vec<Bytes>> {
+) -> rusqlite::Result<Vec<RepositoryName>> {
     let mut statement = connection.prepare_cached(
-        "SELECT m.bytes FROM repositories r CROSS JOIN manifests m ON m.repository = r.id AND m.digest = ?2
+        "SELECT r.name FROM repositories r CROSS JOIN manifests m ON m.repository = r.id AND m.digest = ?2
          WHERE r.name <> ?1 LIMIT ?3",
     )?;
-    let rows =
-        statement.query_map(params![repository, digest, values::limit(limit)], |row| row.get::<_, Vec<u8>>(0))?;
-    rows.map(|bytes| bytes.map(Bytes::from)).collect()
+    let rows = statement.query_map(params![repository, digest, values::limit(limit)], |row| row.get(0))?;
+    rows.collect()
 }
 
 pub(super) fn list(connection: &Connection, limit: usize) -> rusqlite::Result<Vec<Quarantined>> {

@@ -4,8 +4,9 @@ use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::blobs;
+use super::page::page;
 use super::values::{self, Count, integer};
-use crate::metadata::{Content, PlacedManifest, ScrubPass};
+use crate::metadata::{Content, MANIFESTS_BYTES, PlacedManifest, ScrubPass};
 use crate::oci::Digest;
 
 pub(super) fn contents(
@@ -39,7 +40,8 @@ pub(super) fn manifests(connection: &Connection, after: u64, limit: usize) -> ru
             quarantined: row.get(4)?,
         })
     };
-    statement.query_map(params![integer(after), values::limit(limit)], read)?.collect()
+    let rows = statement.query(params![integer(after), values::limit(limit)])?;
+    page(rows, MANIFESTS_BYTES, read, |manifest| manifest.bytes.len())
 }
 
 pub(super) fn trash_unnamed(connection: &Connection, keys: &[String]) -> rusqlite::Result<u64> {

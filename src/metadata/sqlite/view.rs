@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::counters;
 use super::repositories::{self, RepositoryId};
 use super::values::{self, Count};
+use super::{counters, manifests};
 use crate::metadata::{DirtyView, ViewChange, ViewEntry};
 use crate::oci::{Digest, RepositoryName};
 
@@ -103,13 +102,8 @@ fn resolve(connection: &Connection, repository: RepositoryId, digest: Digest) ->
     if let Some((key, quarantined)) = blob.query_row(params![repository, digest], read).optional()? {
         return Ok(if quarantined { ViewChange::Unlink(digest) } else { ViewChange::Link(digest, key) });
     }
-    let mut manifest =
-        connection.prepare_cached("SELECT bytes FROM manifests WHERE repository = ?1 AND digest = ?2")?;
-    let bytes: Option<Vec<u8>> = manifest.query_row(params![repository, digest], |row| row.get(0)).optional()?;
-    Ok(match bytes {
-        Some(bytes) => ViewChange::Write(digest, Bytes::from(bytes)),
-        None => ViewChange::Unlink(digest),
-    })
+    let stored = manifests::row_of(connection, repository, &digest)?.is_some();
+    Ok(if stored { ViewChange::Write(digest) } else { ViewChange::Unlink(digest) })
 }
 
 /// Tags by name, then what no tag and no other manifest leads to.

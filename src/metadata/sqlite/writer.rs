@@ -200,6 +200,7 @@ fn execute(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::asked_once;
     use super::*;
 
     fn writer() -> Writer {
@@ -274,15 +275,6 @@ mod tests {
         stall.await.unwrap();
         for work in waiting {
             work.await.unwrap();
-        }
-    }
-
-    /// What a future that is asked once answers.
-    fn asked_once<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
-        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-        match std::pin::Pin::new(future).poll(&mut context) {
-            std::task::Poll::Ready(answer) => Some(answer),
-            std::task::Poll::Pending => None,
         }
     }
 

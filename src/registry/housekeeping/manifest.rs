@@ -64,9 +64,10 @@ impl Housekeeping {
         repository: &RepositoryName,
         digest: &Digest,
     ) -> Result<Option<(Bytes, &'static str)>, Error> {
-        for bytes in self.metadata.manifest_copies(repository, digest, COPIES).await? {
-            if Digest::of(digest.algorithm(), &bytes) == *digest {
-                return Ok(Some((bytes, "another repository")));
+        for other in self.metadata.manifest_copies(repository, digest, COPIES).await? {
+            let copy = self.metadata.manifest(&other, digest).await?;
+            if let Some(copy) = copy.filter(|copy| Digest::of(digest.algorithm(), &copy.bytes) == *digest) {
+                return Ok(Some((copy.bytes, "another repository")));
             }
         }
         let Some(layout) = self.store.layout() else { return Ok(None) };

@@ -9,6 +9,7 @@ use super::*;
 use crate::interruption::{Fault, Interruption};
 use crate::oci::Tag;
 use crate::registry::list::LOOKED_AT;
+use crate::seeded::Seeded;
 
 impl House {
     /// All that `name` is listed, from page to page, with the number of pages.
@@ -222,30 +223,20 @@ async fn an_empty_page_is_asked_for() {
     }
 }
 
-/// Numbers that are the same in every run.
-struct Chosen(Mutex<u64>);
-
-impl Chosen {
-    fn below(&self, bound: u64) -> u64 {
-        let mut state = self.0.lock().unwrap();
-        *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (*state >> 33) % bound
-    }
-}
-
-async fn something_happens(house: &House, chosen: &Chosen) {
+async fn something_happens(house: &House, chosen: &Mutex<Seeded>) {
+    let below = |end: usize| chosen.lock().unwrap().below(end);
     let image = || async {
-        let content = format!("image {}", chosen.below(5));
-        let tag = format!("v{}", chosen.below(4));
+        let content = format!("image {}", below(5));
+        let tag = format!("v{}", below(4));
         house.push_image("ci", &content, Some(&tag)).await.unwrap()
     };
-    match chosen.below(9) {
+    match below(9) {
         0 | 1 => drop(image().await),
         2 => house.sign_release(image().await).await,
         3 => house.sign_second(image().await).await,
         4 => {
             let children = [image().await, image().await];
-            let tag = tag(&format!("index{}", chosen.below(2)));
+            let tag = tag(&format!("index{}", below(2)));
             let stored = house.put("ci", &tag, media_type::OCI_INDEX, &index(&children)).await.unwrap();
             house.sign_second(stored.digest).await;
         }
@@ -253,14 +244,16 @@ async fn something_happens(house: &House, chosen: &Chosen) {
         6 => house.revise(&["release", "second"], POLICY, REQUIREMENTS).await,
         7 => {
             let stored = house.metadata.manifests(&repository(), None, 100).await.unwrap();
-            let Some(bound) = u64::try_from(stored.len()).ok().filter(|bound| *bound > 0) else { return };
-            let one = &stored[usize::try_from(chosen.below(bound)).unwrap()];
+            if stored.is_empty() {
+                return;
+            }
+            let one = &stored[below(stored.len())];
             let ci = house.registry.allow_delete(&who("ci"), &repository()).unwrap();
             drop(house.registry.delete_manifest(&ci, &one.digest, &Precondition::default()).await);
         }
         _ => {
             let ci = house.registry.allow_delete(&who("ci"), &repository()).unwrap();
-            let tag = format!("v{}", chosen.below(4)).parse().unwrap();
+            let tag = format!("v{}", below(4)).parse().unwrap();
             drop(house.registry.delete_tag(&ci, &tag, &Precondition::default()).await);
         }
     }
@@ -270,11 +263,11 @@ async fn something_happens(house: &House, chosen: &Chosen) {
 async fn whatever_happens_a_list_shows_exactly_what_resolves() {
     let house = House::in_memory(Limits::default()).await;
     house.judged().await;
-    let chosen = Chosen(Mutex::new(1));
+    let chosen = Mutex::new(Seeded::new(1));
     let mut shown = 0;
     for step in 0..150 {
         something_happens(&house, &chosen).await;
-        if chosen.below(2) == 0 {
+        if chosen.lock().unwrap().once_in(2) {
             house.judged().await;
         }
         if !house.registry.metadata.repository_exists(&repository()).await.unwrap() {

@@ -28,6 +28,7 @@ mod signing;
 mod sparse;
 mod tags;
 mod uploads;
+mod views;
 mod visibility;
 
 use std::fmt::Write as _;

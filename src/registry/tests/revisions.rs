@@ -79,7 +79,8 @@ async fn evidence_that_can_not_be_judged_holds_up_no_other() {
     }
     signed.sort_by(|one, other| one.as_bytes().cmp(other.as_bytes()));
     let evidence = house.metadata.evidence(&repository(), signed.first().unwrap(), 1).await.unwrap().remove(0);
-    let manifest: Value = serde_json::from_slice(&evidence.bytes).unwrap();
+    let stored = house.metadata.manifest(&repository(), &evidence).await.unwrap().unwrap();
+    let manifest: Value = serde_json::from_slice(&stored.bytes).unwrap();
     house.lose(manifest["layers"][0]["digest"].as_str().unwrap().parse().unwrap());
     let registry = house.start_again(&["release", "second"], POLICY, BY_SECOND).await;
     assert!(registry.judge_unjudged().await.is_err());

@@ -34,6 +34,14 @@ impl Layout {
         Self { root, link, turn: Mutex::default() }
     }
 
+    pub(super) fn add(&self, repository: &RepositoryName, changes: &[LayoutChange]) -> Result<(), StoreError> {
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let view = self.view(repository);
+        view.make_folders(changes)?;
+        view.change(changes)?;
+        Ok(view.sync_blobs(changes)?)
+    }
+
     pub(super) fn apply(
         &self,
         repository: &RepositoryName,
@@ -41,8 +49,7 @@ impl Layout {
         entries: &[LayoutEntry],
     ) -> Result<(), StoreError> {
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        let below = Root::repository(repository);
-        let view = View { folder: self.root.folder().join(&below), below, root: &self.root, link: self.link };
+        let view = self.view(repository);
         let adds = changes.iter().any(|change| !matches!(change, LayoutChange::Unlink(_)));
         if adds || !entries.is_empty() {
             view.make_folders(changes)?;
@@ -51,18 +58,17 @@ impl Layout {
             // Whoever took it down may have died half-way, or before that was synced.
             return Ok(view.take_down()?);
         }
-        for change in changes {
-            match change {
-                LayoutChange::Link(digest, key) => view.link(digest, key)?,
-                LayoutChange::Write(digest, bytes) => view.write(digest, bytes)?,
-                LayoutChange::Unlink(digest) => remove_file(&view.blob(digest))?,
-            }
-        }
+        view.change(changes)?;
         if entries.is_empty() && view.is_bare()? {
             return Ok(view.take_down()?);
         }
         view.sync_blobs(changes)?;
         Ok(view.write_index(entries)?)
+    }
+
+    fn view(&self, repository: &RepositoryName) -> View<'_> {
+        let below = Root::repository(repository);
+        View { folder: self.root.folder().join(&below), below, root: &self.root, link: self.link }
     }
 }
 
@@ -98,6 +104,17 @@ impl View<'_> {
             }
         }
         Ok(true)
+    }
+
+    fn change(&self, changes: &[LayoutChange]) -> Result<(), StoreError> {
+        for change in changes {
+            match change {
+                LayoutChange::Link(digest, key) => self.link(digest, key)?,
+                LayoutChange::Write(digest, bytes) => self.write(digest, bytes)?,
+                LayoutChange::Unlink(digest) => remove_file(&self.blob(digest))?,
+            }
+        }
+        Ok(())
     }
 
     fn algorithm(&self, algorithm: Algorithm) -> PathBuf {

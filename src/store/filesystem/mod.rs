@@ -217,6 +217,11 @@ impl Store for Filesystem {
 
 #[async_trait]
 impl LayoutView for Filesystem {
+    async fn add(&self, repository: &RepositoryName, changes: Vec<LayoutChange>) -> Result<(), StoreError> {
+        let (layout, repository) = (Arc::clone(&self.layout), repository.clone());
+        blocking(move || layout.add(&repository, &changes)).await
+    }
+
     async fn apply(
         &self,
         repository: &RepositoryName,

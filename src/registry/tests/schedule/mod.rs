@@ -7,7 +7,6 @@
 mod client;
 mod defects;
 mod harm;
-mod random;
 mod record;
 mod scheduler;
 mod tasks;

@@ -10,8 +10,8 @@ use async_trait::async_trait;
 use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, yield_now};
 
-use super::random::Random;
 use crate::interruption::{Fault, Interruption};
+use crate::seeded::Seeded;
 
 /// More turns of the runtime than an answer takes on its way from the inmost task to the outermost.
 const TURNS: usize = 4;
@@ -19,7 +19,7 @@ const TURNS: usize = 4;
 pub(super) struct Scheduler(Mutex<State>);
 
 struct State {
-    random: Random,
+    random: Seeded,
     waiting: Vec<Waiting>,
     arrivals: usize,
     /// The task that moves now: what arrives is its.
@@ -35,7 +35,7 @@ struct Waiting {
 
 impl Scheduler {
     pub(super) fn new(seed: u64) -> Arc<Self> {
-        let random = Random::new(seed);
+        let random = Seeded::new(seed);
         let state = State { random, waiting: Vec::new(), arrivals: 0, moving: 0, trace: Vec::new() };
         Arc::new(Self(Mutex::new(state)))
     }

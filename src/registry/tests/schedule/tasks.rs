@@ -6,12 +6,12 @@ use std::time::Duration;
 use super::client::{Client, IMAGES};
 use super::defects::Defect;
 use super::harm::{Damage, Harm};
-use super::random::Random;
 use super::record::Record;
 use super::repositories;
 use super::scheduler::Task;
 use crate::oci::Digest;
 use crate::registry::tests::House;
+use crate::seeded::Seeded;
 
 const TAGS: [&str; 2] = ["v1", "v2"];
 
@@ -25,13 +25,13 @@ pub(super) struct Cast {
     record: Arc<Record>,
     damage: Arc<Damage>,
     seed: u64,
-    random: Random,
+    random: Seeded,
 }
 
 impl Cast {
     pub(super) fn new(house: &Arc<House>, record: &Arc<Record>, damage: &Arc<Damage>, seed: u64) -> Self {
         // Apart from the numbers that the scheduler draws from the same seed.
-        let random = Random::new(!seed);
+        let random = Seeded::new(!seed);
         Self { house: Arc::clone(house), record: Arc::clone(record), damage: Arc::clone(damage), seed, random }
     }
 

@@ -92,6 +92,21 @@ async fn a_layout_is_its_blobs_its_index_and_its_mark() {
 }
 
 #[tokio::test]
+async fn what_is_added_leaves_the_index_as_it_is() {
+    let (store, folder) = empty();
+    let key = stored(&store, b"content", 1).await;
+    let (layout, repository) = (store.layout().unwrap(), "a".parse().unwrap());
+    layout.add(&repository, vec![write()]).await.unwrap();
+    let shown = |folder: &TempDir| files(&folder.path().join("a")).into_keys().collect::<Vec<_>>();
+    assert_eq!(shown(&folder), [blob(&folder.path().join("a"), MANIFEST)]);
+    apply(&store, "a", &[], &[entry()]).await.unwrap();
+    let index = fs::read(folder.path().join("a/index.json")).unwrap();
+    layout.add(&repository, vec![link(&key)]).await.unwrap();
+    assert!(blob(&folder.path().join("a"), b"content").exists());
+    assert_eq!(fs::read(folder.path().join("a/index.json")).unwrap(), index);
+}
+
+#[tokio::test]
 async fn a_linked_blob_is_the_object_itself() {
     let (store, folder) = empty();
     let key = stored(&store, b"content", 1).await;

@@ -69,6 +69,14 @@ async fn a_layout_survives() {
 }
 
 #[tokio::test]
+async fn what_is_added_to_a_layout_survives_before_the_index_that_names_it() {
+    let (store, folder) = opened();
+    let manifest = LayoutChange::Write(Digest::sha256(b"{}"), Bytes::from_static(b"{}"));
+    store.layout().unwrap().add(&"deep/app".parse().unwrap(), vec![manifest]).await.unwrap();
+    assert_eq!(unsynced(folder.path()), [""; 0]);
+}
+
+#[tokio::test]
 async fn folders_that_a_process_made_and_did_not_sync_are_synced_by_the_next() {
     let (store, folder) = opened();
     let root = folder.path().canonicalize().unwrap().join("new/data");

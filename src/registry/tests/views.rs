@@ -1,0 +1,77 @@
+//! Layouts are written in groups, so that what they hold is never all in memory.
+
+use std::sync::{Arc, Mutex};
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::interruption::{Fault, Interruption};
+use crate::metadata::MANIFESTS_BYTES;
+
+/// Notes which calls bring changes to a layout.
+#[derive(Default)]
+struct Changes(Mutex<Vec<&'static str>>);
+
+#[async_trait::async_trait]
+impl Interruption for Changes {
+    async fn before(&self, call: &'static str) -> Option<Fault> {
+        if ["add", "apply"].contains(&call) {
+            self.0.lock().unwrap().push(call);
+        }
+        None
+    }
+
+    async fn after(&self, _: &'static str) {}
+}
+
+/// An image with so much text in its annotations.
+fn large(config: Digest, layer: Digest, name: &str, bytes: usize) -> Value {
+    let mut manifest = image(config, layer);
+    manifest["annotations"] = json!({"name": name, "text": "x".repeat(bytes)});
+    manifest
+}
+
+#[tokio::test]
+async fn manifests_come_in_groups_ahead_of_the_index_that_names_them() {
+    let house = House::new().await;
+    let config = house.upload("ci", b"{}").await.unwrap();
+    let layer = house.upload("ci", b"layer").await.unwrap();
+    for name in ["one", "two", "three", "four", "five"] {
+        let manifest = large(config, layer, name, MANIFESTS_BYTES / 2);
+        house.put("ci", &tag(name), media_type::OCI_MANIFEST, &manifest).await.unwrap();
+    }
+    let changes = Arc::new(Changes::default());
+    house.store.interruptions().set(Some(Arc::<Changes>::clone(&changes)));
+    house.registry.flush_views().await.unwrap();
+    house.store.interruptions().set(None);
+    assert_eq!(*changes.0.lock().unwrap(), ["add", "add", "apply"]);
+    assert_eq!(house.broken_layouts().await, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_layout_of_which_a_group_could_not_be_written_is_behind_and_comes_again() {
+    let house = House::new().await;
+    let config = house.upload("ci", b"{}").await.unwrap();
+    let layer = house.upload("ci", b"layer").await.unwrap();
+    for name in ["one", "two", "three"] {
+        let manifest = large(config, layer, name, MANIFESTS_BYTES / 2);
+        house.put("ci", &tag(name), media_type::OCI_MANIFEST, &manifest).await.unwrap();
+    }
+    house.store.interruptions().set(Some(Arc::new(NoGroups)));
+    assert!(house.registry.flush_views().await.is_err());
+    house.store.interruptions().set(None);
+    house.registry.flush_views().await.unwrap();
+    assert_eq!(house.broken_layouts().await, [""; 0]);
+}
+
+/// Lets no group be written.
+struct NoGroups;
+
+#[async_trait::async_trait]
+impl Interruption for NoGroups {
+    async fn before(&self, call: &'static str) -> Option<Fault> {
+        (call == "add").then_some(Fault::Refused)
+    }
+
+    async fn after(&self, _: &'static str) {}
+}
