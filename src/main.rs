@@ -42,7 +42,9 @@ fn main() -> ExitCode {
         Command::Rebuild(args) => {
             offline(rebuild::run(&args, Arc::new(SystemClock), &mut std::io::stdout().lock())).into()
         }
-        Command::Backup(args) => offline(backup::run(&args, &mut std::io::stdout().lock())).into(),
+        Command::Backup(args) => {
+            offline(backup::run(&args, Arc::new(SystemClock), &mut std::io::stdout().lock())).into()
+        }
     }
 }
 

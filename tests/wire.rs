@@ -33,6 +33,8 @@ mod offline;
 mod operate;
 #[path = "wire/program.rs"]
 mod program;
+#[path = "wire/read_only.rs"]
+mod read_only;
 #[path = "wire/restart.rs"]
 mod restart;
 #[path = "wire/sha512.rs"]

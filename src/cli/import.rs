@@ -37,7 +37,7 @@ async fn import(args: &Args, clock: Arc<dyn Clock>) -> Result<Taken, Failed> {
     if !args.dir.is_dir() {
         return Err(Failed::one(format!("expected a folder of image layouts at {}, found none", args.dir.display())));
     }
-    let parts = Parts::offline(&config, clock)?;
+    let parts = Parts::offline(&config, clock, "import")?;
     if overlap(&config.root, &args.dir)? {
         let (dir, root) = (args.dir.display(), config.root.display());
         return Err(Failed::one(format!("expected a folder apart from {root}, found {dir}")));

@@ -29,7 +29,7 @@ impl From<Vec<Mistake>> for Failed {
 
 impl From<Error> for Failed {
     fn from(error: Error) -> Self {
-        Self::one(error.to_string())
+        Self(error.to_string().lines().map(str::to_owned).collect())
     }
 }
 

@@ -126,6 +126,8 @@
 //!
 //! Four commands work on a root without HTTP. [`import`] and [`rebuild`] own it, so they are refused while a server does;
 //! [`export`] and [`backup`] read beside the owner, by [`Beside`] and [`Sqlite::open_beside`] or [`Sqlite::snapshot`].
+//! Where the root can't be written to, the engine can't make the index by which it reads a log. So if nobody owns the root
+//! ([`Beside::is_still`] keeps it so) and the log is absent or empty, it is told that nothing changes, and needs none.
 //!
 //! - **Import.** [`ImageLayout`] reads what anybody wrote: bounded, total, no link leads out. Each blob is hashed, then
 //!   [`LayoutView::adopt`] links or copies it into `_cas` and syncs its bytes. After a thousand of them, or at the end of a
@@ -139,7 +141,11 @@
 //!   is rotten is quarantined once the new database is in place, and found elsewhere where it can be: an older object, the
 //!   layout's own file, another repository's. With `--partial`, objects keep
 //!   what rotted and was found nowhere else, as quarantined content; evidence and data do not, for what they are is read
-//!   from their blobs. `--unhashed` is for those who would rather serve first and scrub later.
+//!   from their blobs. Objects also keep that of which nothing is left: it is quarantined under a fresh key that has no file,
+//!   as content is that a scrub finds lost, with the size that the manifest tells. What a layout does not show is taken from
+//!   the store only where no image is stored without it: a layer that a sparse image names may be another repository's
+//!   alone, so `sparse_images` is to be at a rebuild what it was at the pushes. `--unhashed` is for those who would rather
+//!   serve first and scrub later.
 //!   If the old database can be read, layouts are brought up to date from it first. The new one is made beside the old, hands out generations above every object's,
 //!   and is renamed to its place; the old one was linked aside, its log written back or moved, for a log beside another
 //!   database would be taken for that one's. What layouts can't know is [`LAYOUTS_DO_NOT_TELL`].
@@ -147,8 +153,12 @@
 //!   first start that was interrupted leaves no content, so it is gone on with.
 //! - **Backup** copies one moment of the database, then links or copies each object that it names. One that is gone was
 //!   collected since, and a later moment does not name it: so moments are taken until one is whole. Each goes on from the
-//!   objects of the one before, so that the second has only to catch up with what was pushed meanwhile. The copy has no
-//!   sessions and no trash, and marks every layout as to be written. [`Draft`] gives it its name at the end.
+//!   objects of the one before, so that the second has only to catch up with what was pushed meanwhile. What is gone and is
+//!   named by the next moment all the same is lost, for collection commits before it unlinks. The copy has no
+//!   sessions and no trash, and marks every layout as to be written. [`Draft`] gives it its name at the end. What is
+//!   quarantined, lost, of another size, or does not hash to its name when it is copied, is refused and named. With
+//!   `--partial` it is quarantined in the copy, without a file: what a scrub makes of content that lost its file, so
+//!   everything that knows what to do with that knows what to do with this.
 //!
 //! # When it can't answer
 //!
@@ -167,7 +177,7 @@
 //! pulls are 503, and [`Metadata::reserve`] speaks of it as of content that is not stored: so the next upload gets a
 //! fresh generation, and its commit heals every repository. To a manifest that must have it it is absent, so that whoever
 //! pushes an image is told to send it. Then the pass moves the file to `_quarantine`, and nothing
-//! removes it there. What is no regular file, as a symbolic link, is lost. What the *machine* can't do (no descriptors, no
+//! removes it there but that it is given back. What is no regular file, as a symbolic link, is lost. What the *machine* can't do (no descriptors, no
 //! memory, no permission) says nothing about content and quarantines nothing: the pass counts it as unchecked, tells it
 //! (`unchecked`), and goes on. A pull notices for free: a size that differs, a file that is lost, a manifest that does not hash. So does the
 //! view that is to link a lost file, and a push, which asks the medium whether live content is there ([`Store::size`])
@@ -177,8 +187,8 @@
 //! Repair looks for sound bytes: a layout's file that is another inode ([`LayoutView::salvage`]), another repository's
 //! row of the manifest, the layout's own file of it. One commit puts them in the place of the rotten ones. Without any,
 //! the layouts lose the content too. The first place is the quarantined file itself ([`Store::give_back`]), which each
-//! pass hashes again: what a medium refuses twice it may give an hour later, and then a copy of it goes back under a
-//! fresh key. Where the medium refuses eight contents in a row, none of them is quarantined and the attempt ends: the
+//! pass hashes again, at its rate: what a medium refuses twice it may give an hour later, and then a copy of it goes back
+//! under a fresh key. Once that is committed, what was kept aside goes. Where the medium refuses eight contents in a row, none of them is quarantined and the attempt ends: the
 //! next goes on behind them. A file that comes back is found by the next pass.
 //! The file by which a layout shows a sound manifest is read with it, and replaced where it holds anything else.
 //!
@@ -219,6 +229,7 @@
 //! [`rebuild`]: crate::registry::rebuild
 //! [`backup`]: crate::registry::backup
 //! [`Beside`]: crate::store::Beside
+//! [`Beside::is_still`]: crate::store::Beside::is_still
 //! [`Draft`]: crate::store::Draft
 //! [`Census`]: crate::store::Census
 //! [`ImageLayout`]: crate::store::ImageLayout

@@ -9,7 +9,7 @@ use crate::oci::{Digest, Precondition, RepositoryName, Tag};
 pub struct Push {
     /// What the tag was set to.
     pub digest: Digest,
-    /// By whom, as [`Who`] is displayed.
+    /// By whom, as [`Who`](crate::gate::Who) is displayed.
     pub who: String,
     /// When.
     pub at: Timestamp,

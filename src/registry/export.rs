@@ -41,7 +41,7 @@ pub async fn export(
     to: &Path,
 ) -> Result<Exported, Error> {
     let tree = Beside::open(root)?;
-    let metadata = Sqlite::open_beside(&tree.folder().join(FILE))?;
+    let metadata = Sqlite::open_beside(&tree.folder().join(FILE), tree.is_still())?;
     if !metadata.repository_exists(repository).await? {
         return Err(Error::NameUnknown);
     }
@@ -162,6 +162,9 @@ impl Export<'_> {
             Ok(Placed::Linked) => self.done.linked = self.done.linked.saturating_add(1),
             Ok(Placed::Copied) => self.done.copied = self.done.copied.saturating_add(1),
             Ok(Placed::There) => {}
+            Ok(Placed::Refused(why)) => {
+                return Err(Error::Unavailable(format!("the stored blob {digest} can't be exported: {why}")));
+            }
             Err(StoreError::Absent(_)) => {
                 return Err(Error::Conflict(format!(
                     "expected the blob {digest} to stay, found that it went meanwhile"

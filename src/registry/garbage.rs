@@ -32,8 +32,9 @@
 //! | scrub: hash again | `Housekeeping::check_content` | none; [`contents`](crate::metadata::Metadata::contents) reads | what it saw may be stale when it is used, so each step below asks again |
 //! | scrub, pull, view: quarantine | `Housekeeping::note_rot` | [`quarantine_content`](crate::metadata::Metadata::quarantine_content) | I5: only if the key that was looked at is live. The epochs of all that have the content advance before the step is done |
 //! | scrub: move aside | `Housekeeping::repair_content` | none; [`Store::quarantine`](crate::store::Store::quarantine) | I4: the key is quarantined, in the trash or forgotten, and only this pass could give it back |
-//! | scrub: copy | `Housekeeping::repair_content` | none; [`give_back`](crate::store::Store::give_back), [`salvage`](crate::store::LayoutView::salvage) | as a seal: hashed, durable, and under a generation that is fresh; what is kept aside is read and stays |
+//! | scrub: copy | `Housekeeping::repair_content` | none; [`give_back`](crate::store::Store::give_back), [`salvage`](crate::store::LayoutView::salvage) | as a seal: hashed, durable, and under a generation that is fresh; what is kept aside is read and stays until its copy is live |
 //! | scrub: repair | `Housekeeping::check_content` | [`replace_content`](crate::metadata::Metadata::replace_content) | I4: what comes to life was hashed by this pass. I3, I5: only if the content is still quarantined under the key that was looked at, which goes to the trash if it is another; else a copy is surplus and goes |
+//! | scrub: forget | `Housekeeping::repair_content` | none; [`forget_quarantined`](crate::store::Store::forget_quarantined) | I4: what is kept aside has no live key; its copy has one since the transaction before it |
 //! | scrub: conceal | `Housekeeping::repair_content` | [`conceal_content`](crate::metadata::Metadata::conceal_content) | it marks layouts as behind, which ask what is so when they are written |
 //! | scrub, pull: a manifest | `Housekeeping::quarantine_manifest` | [`quarantine_manifest`](crate::metadata::Metadata::quarantine_manifest), [`replace_manifest`](crate::metadata::Metadata::replace_manifest) | a note for operators: only if the bytes are those that were looked at. Whoever reads a manifest hashes it |
 //! | scrub: unnamed | `Housekeeping::collect_unnamed` | [`trash_unnamed`](crate::metadata::Metadata::trash_unnamed) | I3: only keys that no content, no intent and no trash names, asked in the transaction that takes them |
@@ -83,7 +84,8 @@
 //! seal and commit, a file that only its intent names, which is taken back at the start or by the next sweep; between the
 //! sweep's transaction and its unlinks, or between those and `forget_trash`, rows in the trash, which the next sweep takes
 //! along, and removing what is absent succeeds; between a quarantine and its move, a file that the next pass moves; between
-//! a copy and its commit, an object that nothing names, which a pass puts in the trash when it is a day old.
+//! a copy and its commit, an object that nothing names, which a pass puts in the trash when it is a day old; between that
+//! commit and the forgetting, a file in `_quarantine` that is as good as the live one, and that nothing looks at.
 //!
 //! `registry::tests::schedule` searches for a counter-example by interleaving all of this at every call, while files rot,
 //! go, and come back. It finds what is left out on purpose: a sweep that unlinks first, that heeds no lease, that forgets

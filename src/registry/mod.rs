@@ -69,7 +69,7 @@ use crate::verify::Verifier;
 pub use account::{Account, Granted, Passed, PolicyLine};
 pub use admitted::{Admitted, BlobContent, Lenience, ManifestContent, Next, Page};
 pub use allowed::{Administrator, Allowed, Insight};
-pub use backup::{BackedUp, backup};
+pub use backup::{BackedUp, NotBackedUp, backup};
 pub use counters::{Counters, Waits};
 pub use error::{Error, Withheld};
 pub use export::{Exported, export};

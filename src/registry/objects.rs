@@ -39,12 +39,12 @@ pub(super) struct Objects<'a> {
     keeper: Option<Housekeeping>,
     hashed: AtomicU64,
     rotten: Mutex<BTreeMap<ObjectKey, RottenObject>>,
-    /// Whether manifests may hold what is rotten.
+    /// Whether manifests may hold what is rotten or lost.
     holding: AtomicBool,
     held: Mutex<BTreeMap<Digest, Held>>,
 }
 
-/// Rotten content that manifests hold: known, served to nobody, and healed by a push.
+/// Rotten or lost content that manifests hold: known, served to nobody, and healed by a push.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Held {
     pub(super) key: ObjectKey,
@@ -80,14 +80,25 @@ impl<'a> Objects<'a> {
         Ok(None)
     }
 
-    /// From now on manifests may hold what is rotten and found nowhere else.
+    /// From now on manifests may hold what is rotten or lost and found nowhere else.
     pub(super) fn hold(&self) {
         self.holding.store(true, Ordering::Relaxed);
     }
 
+    /// Whether they may.
+    pub(super) fn may_hold(&self) -> bool {
+        self.holding.load(Ordering::Relaxed)
+    }
+
+    /// Holds content of which nothing is left, under a key that has no file.
+    pub(super) fn hold_lost(&self, digest: Digest, key: ObjectKey, size: u64) {
+        let why = "expected a file, found none when the metadata was made afresh".to_owned();
+        self.held().insert(digest, Held { key, size, why });
+    }
+
     /// The object of that digest to be held though it is rotten, if there is one and it may be.
     pub(super) fn holds(&self, layout: &ImageLayout, digest: &Digest) -> Result<Option<Held>, Error> {
-        if !self.holding.load(Ordering::Relaxed) {
+        if !self.may_hold() {
             return Ok(None);
         }
         if let Some(held) = self.held().get(digest) {
@@ -110,7 +121,7 @@ impl<'a> Objects<'a> {
         Ok(candidates.into_iter().find_map(held))
     }
 
-    /// What is held though it is rotten.
+    /// What is held though it is rotten or lost.
     pub(super) fn held(&self) -> std::sync::MutexGuard<'_, BTreeMap<Digest, Held>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }

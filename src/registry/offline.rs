@@ -12,11 +12,10 @@ use crate::verify::SignatureVerifier;
 use super::{Error, Parts, lost};
 
 impl Parts {
-    /// The root of `config`, owned as long as this lives. Refused while a server or another command owns it,
-    /// and if its metadata is lost. What is
-    /// changed in its metadata survives a power cut once that is closed.
-    pub fn offline(config: &Config, clock: Arc<dyn Clock>) -> Result<Self, Error> {
-        let store = own(&config.root, "import")?;
+    /// The root of `config`, owned by `command` as long as this lives. Refused while a server or another command owns it,
+    /// and if its metadata is lost. What is changed in its metadata survives a power cut once that is closed.
+    pub fn offline(config: &Config, clock: Arc<dyn Clock>, command: &str) -> Result<Self, Error> {
+        let store = own(&config.root, command)?;
         if let Some(lost) = lost(&config.root) {
             return Err(Error::Conflict(lost.to_string()));
         }

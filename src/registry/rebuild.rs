@@ -147,7 +147,7 @@ async fn fill(parts: &Parts, layouts: &dyn LayoutView, objects: &Objects<'_>, pa
     Ok(taken)
 }
 
-/// Notes what is held though it is rotten: nobody gets it.
+/// Notes what is held though it is rotten or lost: nobody gets it.
 async fn quarantine(parts: &Parts, objects: &Objects<'_>) -> Result<(), Error> {
     let held = objects.held().clone();
     for (digest, Held { key, why, .. }) in held {

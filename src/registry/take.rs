@@ -81,6 +81,8 @@ struct Taking<'a> {
     manifests: HashSet<Digest>,
     /// What was looked at as blobs.
     blobs: HashSet<Digest>,
+    /// Those of them that no manifest of this repository was stored without.
+    required: HashSet<Digest>,
     adopted: Vec<Adoption>,
     waiting: Vec<Waiting>,
     waiting_bytes: usize,
@@ -132,6 +134,7 @@ pub(super) async fn take(
         taken,
         manifests,
         blobs,
+        required: HashSet::new(),
         adopted,
         waiting,
         waiting_bytes: 0,

@@ -43,6 +43,8 @@ macro_rules! facts {
             a_quarantined_object_is_absent_and_not_removed
             a_quarantined_object_that_is_open_is_read_on
             quarantining_what_is_absent_succeeds
+            what_is_kept_aside_is_read_until_it_is_forgotten
+            what_is_kept_aside_is_given_back_as_a_copy_if_it_is_sound
             every_object_is_listed_once
             a_reserve_is_given_back_once
             reads_end_where_the_object_ends
@@ -314,6 +316,32 @@ async fn quarantining_what_is_absent_succeeds(store: &dyn Store) {
     let key = stored(store, b"content", 1).await;
     store.quarantine(&key).await.unwrap();
     store.quarantine(&key).await.unwrap();
+}
+
+async fn what_is_kept_aside_is_read_until_it_is_forgotten(store: &dyn Store) {
+    let (key, other) = (stored(store, b"content", 1).await, stored(store, b"content", 2).await);
+    assert!(is_absent(&store.open_quarantined(&key).await), "it is not quarantined yet");
+    store.quarantine(&key).await.unwrap();
+    store.quarantine(&other).await.unwrap();
+    let aside = store.open_quarantined(&key).await.unwrap();
+    assert_eq!((aside.size(), read(&*aside).await), (7, Bytes::from_static(b"content")));
+    for _ in 0..2 {
+        store.forget_quarantined(&key).await.unwrap();
+        assert!(is_absent(&store.open_quarantined(&key).await));
+    }
+    assert_eq!(read(&*store.open_quarantined(&other).await.unwrap()).await, "content");
+}
+
+async fn what_is_kept_aside_is_given_back_as_a_copy_if_it_is_sound(store: &dyn Store) {
+    let (key, digest) = (stored(store, b"content", 1).await, Digest::sha256(b"content"));
+    assert_eq!(store.give_back(&key, &digest, 7, 2).await.unwrap(), None, "it is not quarantined yet");
+    store.quarantine(&key).await.unwrap();
+    assert_eq!(store.give_back(&key, &digest, 6, 2).await.unwrap(), None);
+    assert_eq!(store.give_back(&key, &Digest::sha256(b"other"), 7, 2).await.unwrap(), None);
+    assert!(store.objects(None).await.unwrap().is_empty() && store.uploads().await.unwrap().is_empty());
+    let given = store.give_back(&key, &digest, 7, 2).await.unwrap().unwrap();
+    assert_eq!(read(&*store.open(&given).await.unwrap()).await, "content");
+    assert_eq!(read(&*store.open_quarantined(&key).await.unwrap()).await, "content");
 }
 
 async fn every_object_is_listed_once(store: &dyn Store) {

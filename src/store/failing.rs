@@ -148,6 +148,18 @@ impl<S: Store> Store for Failing<S> {
         self.interruptions.around("quarantine", store.quarantine(key)).await
     }
 
+    async fn open_quarantined(&self, quarantined: &ObjectKey) -> Result<Box<dyn Object>, StoreError> {
+        let open = self.working()?.open_quarantined(quarantined);
+        let object = self.interruptions.around("open_quarantined", open).await?;
+        let (switch, interruptions) = (Arc::clone(&self.switch), self.interruptions.clone());
+        Ok(Box::new(FailingObject { object, switch, interruptions }))
+    }
+
+    async fn forget_quarantined(&self, quarantined: &ObjectKey) -> Result<(), StoreError> {
+        let store = self.working()?;
+        self.interruptions.around("forget_quarantined", store.forget_quarantined(quarantined)).await
+    }
+
     async fn give_back(
         &self,
         quarantined: &ObjectKey,

@@ -122,13 +122,16 @@ pub trait Store: Send + Sync + 'static {
     /// stays there, and what comes into memory for this leaves again, as far as the medium can be told.
     async fn open_cold(&self, key: &ObjectKey) -> Result<Box<dyn Object>, StoreError>;
 
-    /// Puts an object out of reach, durably: it is absent from now on. Its bytes are kept aside and never removed by
-    /// themselves; who has it open reads on. Of what is absent it succeeds.
+    /// Puts an object out of reach, durably: it is absent from now on. Its bytes are kept aside until
+    /// [`Store::forget_quarantined`]; who has it open reads on. Of what is absent it succeeds.
     async fn quarantine(&self, key: &ObjectKey) -> Result<(), StoreError>;
 
-    /// Hashes what [`Store::quarantine`] keeps aside of `quarantined`, and if it is `size` bytes that hash to `digest`
-    /// makes a copy of it an object in `generation`, durably, which was never used before for this digest. `None` if it
-    /// is something else, or nothing, or can't be read. What is kept aside stays there.
+    /// Opens what [`Store::quarantine`] keeps aside of an object, as [`Store::open_cold`] does.
+    async fn open_quarantined(&self, quarantined: &ObjectKey) -> Result<Box<dyn Object>, StoreError>;
+
+    /// Makes a copy of what [`Store::quarantine`] keeps aside of `quarantined` an object in `generation`, durably, which was
+    /// never used before for this digest, if it is `size` bytes that hash to `digest`: it is hashed as it is copied. `None`
+    /// if it is something else, or nothing, or can't be read. What is kept aside stays there.
     async fn give_back(
         &self,
         quarantined: &ObjectKey,
@@ -136,6 +139,10 @@ pub trait Store: Send + Sync + 'static {
         size: u64,
         generation: u64,
     ) -> Result<Option<ObjectKey>, StoreError>;
+
+    /// Removes what [`Store::quarantine`] keeps aside of an object. Only keys come here whose bytes were given back, and are
+    /// live under another. Of what is absent it succeeds.
+    async fn forget_quarantined(&self, quarantined: &ObjectKey) -> Result<(), StoreError>;
 
     /// Objects after `after` in the order of their keys, a group of a size that the medium chooses; none at the end.
     async fn objects(&self, after: Option<&ObjectKey>) -> Result<Vec<StoredObject>, StoreError>;

@@ -34,6 +34,36 @@ fn a_layout_of_skopeo_is_imported_and_pulled_by_crane() {
 
 #[test]
 #[ignore = "needs the clients: run ./test"]
+fn a_layout_of_umoci_is_imported_and_pulled_by_skopeo() {
+    let mut registry = Registry::start(&Setup::open());
+    let person = registry.anonymous();
+    let file = person.archive("a file").display().to_string();
+    let umoci = |args: &[&str]| person.run("umoci").args(args).succeeds();
+    umoci(&["init", "--layout", "layout"]);
+    umoci(&["new", "--image", "layout:v3"]);
+    umoci(&["insert", "--rootless", "--image", "layout:v3", &file, "/file"]);
+    let index: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(person.home().join("layout/index.json")).unwrap()).unwrap();
+    let digest = index["manifests"][0]["digest"].as_str().unwrap().to_owned();
+    let layout = person.home().join("layout").display().to_string();
+
+    assert!(registry.stops().success());
+    let ran = registry.hallmark(&["import", &layout, "--into", "open/built"]);
+    assert!(ran.succeeded().contains("imported 1 manifests, 1 tags and 2 blobs into 1 repositories"), "{ran}");
+    registry.starts_again();
+
+    let person = registry.anonymous();
+    assert_eq!(person.resolves("open/built", "v3"), digest);
+    let source = format!("docker://{}", registry.reference("open/built:v3"));
+    person
+        .run("skopeo")
+        .args(["--insecure-policy", "copy", "--src-tls-verify=false", &source, "dir:pulled"])
+        .succeeds();
+    assert_eq!(digest_of(&std::fs::read(person.home().join("pulled/manifest.json")).unwrap()), digest);
+}
+
+#[test]
+#[ignore = "needs the clients: run ./test"]
 fn what_is_exported_is_read_by_skopeo_and_judged_as_here() {
     let registry = Registry::start(&Setup::release());
     let [ci, signer] = registry.people(["ci", "signer"]);

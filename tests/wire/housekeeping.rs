@@ -137,6 +137,28 @@ fn who_may_push_is_told_to_send_a_quarantined_manifest_again_and_that_heals_it()
 }
 
 #[test]
+fn a_manifest_that_rotted_is_repaired_from_another_repository_s_copy() {
+    let mut program = Program::start_with(&["--scrub-bytes-per-second", "0"]);
+    let (digest, bytes) = program.push_image("open/app", "v1", LAYER);
+    program.push_image("open/copy", "v1", LAYER);
+    stop(&mut program);
+    let data = program.folder().join("data");
+    let database = rusqlite::Connection::open(data.join("_metadata.sqlite")).unwrap();
+    let rotten = "UPDATE manifests SET bytes = x'7b7d'
+                  WHERE repository = (SELECT id FROM repositories WHERE name = 'open/app')";
+    assert_eq!(database.execute(rotten, []).unwrap(), 1);
+    drop(database);
+    // Without this its own layout would do.
+    fs::remove_file(data.join("open/app/blobs/sha256").join(digest.hex())).unwrap();
+    program.start_again(&["--scrub-bytes-per-second", "0"]);
+    let status = scrub(&program);
+    assert_eq!((&status["pass"]["quarantined"], &status["pass"]["repaired"]), (&1.into(), &1.into()), "{status}");
+    assert_eq!(program.send("GET", "/v2/open/app/manifests/v1").body, bytes);
+    let audit = program.send("GET", "/_hallmark/audit").body;
+    assert!(String::from_utf8_lossy(&audit).contains("another repository"), "{}", String::from_utf8_lossy(&audit));
+}
+
+#[test]
 fn a_head_of_a_quarantined_blob_is_503_to_who_may_only_pull() {
     let (program, layer) = rotten();
     scrub(&program);

@@ -10,23 +10,23 @@ use tempfile::TempDir;
 use super::program::{Program, put};
 
 /// `hallmark` with these arguments, in this folder.
-fn hallmark(folder: &Path, args: &[&str]) -> Output {
+pub(crate) fn hallmark(folder: &Path, args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_hallmark")).args(args).current_dir(folder).output().unwrap()
 }
 
-fn told(output: &Output) -> String {
+pub(crate) fn told(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 /// The document that `--json` writes, after this exit code.
 #[track_caller]
-fn json(output: &Output, code: i32) -> Value {
+pub(crate) fn json(output: &Output, code: i32) -> Value {
     assert_eq!(output.status.code(), Some(code), "{output:?}");
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
 /// A program whose server ended in good order: its folder.
-fn stopped(mut program: Program) -> TempDir {
+pub(crate) fn stopped(mut program: Program) -> TempDir {
     assert_eq!(program.send("POST", "/_hallmark/flush").status / 100, 2);
     let pid = rustix::process::Pid::from_raw(program.id().try_into().unwrap()).unwrap();
     rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
@@ -169,6 +169,42 @@ fn a_backup_beside_a_server_is_a_root_that_is_served() {
     assert_eq!(pulled.header("docker-content-digest"), Some(digest.to_string().as_str()));
     assert_eq!(restored.send("HEAD", "/v2/open/app/manifests/v2").status, 404);
     assert_eq!(program.send("HEAD", "/v2/open/app/manifests/v2").status, 200);
+}
+
+/// The one file of a blob's bytes.
+fn file_of(root: &Path, content: &[u8]) -> std::path::PathBuf {
+    let hex = Digest::sha256(content).hex();
+    let shard = root.join("_cas/sha256").join(hex.get(..2).unwrap());
+    let mut files = std::fs::read_dir(shard).unwrap().map(|entry| entry.unwrap().path());
+    files.find(|file| file.file_stem().unwrap().to_string_lossy() == hex).unwrap()
+}
+
+#[test]
+fn a_backup_names_what_is_lost_and_goes_on_without_it_only_if_it_may() {
+    let (program, to) = (Program::start(), tempfile::tempdir().unwrap());
+    program.push_image("open/app", "v1", b"a layer");
+    let (whole, _) = program.push_image("open/app", "v2", b"another layer");
+    std::fs::remove_file(file_of(&program.folder().join("data"), b"a layer")).unwrap();
+    let (root, lost) = (to.path().join("data"), Digest::sha256(b"a layer"));
+    let refused = hallmark(program.folder(), &["backup", root.to_str().unwrap()]);
+    assert_eq!(refused.status.code(), Some(2), "{refused:?}");
+    let expected = format!("{lost} in open/app: expected a file, found none");
+    assert!(told(&refused).lines().any(|line| line == expected), "{refused:?}");
+    assert!(told(&refused).contains("let --partial back up the rest") && !root.exists(), "{refused:?}");
+    let partial = hallmark(program.folder(), &["backup", "--partial", root.to_str().unwrap()]);
+    assert_eq!(partial.status.code(), Some(1), "{partial:?}");
+    assert!(told(&partial).contains(&format!("missing: {expected}")), "{partial:?}");
+    let other = to.path().join("other");
+    let document = json(&hallmark(program.folder(), &["backup", "--partial", other.to_str().unwrap(), "--json"]), 1);
+    assert_eq!(document["missing"][0]["digest"], lost.to_string());
+    assert_eq!(document["missing"][0]["repositories"], serde_json::json!(["open/app"]));
+    let restored = Program::start_in(to, &[]);
+    let pulled = restored.send("HEAD", "/v2/open/app/manifests/v2");
+    assert_eq!(pulled.header("docker-content-digest"), Some(whole.to_string().as_str()));
+    let blob = |content: &[u8]| restored.send("GET", &format!("/v2/open/app/blobs/{}", Digest::sha256(content)));
+    assert_eq!((blob(b"another layer").status, blob(b"a layer").status), (200, 503));
+    restored.push_blob("open/app", b"a layer");
+    assert_eq!((blob(b"a layer").status, blob(b"a layer").body.as_slice()), (200, &b"a layer"[..]));
 }
 
 #[test]

@@ -245,6 +245,24 @@ pub(crate) fn own_mounts() -> Option<Vec<String>> {
     tries.is_ok_and(|status| status.success()).then_some(apart)
 }
 
+/// What runs a command that the modes of files hold for, whoever starts it: root is let by them everywhere. Nothing if this
+/// machine can't.
+pub(crate) fn under_modes() -> Option<Vec<String>> {
+    let command: &[&str] = if rustix::process::getuid().is_root() {
+        &["setpriv", "--bounding-set", "-dac_override,-dac_read_search"]
+    } else {
+        &["env"]
+    };
+    let closed = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(closed.path(), std::os::unix::fs::PermissionsExt::from_mode(0o0)).unwrap();
+    let tries =
+        Command::new(command[0]).args(&command[1..]).arg("ls").arg(closed.path()).stderr(Stdio::null()).status();
+    let is_refused =
+        Command::new(command[0]).args(&command[1..]).arg("true").status().is_ok_and(|status| status.success())
+            && tries.is_ok_and(|status| !status.success());
+    is_refused.then(|| command.iter().map(|&part| part.to_owned()).collect())
+}
+
 /// What enters a mount namespace: one that nobody else sees, and that goes with the program.
 fn apart(command: &str) -> Vec<String> {
     let root = rustix::process::getuid().is_root();

@@ -25,7 +25,7 @@ async fn a_snapshot_is_of_one_moment() {
     let m = Sqlite::open(&path("live")).unwrap();
     store_blob(&m, "a").await;
     store(&m, PutManifest { tags: vec![tag("v1")], ..image("before", &["a"]) }).await;
-    Sqlite::snapshot(&path("live"), &path("copy")).unwrap();
+    Sqlite::snapshot(&path("live"), &path("copy"), false).unwrap();
     store(&m, object("after")).await;
     let copy = Sqlite::open(&path("copy")).unwrap();
     assert!(has(&copy, "before").await && !has(&copy, "after").await);
@@ -42,7 +42,7 @@ async fn every_layout_of_a_snapshot_is_to_be_written() {
     let view = m.dirty_view(&[]).await.unwrap().unwrap();
     m.clean_view(&repo("r"), view.sequence).await.unwrap();
     assert_eq!(m.dirty_view(&[]).await.unwrap(), None);
-    Sqlite::snapshot(&path("live"), &path("copy")).unwrap();
+    Sqlite::snapshot(&path("live"), &path("copy"), false).unwrap();
     let copy = Sqlite::open(&path("copy")).unwrap();
     let view = copy.dirty_view(&[]).await.unwrap().unwrap();
     assert_eq!((view.changes.len(), view.entries.len()), (2, 1));
@@ -58,7 +58,7 @@ async fn a_snapshot_leaves_trash_behind() {
     let m = Sqlite::open(&path("live")).unwrap();
     store_blob(&m, "a").await;
     assert_eq!(m.sweep(at(LEASE + 1), at(0), 10).await.unwrap().trash, ["key/a"]);
-    Sqlite::snapshot(&path("live"), &path("copy")).unwrap();
+    Sqlite::snapshot(&path("live"), &path("copy"), false).unwrap();
     let copy = Sqlite::open(&path("copy")).unwrap();
     assert!(copy.sweep(at(LEASE + 2), at(0), 10).await.unwrap().trash.is_empty());
     assert_eq!(m.sweep(at(LEASE + 2), at(0), 10).await.unwrap().trash, ["key/a"]);
@@ -67,9 +67,9 @@ async fn a_snapshot_leaves_trash_behind() {
 #[tokio::test]
 async fn what_is_no_database_of_ours_gives_no_snapshot() {
     let (_folder, path) = place();
-    assert!(Sqlite::snapshot(&path("absent"), &path("copy")).is_err());
+    assert!(Sqlite::snapshot(&path("absent"), &path("copy"), false).is_err());
     Connection::open(path("other")).unwrap().execute_batch("CREATE TABLE t (c)").unwrap();
-    assert!(Sqlite::snapshot(&path("other"), &path("copy")).is_err());
+    assert!(Sqlite::snapshot(&path("other"), &path("copy"), false).is_err());
     assert!(!path("copy").exists());
 }
 
@@ -158,7 +158,7 @@ async fn beside_its_owner_a_database_is_read_and_not_changed() {
     let (_folder, path) = place();
     let owner = Sqlite::open(&path("m")).unwrap();
     store(&owner, object("i")).await;
-    let beside = Sqlite::open_beside(&path("m")).unwrap();
+    let beside = Sqlite::open_beside(&path("m"), false).unwrap();
     assert!(has(&beside, "i").await);
     assert!(beside.put_manifest(object("j")).await.is_err());
     assert!(beside.reserve(digest("a")).await.is_err());
@@ -170,8 +170,60 @@ async fn beside_its_owner_a_database_is_read_and_not_changed() {
 #[tokio::test]
 async fn beside_nothing_there_is_nothing_to_open() {
     let (_folder, path) = place();
-    assert!(Sqlite::open_beside(&path("m")).is_err());
+    assert!(Sqlite::open_beside(&path("m"), false).is_err());
     assert!(!path("m").exists());
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<_> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort_unstable();
+    names
+}
+
+#[tokio::test]
+async fn what_nobody_changes_is_read_and_copied_without_a_file_beside_it() {
+    let folder = TempDir::new().unwrap();
+    // Each of these means something in the name of a database.
+    let root = folder.path().join("a?b#c%20 d\u{e9}");
+    fs::create_dir(&root).unwrap();
+    let m = Sqlite::open(&root.join("m")).unwrap();
+    store(&m, object("i")).await;
+    m.close().await.unwrap();
+    drop(m);
+    assert_eq!(names(&root), ["m"]);
+    let still = Sqlite::open_beside(&root.join("m"), true).unwrap();
+    assert!(has(&still, "i").await);
+    assert_eq!(names(&root), ["m"]);
+    assert!(still.put_manifest(object("j")).await.is_err());
+    Sqlite::snapshot(&root.join("m"), &folder.path().join("copy"), true).unwrap();
+    assert_eq!(names(&root), ["m"]);
+    assert!(has(&Sqlite::open(&folder.path().join("copy")).unwrap(), "i").await);
+    let beside = Sqlite::open_beside(&root.join("m"), false).unwrap();
+    assert!(has(&beside, "i").await);
+    assert_eq!(names(&root), ["m", "m-shm", "m-wal"], "beside an owner the engine needs its files");
+}
+
+#[tokio::test]
+async fn a_log_that_has_something_is_read_though_nobody_changes_it() {
+    let (_folder, path) = place();
+    let m = Sqlite::open(&path("m")).unwrap();
+    store(&m, object("i")).await;
+    fs::copy(path("m"), path("copy")).unwrap();
+    fs::copy(path("m-wal"), path("copy-wal")).unwrap();
+    assert!(has(&Sqlite::open_beside(&path("copy"), true).unwrap(), "i").await);
+}
+
+#[tokio::test]
+async fn an_empty_log_is_none() {
+    let (_folder, path) = place();
+    let m = Sqlite::open(&path("m")).unwrap();
+    store(&m, object("i")).await;
+    m.close().await.unwrap();
+    fs::copy(path("m"), path("copy")).unwrap();
+    fs::File::create(path("copy-wal")).unwrap();
+    assert!(has(&Sqlite::open_beside(&path("copy"), true).unwrap(), "i").await);
+    assert!(!path("copy-shm").exists());
 }
 
 #[tokio::test]

@@ -1,10 +1,15 @@
 //! What the writer's connection and the readers' have in common.
 
-use std::path::Path;
+use std::fs;
+use std::io;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
+
+use crate::metadata::Unavailable;
 
 /// How long a connection waits for another: only while a log is recovered does one have to.
 pub(super) const BUSY: Duration = Duration::from_secs(5);
@@ -18,11 +23,59 @@ const STATEMENTS: usize = 256;
 /// prepares the statement anew whenever another is bound.
 pub(super) fn open(path: &Path, access: OpenFlags) -> rusqlite::Result<Connection> {
     let flags = access | OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags)?;
+    prepared(Connection::open_with_flags(path, flags)?)
+}
+
+fn prepared(connection: Connection) -> rusqlite::Result<Connection> {
     connection.busy_timeout(BUSY)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     Ok(connection)
+}
+
+/// Opens the database at `path` for reading, where nobody changes it and nothing can be written beside it.
+///
+/// The engine reads a log by an index of it, a file beside it. Where there is nothing in the log, it does without both if it
+/// is told that [nothing changes](https://sqlite.org/uri.html#uriimmutable); told so beside a log that has something, it
+/// would not look at that. An index that is there already is read, and if there is none, that is told.
+pub(super) fn open_still(path: &Path) -> Result<Connection, Unavailable> {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    let log = PathBuf::from(log);
+    let length = match fs::metadata(&log) {
+        Ok(log) => log.len(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
+        Err(error) => return Err(Unavailable::Broken(format!("{}: {error}", log.display()))),
+    };
+    if length == 0 {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        return Ok(prepared(Connection::open_with_flags(immutable(path), flags)?)?);
+    }
+    let connection = open(path, OpenFlags::empty())?;
+    let read = connection.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0));
+    read.map(|_| connection).map_err(|error| {
+        Unavailable::Broken(format!(
+            "expected a log {} of no bytes, for nothing can be written beside it, found {length}: {error}; stop the server \
+             in good order before, or copy the folder to where it can be written to",
+            log.display()
+        ))
+    })
+}
+
+/// The name of a database that nobody changes, for the engine.
+fn immutable(path: &Path) -> String {
+    let mut name = "file:".to_owned();
+    for byte in path.as_os_str().as_bytes() {
+        match byte {
+            b'/' | b'.' | b'_' | b'-' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => name.push(char::from(*byte)),
+            _ => {
+                name.push('%');
+                name.extend([byte >> 4, byte & 15].into_iter().filter_map(|digit| char::from_digit(digit.into(), 16)));
+            }
+        }
+    }
+    name.push_str("?immutable=1");
+    name
 }
 
 #[cfg(test)]

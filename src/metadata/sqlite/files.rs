@@ -78,9 +78,9 @@ impl Sqlite {
 
     /// Copies the database at `from`, as it is at one moment, to `to`, which is not there, durably; the owner of `from`
     /// goes on meanwhile. The copy has no upload sessions and no trash, which are of `from` alone, and every layout is
-    /// to be written.
-    pub fn snapshot(from: &Path, to: &Path) -> Result<(), Unavailable> {
-        let source = connect(from)?;
+    /// to be written. `is_still` is as in [`Sqlite::open_beside`].
+    pub fn snapshot(from: &Path, to: &Path, is_still: bool) -> Result<(), Unavailable> {
+        let source = if is_still { connection::open_still(from)? } else { connect(from)? };
         schema::check(&source)?;
         let Some(name) = to.to_str() else {
             return Err(Unavailable::Broken(format!("expected a path of UTF-8, found {}", to.display())));

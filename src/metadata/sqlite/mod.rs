@@ -110,10 +110,11 @@ impl Sqlite {
     }
 
     /// Opens the database at `path` for reading, beside the process that it belongs to. Every change is refused.
-    pub fn open_beside(path: &Path) -> Result<Self, Unavailable> {
-        let readers = Readers::new(path, readers::SLOTS);
+    /// `is_still` says that nobody changes it as long as it is open, and that nothing can be written beside it.
+    pub fn open_beside(path: &Path, is_still: bool) -> Result<Self, Unavailable> {
+        let readers = Readers::new(path, readers::SLOTS).still(is_still);
         readers.run(|connection| Ok(schema::check(connection)))??;
-        let (long, generation) = (Arc::new(Readers::new(path, 1)), AtomicU64::default());
+        let (long, generation) = (Arc::new(Readers::new(path, 1).still(is_still)), AtomicU64::default());
         Ok(Self { readers, long, writer: None, durable: Durability::Power, generation, grace: GRACE })
     }
 

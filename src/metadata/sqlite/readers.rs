@@ -26,13 +26,19 @@ thread_local! {
 #[derive(Debug)]
 pub(super) struct Readers {
     path: PathBuf,
+    is_still: bool,
     slots: Vec<Mutex<Option<Connection>>>,
 }
 
 impl Readers {
     /// At most `slots` readers of the database at `path`; nothing is opened yet.
     pub(super) fn new(path: &Path, slots: usize) -> Self {
-        Self { path: path.to_owned(), slots: (0..slots).map(|_| Mutex::new(None)).collect() }
+        Self { path: path.to_owned(), is_still: false, slots: (0..slots).map(|_| Mutex::new(None)).collect() }
+    }
+
+    /// The same of one that nobody changes, where nothing can be written beside it.
+    pub(super) fn still(self, is_still: bool) -> Self {
+        Self { is_still, ..self }
     }
 
     /// Runs `read` on this thread's connection, in the calling thread.
@@ -62,7 +68,11 @@ impl Readers {
     }
 
     fn open(&self) -> Result<Connection, Unavailable> {
-        let connection = connection::open(&self.path, OpenFlags::empty())?;
+        let connection = if self.is_still {
+            connection::open_still(&self.path)?
+        } else {
+            connection::open(&self.path, OpenFlags::empty())?
+        };
         connection.pragma_update(None, "query_only", true)?;
         connection.pragma_update(None, "cache_size", -PAGES_KIB)?;
         Ok(connection)

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::metadata::{Content, Reserved, Unavailable};
 use crate::oci::{Digest, Hasher};
-use crate::store::{ObjectKey, READ_BYTES, StoreError};
+use crate::store::{Object, ObjectKey, READ_BYTES, StoreError};
 
 use super::super::Error;
 use super::super::commit::carried_through;
@@ -130,6 +130,10 @@ impl Housekeeping {
 
     async fn hash_content(&self, content: &Content, pace: &mut Pace) -> Result<Found, StoreError> {
         let object = self.store.open_cold(&ObjectKey(content.key.clone())).await?;
+        self.hash_object(&*object, content, pace).await
+    }
+
+    async fn hash_object(&self, object: &dyn Object, content: &Content, pace: &mut Pace) -> Result<Found, StoreError> {
         if object.size() != content.size {
             return Ok(Found::Rotten(format!("expected {} bytes, found {}", content.size, object.size())));
         }
@@ -190,15 +194,18 @@ impl Housekeeping {
         // The row keeps it from being served; this keeps it for whoever wants to look.
         self.store.quarantine(&rotten).await?;
         let Reserved::Fresh(generation) = self.metadata.reserve(*digest).await? else { return Ok(()) };
-        let Some((key, from)) = self.sound_copy(content, &rotten, generation).await? else {
+        let Some((key, from)) = self.sound_copy(content, &rotten, generation, pace).await? else {
             self.metadata.conceal_content(digest).await?;
             self.changed.tell();
-            // What is kept aside was read, or some of it.
-            pace.spend(content.size).await;
             return Ok(());
         };
         if self.metadata.replace_content(digest, &rotten.0, &key.0, from, self.clock.now()).await? {
-            return Ok(self.repaired_content(digest, from).await?);
+            self.repaired_content(digest, from).await?;
+            if from == OWN_FILE {
+                // What is live now is a copy of it, byte for byte.
+                self.store.forget_quarantined(&rotten).await?;
+            }
+            return Ok(());
         }
         // It was pushed again meanwhile, or given up.
         Ok(self.store.remove(&key).await?)
@@ -208,17 +215,30 @@ impl Housekeeping {
     /// be read now: so it begins with what was put aside.
     async fn sound_copy(
         &self,
-        Content { digest, size, .. }: &Content,
+        content: &Content,
         rotten: &ObjectKey,
         generation: u64,
+        pace: &mut Pace,
     ) -> Result<Option<(ObjectKey, &'static str)>, Unchecked> {
-        if let Some(key) = self.store.give_back(rotten, digest, *size, generation).await? {
+        let Content { digest, size, .. } = content;
+        if self.is_sound_aside(content, rotten, pace).await
+            && let Some(key) = self.store.give_back(rotten, digest, *size, generation).await?
+        {
+            // It was read once more.
+            pace.spend(*size).await;
             return Ok(Some((key, OWN_FILE)));
         }
         let Some(layout) = self.store.layout() else { return Ok(None) };
         let repositories = self.metadata.repositories_with(digest, COPIES).await?;
         let salvaged = layout.salvage(digest, *size, rotten, generation, repositories).await?;
         Ok(salvaged.map(|key| (key, LAYOUT)))
+    }
+
+    /// Whether what was put aside is sound by now. Most of it never is, and each pass comes here: so it is hashed before
+    /// anything is written. What can't be read now may be read by the next pass.
+    async fn is_sound_aside(&self, content: &Content, rotten: &ObjectKey, pace: &mut Pace) -> bool {
+        let Ok(aside) = self.store.open_quarantined(rotten).await else { return false };
+        self.hash_object(&*aside, content, pace).await.is_ok_and(|found| found == Found::Sound)
     }
 
     async fn repaired_content(&self, digest: &Digest, from: &'static str) -> Result<(), Error> {

@@ -1,10 +1,12 @@
 //! Blobs of a layout that is taken: found, adopted many at once, made durable, and only then part of the repository.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
+
+use uuid::Uuid;
 
 use crate::gate::Who;
 use crate::metadata::{CommitBlob, Committed, Reserved};
-use crate::oci::{Digest, LinkKind, Manifest};
+use crate::oci::{Descriptor, Digest, Link, LinkKind, Manifest, media_type};
 use crate::store::{Adopted, ObjectKey};
 
 use super::super::Error;
@@ -15,6 +17,8 @@ use super::{Adoption, Source, Taking, Waiting};
 const BATCH: usize = 1024;
 /// How many bytes of manifests wait for that at the most, or a little more.
 const BATCH_BYTES: usize = 8 << 20;
+/// What a manifest says of the size of a blob is believed up to here, in bytes.
+const CREDIBLE: u64 = 1 << 40;
 
 impl Taking<'_> {
     /// Settles what was adopted if it is much.
@@ -42,21 +46,37 @@ impl Taking<'_> {
 
     /// Makes what a manifest holds part of the repository: its blobs, and children that are no manifests.
     pub(super) async fn blobs_of(&mut self, manifest: &Manifest) -> Result<(), Error> {
-        let links = manifest
-            .links()
-            .filter(|link| link.kind != LinkKind::Manifest || !self.manifests.contains(&link.descriptor.digest));
-        let held: BTreeSet<Digest> = links.map(|link| link.descriptor.digest).collect();
-        for digest in held {
-            if self.blobs.insert(digest) {
-                self.blob(&digest).await?;
+        let mut held: BTreeMap<Digest, bool> = BTreeMap::new();
+        for Link { kind, descriptor } in manifest.links() {
+            if kind != LinkKind::Manifest || !self.manifests.contains(&descriptor.digest) {
+                *held.entry(descriptor.digest).or_default() |= self.is_required(kind, &descriptor);
+            }
+        }
+        for (digest, is_required) in held {
+            let is_new = self.blobs.insert(digest);
+            let is_required_now = is_required && self.required.insert(digest);
+            if is_new || is_required_now {
+                self.blob(&digest, is_required).await?;
             }
         }
         Ok(())
     }
 
+    /// Whether no manifest was stored here without what this link names.
+    fn is_required(&self, kind: LinkKind, descriptor: &Descriptor) -> bool {
+        let may_be_sparse = kind == LinkKind::Manifest || (kind == LinkKind::Layer && self.parts.sparse_images);
+        !may_be_sparse && !media_type::is_nondistributable(&descriptor.media_type)
+    }
+
     /// Makes a blob part of the repository, now or when what was adopted is settled. One that is absent is told by the
     /// manifest that can't be stored without it.
-    pub(super) async fn blob(&mut self, digest: &Digest) -> Result<(), Error> {
+    ///
+    /// What is stored, or lies in the store, may be another repository's alone: it is this one's as well only if its layout
+    /// shows it, or if it must have had it.
+    pub(super) async fn blob(&mut self, digest: &Digest, is_required: bool) -> Result<(), Error> {
+        if !is_required && matches!(self.layout.size_of(digest), Ok(None)) {
+            return Ok(());
+        }
         if self.parts.metadata.blob(self.repository, digest).await?.is_some_and(|blob| !blob.quarantined) {
             return Ok(());
         }
@@ -67,7 +87,7 @@ impl Taking<'_> {
             }
         }
         let generation = match self.parts.metadata.reserve(*digest).await? {
-            Reserved::Live(key) => return self.share(digest, key).await,
+            Reserved::Live(key) => return self.share(digest, key, is_required).await,
             Reserved::Fresh(generation) => generation,
         };
         if let Source::Own(objects) = self.source
@@ -99,15 +119,44 @@ impl Taking<'_> {
         }
     }
 
+    /// Makes content of which nothing is left a blob of the repository, if that may be: it is quarantined when everything is
+    /// taken. Its key is fresh, so nothing lies under it. False if that is not all that keeps `manifest` out.
+    pub(super) async fn hold_lost(&mut self, manifest: &Manifest, absent: &[Digest]) -> Result<bool, Error> {
+        let Source::Own(objects) = self.source else { return Ok(false) };
+        if !objects.may_hold() {
+            return Ok(false);
+        }
+        let mut lost = Vec::with_capacity(absent.len());
+        for digest in absent {
+            if let Reserved::Fresh(generation) = self.parts.metadata.reserve(*digest).await? {
+                lost.push((digest, self.parts.store.key(Uuid::nil(), digest, generation)));
+            }
+        }
+        if lost.len() < absent.len() {
+            return Ok(false);
+        }
+        for (digest, key) in lost {
+            let size = claimed_size(manifest, digest);
+            objects.hold_lost(*digest, key.clone(), size);
+            self.hold(digest, key, size).await?;
+        }
+        Ok(true)
+    }
+
     async fn hold(&mut self, digest: &Digest, key: ObjectKey, size: u64) -> Result<(), Error> {
         self.refuse(digest, "expected sound bytes, found none: it is quarantined until it is pushed again");
         self.commit(digest, key.0, size).await
     }
 
-    /// Makes content that is stored already a blob of this repository, if the layout has it.
-    async fn share(&mut self, digest: &Digest, key: String) -> Result<(), Error> {
+    /// Makes content that is stored already a blob of this repository, if the layout has it, or one of our own must have had
+    /// it.
+    async fn share(&mut self, digest: &Digest, key: String, is_required: bool) -> Result<(), Error> {
         match self.layout.size_of(digest) {
             Ok(Some(size)) => self.commit(digest, key, size).await,
+            Ok(None) if is_required && matches!(self.source, Source::Own(_)) => {
+                let size = self.parts.store.size(&ObjectKey(key.clone())).await?;
+                self.commit(digest, key, size).await
+            }
             Ok(None) => Ok(()),
             Err(error) => {
                 self.refuse(digest, error.to_string());
@@ -155,10 +204,17 @@ impl Taking<'_> {
             }
             match self.source {
                 Source::Foreign => self.taken.unheld = self.taken.unheld.saturating_add(1),
-                Source::Own(_) => self.blob(&digest).await?,
+                Source::Own(_) => self.blob(&digest, false).await?,
             }
             self.settle_many().await?;
         }
         Ok(())
     }
+}
+
+/// The size of a blob that nothing but a manifest tells, in bytes. Whoever finds the bytes again knows them by it; what is
+/// incredible must not spoil the sum of all.
+fn claimed_size(manifest: &Manifest, digest: &Digest) -> u64 {
+    let mut sizes = manifest.links().filter(|link| link.descriptor.digest == *digest).map(|link| link.descriptor.size);
+    sizes.find(|size| *size <= CREDIBLE).unwrap_or_default()
 }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use crate::gate::Who;
 use crate::metadata::{Put, PutManifest};
-use crate::oci::{Descriptor, Digest, EvidenceTag, Manifest, Tag};
+use crate::oci::{Descriptor, Digest, EvidenceTag, Link, LinkKind, Manifest, Tag, media_type};
 use crate::store::Read;
 use crate::verify::{self, Candidate};
 
@@ -35,7 +35,7 @@ impl Taking<'_> {
             && self.blobs.insert(digest)
         {
             // It was pushed as a blob as well.
-            self.blob(&digest).await?;
+            self.blob(&digest, false).await?;
         }
         self.waiting_bytes = self.waiting_bytes.saturating_add(bytes.len());
         self.waiting.push(Waiting { digest, bytes, manifest, tags });
@@ -62,7 +62,7 @@ impl Taking<'_> {
             pushes.push(own);
         }
         for tags in pushes {
-            match self.put((digest, bytes), manifest, &tags).await {
+            match self.put_or_hold((digest, bytes), manifest, &tags).await {
                 Ok(existed) => {
                     let count = u64::from(!existed);
                     self.taken.manifests = self.taken.manifests.saturating_add(count);
@@ -98,22 +98,51 @@ impl Taking<'_> {
         Ok(left)
     }
 
-    /// What evidence and data are is read from their blobs, and can't be from what is rotten: taken for an object, they
-    /// would be one for ever.
-    fn check_readable(&self, manifest: &Manifest, tag: Option<&EvidenceTag>) -> Result<(), Error> {
+    /// What evidence and data are is read from their blobs, and can't be from what is rotten or absent: taken for an object,
+    /// they would be one for ever.
+    async fn check_readable(&self, manifest: &Manifest, tag: Option<&EvidenceTag>) -> Result<(), Error> {
         let Source::Own(objects) = self.source else { return Ok(()) };
-        if verify::candidate(manifest, tag, &self.parts.data_types) == Candidate::Object {
+        if self.is_object(manifest, tag) {
             return Ok(());
         }
-        let held = objects.held();
-        let rotten: BTreeSet<Digest> =
-            manifest.links().map(|link| link.descriptor.digest).filter(|digest| held.contains_key(digest)).collect();
-        if rotten.is_empty() { Ok(()) } else { Err(Error::ContentAbsent(rotten.into_iter().collect())) }
+        let mut unreadable = BTreeSet::new();
+        for Link { kind, descriptor } in manifest.links() {
+            let is_held = objects.held().contains_key(&descriptor.digest);
+            let is_wanted = kind != LinkKind::Manifest && !media_type::is_nondistributable(&descriptor.media_type);
+            if is_held || (is_wanted && self.parts.metadata.blob(self.repository, &descriptor.digest).await?.is_none())
+            {
+                unreadable.insert(descriptor.digest);
+            }
+        }
+        if unreadable.is_empty() { Ok(()) } else { Err(Error::ContentAbsent(unreadable.into_iter().collect())) }
+    }
+
+    /// Stores a manifest. What it must have and of which nothing is left becomes content without a file, if that may be.
+    async fn put_or_hold(
+        &mut self,
+        stored: (Digest, &Bytes),
+        manifest: &Manifest,
+        tags: &[Tag],
+    ) -> Result<bool, Error> {
+        let absent = match self.put(stored, manifest, tags).await {
+            Err(Error::ContentAbsent(absent)) => absent,
+            done => return done,
+        };
+        let evidence_tag = tags.first().and_then(Tag::evidence);
+        let is_object = self.is_object(manifest, evidence_tag.as_ref());
+        if is_object && self.hold_lost(manifest, &absent).await? {
+            return self.put(stored, manifest, tags).await;
+        }
+        Err(Error::ContentAbsent(absent))
+    }
+
+    fn is_object(&self, manifest: &Manifest, tag: Option<&EvidenceTag>) -> bool {
+        verify::candidate(manifest, tag, &self.parts.data_types) == Candidate::Object
     }
 
     async fn put(&self, (digest, bytes): (Digest, &Bytes), manifest: &Manifest, tags: &[Tag]) -> Result<bool, Error> {
         let evidence_tag = tags.first().and_then(Tag::evidence);
-        self.check_readable(manifest, evidence_tag.as_ref())?;
+        self.check_readable(manifest, evidence_tag.as_ref()).await?;
         let shelf = self.parts.shelf();
         let classified = shelf.classify(self.repository, manifest, evidence_tag.as_ref()).await?;
         let classified = classified.under(evidence_tag.as_ref(), tags);

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{House, repository, tag, who};
+use super::{House, image, repository, tag, who};
 use crate::clock::Clock as _;
 use crate::metadata::Metadata as _;
-use crate::oci::{Precondition, Reference};
-use crate::registry::Waiting;
+use crate::oci::{Digest, Precondition, Reference, media_type};
+use crate::registry::{Error, Waiting};
 
 /// Every file below a folder with its size, without the database's own.
 fn tree(folder: &Path) -> BTreeMap<PathBuf, u64> {
@@ -82,7 +82,7 @@ async fn what_was_deleted_waits_for_its_grace_and_is_told_unless_the_wait_is_end
     house.registry.delete_manifest(&allowed, &digest, &Precondition::default()).await.unwrap();
     let housekeeping = house.registry.housekeeping();
     let taken = housekeeping.collect(false).await.unwrap();
-    let layer = crate::oci::Digest::sha256(b"deleted");
+    let layer = Digest::sha256(b"deleted");
     assert!(taken.blobs.is_empty() && !house.files_of(layer).is_empty());
     let bytes = u64::try_from("{\"config of\": \"deleted\"}deleted".len()).unwrap();
     let waiting = Waiting { blobs: 2, bytes, until: Some(now.plus(Duration::from_hours(1))) };
@@ -92,7 +92,35 @@ async fn what_was_deleted_waits_for_its_grace_and_is_told_unless_the_wait_is_end
     assert_eq!((taken.blobs.len(), taken.bytes, taken.waiting), (2, bytes, Waiting::default()));
     house.registry.flush_views().await.unwrap();
     assert!(house.files_of(layer).is_empty());
-    assert!(!house.files_of(crate::oci::Digest::sha256(b"a push under way")).is_empty());
+    assert!(!house.files_of(Digest::sha256(b"a push under way")).is_empty());
+}
+
+#[tokio::test]
+async fn a_manifest_that_counts_on_what_was_collected_without_a_wait_is_refused_and_taken_after_a_fresh_push() {
+    let house = House::new().await;
+    let digest = house.push_image("ci", "hasty", Some("v1")).await.unwrap();
+    let blobs = ["{\"config of\": \"hasty\"}", "hasty"].map(|content| Digest::sha256(content.as_bytes()));
+    let [config, layer] = blobs;
+    let allowed = house.registry.allow_delete(&who("ci"), &repository()).unwrap();
+    house.registry.delete_manifest(&allowed, &digest, &Precondition::default()).await.unwrap();
+    // A push under way was told that both are there, and has only its manifest to send.
+    assert!(blobs.iter().all(|blob| !house.files_of(*blob).is_empty()));
+    let put = async || house.put("ci", &tag("v2"), media_type::OCI_MANIFEST, &image(config, layer)).await;
+    let housekeeping = house.registry.housekeeping();
+    housekeeping.end_grace().await.unwrap();
+    assert_eq!(housekeeping.collect(false).await.unwrap().blobs.len(), 2);
+    let Err(Error::ContentAbsent(mut absent)) = put().await else { panic!("expected both blobs to be absent") };
+    let mut both = blobs.to_vec();
+    absent.sort_unstable();
+    both.sort_unstable();
+    assert_eq!(absent, both);
+    assert!(matches!(house.pull("ci", &tag("v2")).await, Err(Error::ManifestUnknown(_))));
+    assert!(matches!(house.pull_blob("ci", layer).await, Err(Error::BlobUnknown(_))));
+    assert_eq!(house.push_image("ci", "hasty", Some("v2")).await.unwrap(), digest);
+    assert_eq!(house.pull("ci", &tag("v2")).await.unwrap(), digest);
+    housekeeping.end_grace().await.unwrap();
+    housekeeping.collect(false).await.unwrap();
+    house.serves_layer("hasty").await;
 }
 
 #[tokio::test]
@@ -119,7 +147,7 @@ async fn what_a_tag_showed_before_stays() {
 
 impl House {
     async fn serves_layer(&self, content: &str) {
-        let layer = crate::oci::Digest::sha256(content.as_bytes());
+        let layer = Digest::sha256(content.as_bytes());
         assert_eq!(self.pull_blob("ci", layer).await.unwrap(), u64::try_from(content.len()).unwrap());
     }
 }

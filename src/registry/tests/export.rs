@@ -143,7 +143,7 @@ async fn nothing_is_exported_or_backed_up_into_the_root_itself() {
     let before = fs::read_dir(house.folder.path()).unwrap().count();
     let inside = house.folder.path().join("inside");
     let exported = exported(&house, None, &inside).await.unwrap_err().to_string();
-    let backed_up = backup(house.folder.path(), &inside).await.unwrap_err().to_string();
+    let backed_up = backup(house.folder.path(), &inside, true, &*house.clock).await.unwrap_err().to_string();
     assert!(exported.contains("expected a folder outside") && backed_up.contains("expected a folder outside"));
     assert_eq!(fs::read_dir(house.folder.path()).unwrap().count(), before);
 }

@@ -114,7 +114,7 @@ impl Place {
     }
 
     fn parts(&self) -> Parts {
-        Parts::offline(&self.config(), self.clock()).unwrap()
+        Parts::offline(&self.config(), self.clock(), "import").unwrap()
     }
 
     pub(super) async fn imports(&self, folder: &str, into: Option<&str>) -> Result<Taken, Error> {
@@ -322,8 +322,19 @@ async fn a_root_that_is_served_is_not_imported_into() {
     let place = Place::new();
     Folder::at(place.path("zot/a")).tagged("one", "v1");
     let _served = place.serves().await;
-    let refused = Parts::offline(&place.config(), place.clock()).err().unwrap().to_string();
+    let refused = Parts::offline(&place.config(), place.clock(), "import").err().unwrap().to_string();
     assert!(refused.contains("found its lock taken by `hallmark import` (process "), "{refused}");
+}
+
+#[test]
+fn who_owns_a_root_offline_says_by_which_command() {
+    let place = Place::new();
+    for command in ["import", "promote"] {
+        let owned = Parts::offline(&place.config(), place.clock(), command).unwrap();
+        let refused = Parts::offline(&place.config(), place.clock(), "import").err().unwrap().to_string();
+        assert!(refused.contains(&format!("found its lock taken by `hallmark {command}` (process ")), "{refused}");
+        drop(owned);
+    }
 }
 
 #[tokio::test]

@@ -26,7 +26,7 @@ async fn content_without_metadata_is_told_and_nothing_goes_on_over_it() {
         let told = lost(root).unwrap().to_string();
         assert!(told.contains(found) && told.contains("the object _cas/sha256/"), "{told}");
         assert!(told.contains("`hallmark rebuild`"), "{told}");
-        let refused = Parts::offline(&config(root), Arc::new(SystemClock)).err().unwrap();
+        let refused = Parts::offline(&config(root), Arc::new(SystemClock), "import").err().unwrap();
         assert!(matches!(refused, Error::Conflict(why) if why == told));
         assert_eq!(fs::metadata(root.join(FILE)).map_or(0, |file| file.len()), 0);
         assert!(ruin.rebuilds(false).await.unwrap().in_place);

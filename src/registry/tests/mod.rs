@@ -14,6 +14,7 @@ mod invariants;
 mod listing;
 mod lost;
 mod meanwhile;
+mod missing;
 mod notation;
 mod rebuild;
 mod recovery;

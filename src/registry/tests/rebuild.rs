@@ -150,7 +150,7 @@ impl Ruin {
     }
 
     /// After the process died.
-    fn of_crash(house: House) -> Self {
+    pub(super) fn of_crash(house: House) -> Self {
         let House { registry, metadata, store, folder, keys, clock } = house;
         drop((registry, metadata, store));
         Self { folder, keys, clock }

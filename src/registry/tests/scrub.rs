@@ -13,7 +13,7 @@ use crate::interruption::{Fault, Interruption};
 use crate::metadata::Metadata as _;
 use crate::oci::{Digest, Precondition, media_type};
 use crate::registry::{Error, Housekeeping, News};
-use crate::store::{ObjectKey, Store as _};
+use crate::store::{ObjectKey, READ_BYTES, Store as _};
 
 const LAYER: &[u8] = b"a layer of some bytes";
 
@@ -48,6 +48,11 @@ impl House {
 
     fn news(&self) -> Vec<News> {
         std::iter::from_fn(|| self.registry.housekeeping().news_so_far()).collect()
+    }
+
+    /// How many files are kept aside.
+    fn kept_aside(&self) -> usize {
+        fs::read_dir(self.folder.path().join("_quarantine")).unwrap().count()
     }
 
     fn layout_file(&self, digest: Digest) -> std::path::PathBuf {
@@ -197,6 +202,7 @@ async fn a_copy_in_a_layout_repairs_a_blob() {
     assert!(house.quarantined().await.is_empty());
     assert_eq!(house.pull_blob("ci", layer).await.unwrap(), 21);
     assert!(matches!(house.news()[1], News::Repaired { digest, .. } if digest == layer));
+    assert_eq!(house.kept_aside(), 1, "what rotted is for whoever wants to look");
 }
 
 #[tokio::test]
@@ -270,6 +276,7 @@ async fn what_a_medium_refused_is_given_back_by_the_pass_that_can_read_it() {
     assert_eq!(house.pull_blob("ci", layer).await.unwrap(), 21);
     let news = house.news();
     assert!(matches!(news[..], [News::Repaired { digest, from: "its own file", .. }] if digest == layer), "{news:?}");
+    assert_eq!(house.kept_aside(), 0);
 }
 
 #[tokio::test]
@@ -288,6 +295,58 @@ async fn quarantined_bytes_that_are_sound_again_come_back_under_a_fresh_key() {
     assert_eq!(house.pull_blob("ci", layer).await.unwrap(), 21);
     assert_ne!(house.files_of(layer), before);
     assert_eq!(fs::read(house.layout_file(layer)).unwrap(), LAYER);
+    assert_eq!((house.files_of(layer).len(), house.kept_aside()), (1, 0));
+}
+
+#[tokio::test]
+async fn what_is_given_back_is_kept_aside_until_it_is_live() {
+    let (house, layer) = with_layer().await;
+    let file = house.files_of(layer)[0].clone();
+    flip(&file);
+    house.scrub().await;
+    flip(&house.folder.path().join("_quarantine").join(file.file_name().unwrap()));
+    house.metadata.interruptions().set(Some(Arc::new(First("replace_content", false.into()))));
+    assert!(house.registry.housekeeping().scrub_at_once().await.is_err());
+    assert_eq!((house.quarantined().await, house.kept_aside()), (vec![layer], 1));
+    house.metadata.interruptions().set(None);
+    house.scrub().await;
+    assert_eq!((house.quarantined().await, house.kept_aside()), (vec![], 0));
+    assert_eq!(house.pull_blob("ci", layer).await.unwrap(), 21);
+}
+
+/// Notes when each read of an object begins.
+#[derive(Default)]
+struct Reads(std::sync::Mutex<Vec<std::time::Instant>>);
+
+#[async_trait::async_trait]
+impl Interruption for Reads {
+    async fn before(&self, call: &'static str) -> Option<Fault> {
+        if call == "read" {
+            self.0.lock().unwrap().push(std::time::Instant::now());
+        }
+        None
+    }
+
+    async fn after(&self, _: &'static str) {}
+}
+
+#[tokio::test]
+async fn what_is_kept_aside_is_read_at_the_rate_of_the_pass() {
+    let limits = Limits { scrub_bytes_per_second: 4 << 20, ..Limits::default() };
+    let house = House::with(super::POLICY, "[signed-release]\nsigned_by = \"release\"\n", limits).await;
+    let layer = house.upload("ci", &vec![7; 4 * READ_BYTES]).await.unwrap();
+    flip(&house.files_of(layer)[0]);
+    house.scrub().await;
+    assert_eq!((house.quarantined().await, house.kept_aside()), (vec![layer], 1));
+    let reads = Arc::new(Reads::default());
+    house.store.interruptions().set(Some(Arc::<Reads>::clone(&reads)));
+    house.registry.housekeeping().scrub().await.unwrap();
+    house.store.interruptions().set(None);
+    let reads = reads.0.lock().unwrap();
+    assert_eq!(reads.len(), 4);
+    // A piece is a sixteenth of what a second may bring.
+    let between: Vec<_> = reads.windows(2).map(|two| two[1] - two[0]).collect();
+    assert!(between.iter().all(|pause| *pause >= Duration::from_millis(55)), "{between:?}");
 }
 
 #[tokio::test]
@@ -296,9 +355,11 @@ async fn what_the_medium_refuses_beside_others_is_quarantined() {
     house.store.interruptions().set(Some(Arc::new(Unreadable)));
     house.scrub().await;
     house.store.interruptions().set(None);
-    // Both contents were given back at once, for they can be read where they were put.
     let counters = house.registry.housekeeping().counters();
-    assert_eq!((counters.quarantined(), counters.repaired()), (2, 2));
+    assert_eq!((counters.quarantined(), counters.repaired(), house.kept_aside()), (2, 0, 2));
+    // Both contents are given back by the pass that can read them where they were put.
+    house.scrub().await;
+    assert_eq!((counters.quarantined(), counters.repaired(), house.kept_aside()), (2, 2, 0));
     assert!(house.quarantined().await.is_empty());
 }
 

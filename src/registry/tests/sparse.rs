@@ -151,3 +151,24 @@ async fn a_rebuild_brings_the_image_back_where_it_is_allowed_and_names_what_is_a
     house.upload("ci", LAYER).await.unwrap();
     assert_eq!(house.pull_blob("ci", Digest::sha256(LAYER)).await.unwrap(), 31);
 }
+
+#[tokio::test]
+async fn a_rebuild_gives_no_layer_to_a_repository_that_only_names_it() {
+    let house = House::sparse().await;
+    let image = push(&house, Some("v1")).await.unwrap();
+    // Another repository has it, and nobody showed this one that they have it too.
+    let there = house.registry.allow_sign(&super::who("ci"), &"prod/other".parse().unwrap()).unwrap();
+    let mut writer = house.registry.begin_upload(&there, crate::oci::Algorithm::Sha256).await.unwrap();
+    writer.write(bytes::Bytes::from_static(LAYER)).await.unwrap();
+    writer.finish(&Digest::sha256(LAYER)).await.unwrap();
+    let ruin = Ruin::of(house).await;
+    let mut config = config(ruin.folder.path());
+    config.sparse_images = true;
+    let rebuilt = rebuild(&config, Arc::clone(&ruin.clock), crate::registry::Rebuild::default()).await.unwrap();
+    assert_eq!((refusals(&rebuilt.taken), rebuilt.taken.manifests), (vec![], 1), "{rebuilt:?}");
+    let house = ruin.serves().await;
+    assert_eq!(house.pull("ci", &tag("v1")).await.unwrap(), image);
+    assert!(is_absent(&house.pull_blob("ci", Digest::sha256(LAYER)).await));
+    let with = house.metadata.repositories_with(&Digest::sha256(LAYER), 9).await.unwrap();
+    assert_eq!(with, ["prod/other".parse().unwrap()]);
+}

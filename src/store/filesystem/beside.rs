@@ -4,10 +4,12 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::path::Path;
 
-use rustix::fs::OFlags;
+use rustix::fs::{Access, OFlags, access};
+use rustix::io::Errno;
 
 use super::adopt::copy_hashed;
 use super::census::generations;
+use super::lock::Lock;
 use super::object::open_file;
 use super::path::{BLOBS, INDEX, OCI_LAYOUT, Root, WRITING, object_key};
 use super::{Draft, absent, durable, index};
@@ -18,10 +20,12 @@ use crate::store::{LayoutEntry, ObjectKey, StoreError};
 #[derive(Debug)]
 pub struct Beside {
     root: Root,
+    is_still: bool,
+    _unowned: Option<Lock>,
 }
 
 /// How an object got to another place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Placed {
     /// By a link: no byte was copied.
     Linked,
@@ -29,6 +33,8 @@ pub enum Placed {
     Copied,
     /// It was there already.
     There,
+    /// Not at all, for its bytes are not what its name says: what was expected and what was found.
+    Refused(String),
 }
 
 impl Beside {
@@ -36,7 +42,15 @@ impl Beside {
     pub fn open(root: &Path) -> Result<Self, StoreError> {
         let root = root.canonicalize()?;
         durable::expect_folder(&root.join("_cas"))?;
-        Ok(Self { root: Root::new(root) })
+        let root = Root::new(root);
+        let (is_still, unowned) = stillness(&root);
+        Ok(Self { root, is_still, _unowned: unowned })
+    }
+
+    /// Whether nothing in the tree changes as long as this lives: its folder can't be written to from here, as in a
+    /// snapshot, and nobody owns it, by whatever other way it may be reached.
+    pub const fn is_still(&self) -> bool {
+        self.is_still
     }
 
     /// The folder of the tree, without links on the way to it.
@@ -52,6 +66,16 @@ impl Beside {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, message).into());
         }
         Ok(draft)
+    }
+
+    /// The size in bytes of an object; none if its file is not there.
+    pub fn size(&self, key: &ObjectKey) -> Result<Option<u64>, StoreError> {
+        let Some(path) = self.root.object(key) else { return Ok(None) };
+        match fs::symlink_metadata(path) {
+            Ok(found) => Ok(found.is_file().then_some(found.len())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Puts an object into the same place of the tree that is drafted. [`StoreError::Absent`] if it is gone.
@@ -92,8 +116,18 @@ impl Beside {
             return Ok(Placed::Copied);
         }
         durable::remove(draft)?;
-        let message = format!("expected the stored blob {digest} to hash to its name, found other bytes");
-        Err(io::Error::new(io::ErrorKind::InvalidData, message).into())
+        Ok(Placed::Refused("expected bytes that hash to their name, found others".to_owned()))
+    }
+}
+
+/// Whether the tree is known to be still, and what keeps it so. A backup has no lock before it is served.
+fn stillness(root: &Root) -> (bool, Option<Lock>) {
+    if !matches!(access(root.folder(), Access::WRITE_OK), Err(Errno::ROFS | Errno::ACCESS | Errno::PERM)) {
+        return (false, None);
+    }
+    match Lock::keep_unowned(root) {
+        Ok(unowned) => (unowned.is_some(), unowned),
+        Err(error) => (error.kind() == io::ErrorKind::NotFound, None),
     }
 }
 

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::IoSliceMut;
 use std::num::NonZeroU64;
 use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -12,7 +13,6 @@ use rustix::fs::{Advice, OFlags, fadvise};
 use rustix::io::ReadWriteFlags;
 
 use super::object::{not_opened, open_file};
-use super::path::Root;
 use super::{absent, blocking};
 use crate::store::{Object, ObjectKey, StoreError};
 
@@ -21,9 +21,9 @@ struct ColdObject {
     size: u64,
 }
 
-/// Opens an object anew: what is open elsewhere is not looked at.
-pub(super) fn open(root: &Root, key: &ObjectKey) -> Result<Box<dyn Object>, StoreError> {
-    let path = root.object(key).ok_or_else(|| absent(key))?;
+/// Opens the object of `key` anew at its place: what is open elsewhere is not looked at.
+pub(super) fn open(key: &ObjectKey, place: Option<PathBuf>) -> Result<Box<dyn Object>, StoreError> {
+    let path = place.ok_or_else(|| absent(key))?;
     let file = open_file(&path, OFlags::RDONLY).map_err(|error| not_opened(error, &path, key))?;
     let size = file.metadata()?.len();
     // Without it the kernel reads ahead, and what it brings looks as if it had been in memory.

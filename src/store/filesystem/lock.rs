@@ -9,7 +9,7 @@ use rustix::io::Errno;
 use super::holder::Holder;
 use super::path::Root;
 
-/// The lock on the tree, held as long as this lives. The kernel lets go of it when the process ends, however it ends.
+/// A lock on the tree, held as long as this lives. The kernel lets go of it when the process ends, however it ends.
 #[derive(Debug)]
 pub(super) struct Lock {
     _file: File,
@@ -37,6 +37,17 @@ impl Lock {
                 );
                 Err(io::Error::new(io::ErrorKind::ResourceBusy, message))
             }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Keeps everybody from owning the tree, and says nothing about who does. None if somebody owns it. It never waits.
+    pub(super) fn keep_unowned(root: &Root) -> io::Result<Option<Self>> {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let file = File::from(rustix::fs::open(root.lock(), flags, Mode::empty())?);
+        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockShared) {
+            Ok(()) => Ok(Some(Self { _file: file })),
+            Err(Errno::WOULDBLOCK) => Ok(None),
             Err(error) => Err(error.into()),
         }
     }

@@ -165,12 +165,22 @@ impl Store for Filesystem {
 
     async fn open_cold(&self, key: &ObjectKey) -> Result<Box<dyn Object>, StoreError> {
         let (root, key) = (Arc::clone(&self.root), key.clone());
-        blocking(move || cold::open(&root, &key)).await
+        blocking(move || cold::open(&key, root.object(&key))).await
     }
 
     async fn quarantine(&self, key: &ObjectKey) -> Result<(), StoreError> {
         let (objects, key) = (Arc::clone(&self.objects), key.clone());
         blocking(move || objects.quarantine(&key)).await
+    }
+
+    async fn open_quarantined(&self, quarantined: &ObjectKey) -> Result<Box<dyn Object>, StoreError> {
+        let (root, key) = (Arc::clone(&self.root), quarantined.clone());
+        blocking(move || cold::open(&key, root.quarantined(&key))).await
+    }
+
+    async fn forget_quarantined(&self, quarantined: &ObjectKey) -> Result<(), StoreError> {
+        let (root, key) = (Arc::clone(&self.root), quarantined.clone());
+        blocking(move || Ok(durable::remove(&root.quarantined(&key).ok_or_else(|| absent(&key))?)?)).await
     }
 
     async fn give_back(

@@ -2,7 +2,7 @@
 //! quarantined files are kept, for what the medium refused once it may give back later.
 
 use std::fs::{File, Metadata};
-use std::io::{self, Read as _, Seek as _, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
@@ -46,30 +46,11 @@ pub(super) fn object(
     Ok(None)
 }
 
-/// Makes a copy of what is kept aside an object, if it is sound after all. Most of it never is, and each pass comes here:
-/// so it is hashed before anything is written.
+/// Makes a copy of what is kept aside an object, if it is sound after all.
 pub(super) fn kept_aside(root: &Root, shards: &Shards, wanted: &Wanted) -> Result<Option<ObjectKey>, StoreError> {
     let Some(path) = root.quarantined(&wanted.rotten) else { return Ok(None) };
-    let Some(mut file) = copy_of(&path, None) else { return Ok(None) };
-    if !is_sound(&file, wanted) || file.rewind().is_err() {
-        return Ok(None);
-    }
+    let Some(file) = copy_of(&path, None) else { return Ok(None) };
     object_of(root, shards, wanted, file)
-}
-
-fn is_sound(mut file: &File, wanted: &Wanted) -> bool {
-    if !file.metadata().is_ok_and(|found| found.len() == wanted.size) {
-        return false;
-    }
-    let mut hasher = Hasher::new(wanted.digest.algorithm());
-    let mut buffer = vec![0; PIECE];
-    while let Ok(read) = file.read(&mut buffer) {
-        match buffer.get(..read) {
-            Some(bytes) if !bytes.is_empty() => hasher.update(bytes),
-            _ => return hasher.finish() == wanted.digest,
-        }
-    }
-    false
 }
 
 fn object_of(root: &Root, shards: &Shards, wanted: &Wanted, copy: File) -> Result<Option<ObjectKey>, StoreError> {
