@@ -82,6 +82,7 @@ impl Registry {
     }
 
     async fn tend_views(&self, report: &(impl Fn(Notice<'_>) + Sync)) {
+        let mut told: Option<Instant> = None;
         loop {
             let began = Instant::now();
             let flushed = self.flush_views().await;
@@ -89,8 +90,15 @@ impl Registry {
             match flushed {
                 Ok(()) => self.changed.views.notified().await,
                 Err(error) => {
-                    report(Notice::Failed("flush views", &error));
-                    sleep(FLUSH_AGAIN).await;
+                    // Tried again with whatever changes, for that is not held up; told no more often than without.
+                    if told.is_none_or(|told| told.elapsed() >= FLUSH_AGAIN) {
+                        report(Notice::Failed("flush views", &error));
+                        told = Some(Instant::now());
+                    }
+                    tokio::select! {
+                        () = self.changed.views.notified() => {}
+                        () = sleep(FLUSH_AGAIN) => {}
+                    }
                 }
             }
             sleep(COALESCE).await;

@@ -3,6 +3,7 @@
 use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::Semaphore;
@@ -13,7 +14,7 @@ use crate::clock::Timestamp;
 use crate::interruption::{Fault, Interruption};
 use crate::metadata::{Failing, Metadata as _, Sqlite};
 use crate::oci::Digest;
-use crate::registry::{Error, News};
+use crate::registry::{Error, News, Notice};
 
 /// Before so many opens, moves the bytes of a content under another key, as a repair does.
 struct Moves {
@@ -127,6 +128,39 @@ async fn a_stray_file_in_the_place_of_a_layout_is_told_and_holds_up_no_other() {
     fs::remove_file(&stray).unwrap();
     house.registry.flush_views().await.unwrap();
     assert!(shown("prod/stray/zzz"));
+}
+
+#[tokio::test]
+async fn what_comes_after_a_layout_that_can_not_be_written_is_shown_before_that_is_tried_again_by_itself() {
+    let (house, _) = with_layer().await;
+    fs::File::create(house.folder.path().join("prod/stray")).unwrap();
+    let config = house.upload("ci", b"{\"a\": \"config\"}").await.unwrap();
+    let push = async |name: &str| {
+        let there = house.registry.allow_sign(&super::who("ci"), &name.parse().unwrap()).unwrap();
+        assert!(house.registry.mount(&there, &config, Some(&repository())).await.unwrap());
+    };
+    push("prod/stray/zzz").await;
+    let told = Arc::new(AtomicUsize::new(0));
+    let (registry, tells) = (Arc::clone(&house.registry), Arc::clone(&told));
+    let tending = tokio::spawn(registry.tend(std::future::pending(), move |notice| {
+        if matches!(notice, Notice::Failed("flush views", _)) {
+            tells.fetch_add(1, Ordering::SeqCst);
+        }
+    }));
+    let wait_until = async |holds: &dyn Fn() -> bool| {
+        let began = std::time::Instant::now();
+        while !holds() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        began.elapsed()
+    };
+    wait_until(&|| told.load(Ordering::SeqCst) == 1).await;
+    push("prod/later").await;
+    let shown = house.folder.path().join("prod/later/blobs/sha256").join(config.hex());
+    // By itself it is tried again after five.
+    assert!(wait_until(&|| shown.exists()).await < Duration::from_secs(4));
+    assert_eq!(told.load(Ordering::SeqCst), 1);
+    tending.abort();
 }
 
 /// Lets nobody who made a call go on until it is told, and counts who came.
