@@ -30,7 +30,7 @@ use super::epoch::Epochs;
 pub use audit::AuditRecord;
 pub use news::News;
 pub use report::{
-    CollectedBlob, Collection, Evidence, QuarantinedObject, ScrubPassReport, ScrubStatus, Session, Waiting,
+    CollectedBlob, Collection, Evidence, QuarantinedObject, ScrubPassReport, ScrubStatus, Session, Unheld, Waiting,
 };
 
 use room::Room;
