@@ -146,6 +146,7 @@ checked! {
     manifest_copies(repository: &RepositoryName, digest: &Digest, limit: usize) -> Vec<RepositoryName>;
     quarantined(limit: usize) -> Vec<Quarantined>;
     quarantined_count() -> u64;
+    holds_quarantined(repository: &RepositoryName, digest: &Digest, depth: usize, limit: usize) -> bool;
     trash_unnamed(keys: &[String]) -> u64;
     scrub_pass() -> Option<ScrubPass>;
     note_scrub_pass(pass: ScrubPass) -> ();

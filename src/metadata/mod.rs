@@ -352,6 +352,15 @@ pub trait Metadata: Send + Sync + 'static {
     async fn quarantined(&self, limit: usize) -> Result<Vec<Quarantined>, Unavailable>;
     /// How much is quarantined now.
     async fn quarantined_count(&self) -> Result<u64, Unavailable>;
+    /// Whether `digest`, or a manifest that it reaches through `manifests`, holds what is quarantined: content, or a manifest
+    /// of the repository. At most `limit` manifests are looked at, none of them more than `depth` steps away.
+    async fn holds_quarantined(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        depth: usize,
+        limit: usize,
+    ) -> Result<bool, Unavailable>;
     /// Puts those of `keys` in the trash that no content, no intent and no trash names, and counts them. A commit that
     /// comes with one afterwards is told that it is gone.
     async fn trash_unnamed(&self, keys: &[String]) -> Result<u64, Unavailable>;

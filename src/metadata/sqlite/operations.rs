@@ -374,6 +374,16 @@ impl Metadata for Sqlite {
         self.read(quarantine::count)
     }
 
+    async fn holds_quarantined(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        depth: usize,
+        limit: usize,
+    ) -> Result<bool, Unavailable> {
+        self.in_repository(repository, |c, id| quarantine::is_held_by(c, id, digest, depth, limit))
+    }
+
     async fn trash_unnamed(&self, keys: &[String]) -> Result<u64, Unavailable> {
         let keys = keys.to_vec();
         self.write(move |c| scrub::trash_unnamed(c, &keys)).await

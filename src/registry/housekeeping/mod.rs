@@ -12,6 +12,7 @@ mod pace;
 mod pass;
 mod report;
 mod room;
+mod soundness;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -34,6 +35,7 @@ pub use report::{
 };
 
 use room::Room;
+use soundness::Soundness;
 
 /// Keeps a root sound.
 pub struct Housekeeping {
@@ -51,6 +53,7 @@ pub struct Housekeeping {
     news: Arc<news::Queue>,
     room: Room,
     counters: Arc<ScrubCounters>,
+    soundness: Arc<Soundness>,
 }
 
 /// What scrubs came to since the process began.
@@ -127,6 +130,7 @@ impl Housekeeping {
             news: Arc::default(),
             room: Room::default(),
             counters: Arc::default(),
+            soundness: Arc::default(),
         }
     }
 
