@@ -249,7 +249,7 @@ fn crane_and_oras_send_an_image_again_whose_layer_is_quarantined_which_heals_it(
     for push in clients {
         let sound = ci.blob("prod/app", &layer).is(200).bytes().to_vec();
         let hex = layer.strip_prefix("sha256:").unwrap();
-        let shard = registry.file("data/_cas/sha256").join(&hex[..2]);
+        let shard = registry.file("data/_cas/sha256").join(hex.get(..2).unwrap());
         for entry in std::fs::read_dir(shard).unwrap() {
             let path = entry.unwrap().path();
             if path.file_stem().unwrap() == hex {
