@@ -27,8 +27,10 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// Read buffers grow to this while bodies come in, and answers gather to this before they are sent: two reads of a blob,
 /// for each sending wakes the client.
 const BUFFER: usize = 512 << 10;
-/// Requests at once on one HTTP/2 connection.
-const STREAMS: u32 = 256;
+/// Requests at once on one HTTP/2 connection. Each holds what its client does not take: a read of a blob, and one ahead.
+const STREAMS: u32 = 100;
+/// What a stream gathers before its client takes some: a read of a blob over HTTP/2.
+const STREAM_BUFFER: usize = 64 << 10;
 const STREAM_WINDOW: u32 = 1 << 20;
 const CONNECTION_WINDOW: u32 = 4 << 20;
 /// A connection on which nothing comes back is given up.
@@ -114,6 +116,7 @@ impl Server {
             .timer(TokioTimer::new())
             .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX))
             .max_concurrent_streams(STREAMS)
+            .max_send_buf_size(STREAM_BUFFER)
             .initial_stream_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
             .keep_alive_interval(PING_EVERY)

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use axum::body::Body;
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_MATCH, IF_NONE_MATCH, LINK, LOCATION, WARNING};
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_MATCH, IF_NONE_MATCH, LOCATION, WARNING};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
 use bytes::Bytes;
@@ -166,19 +166,6 @@ pub(super) fn warn(headers: &mut HeaderMap, text: &str) {
     if let Some(value) = value(format_args!("299 - \"{text}\"")) {
         headers.append(WARNING, value);
     }
-}
-
-/// Adds the `Link` to the next page of a list whose pages end where they are large.
-pub(super) fn link_next_referrers(
-    headers: &mut HeaderMap,
-    path: impl Display,
-    artifact_type: Option<&str>,
-    last: &Digest,
-) {
-    let filter = artifact_type.map(|of| format!("&artifactType={}", super::query::encode(of))).unwrap_or_default();
-    let last = last.to_string();
-    let last = super::query::encode(&last);
-    insert(headers, LINK, format_args!("<{path}?last={last}{filter}>; rel=\"next\""));
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use axum::response::Response;
 
 use super::Call;
 use super::answer::{self, Tagged};
-use super::download::{CHUNK, Download};
+use super::download::{self, Download};
 use super::error::{Reason, Refusal};
 use crate::oci::{ByteRange, Digest, ErrorCode, RangeError, RepositoryName};
 use crate::registry::{Admitted, BlobContent, Error};
@@ -31,7 +31,7 @@ pub(super) async fn read(call: &Call<'_>, name: &RepositoryName, digest: &Digest
         answer::empty(StatusCode::NOT_MODIFIED)
     } else {
         let range = asked_range(call, &tagged, blob.object.size())?;
-        send(call.is_head(), blob, range).await?
+        send(call, blob, range).await?
     };
     let headers = response.headers_mut();
     tagged.insert(headers);
@@ -71,10 +71,15 @@ fn unsatisfiable(error: RangeError) -> Refusal {
     }
 }
 
-async fn send(head: bool, blob: Admitted<BlobContent>, range: Option<ByteRange>) -> Result<Response, Refusal> {
+async fn send(call: &Call<'_>, blob: Admitted<BlobContent>, range: Option<ByteRange>) -> Result<Response, Refusal> {
     let size = blob.object.size();
     let (offset, length) = range.map_or((0, size), |range| (range.first, range.length()));
-    let mut response = Response::new(if head { Body::empty() } else { body(blob, offset, length).await? });
+    let body = if call.is_head() {
+        Body::empty()
+    } else {
+        body(blob, offset, length, download::chunk(call.parts.version)).await?
+    };
+    let mut response = Response::new(body);
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
     headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
@@ -87,9 +92,9 @@ async fn send(head: bool, blob: Admitted<BlobContent>, range: Option<ByteRange>)
 }
 
 /// What fits one read is read before the answer begins, so that a failing medium is still a 503.
-async fn body(blob: Admitted<BlobContent>, offset: u64, length: u64) -> Result<Body, Refusal> {
-    if length > CHUNK {
-        return Ok(Body::new(Download::new(Arc::new(blob), offset, length)));
+async fn body(blob: Admitted<BlobContent>, offset: u64, length: u64, chunk: u64) -> Result<Body, Refusal> {
+    if length > chunk {
+        return Ok(Body::new(Download::new(Arc::new(blob), offset, length, chunk)));
     }
     let wanted = usize::try_from(length).unwrap_or(usize::MAX);
     let bytes = blob.object.read(offset, wanted).await.map_err(|error| Refusal::unavailable(error.to_string()))?;

@@ -6,18 +6,26 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use axum::body::HttpBody;
+use axum::http::Version;
 use bytes::Bytes;
 use hyper::body::{Frame, SizeHint};
 
 use crate::registry::{Admitted, BlobContent};
 use crate::store::StoreError;
 
-/// How much is read at once.
-pub(super) const CHUNK: u64 = 256 << 10;
+/// How much is read at once for a connection that sends one body at a time.
+const CHUNK: u64 = 256 << 10;
+/// How much is read at once for one of the many streams of a connection: all may stand still, each with what was read.
+const CHUNK_OF_A_STREAM: u64 = 64 << 10;
 
 type Read = Pin<Box<dyn Future<Output = Result<Bytes, StoreError>> + Send>>;
 
-/// A part of an admitted blob as a body: positioned reads of [`CHUNK`] bytes.
+/// How much is read at once for an answer in this version of HTTP.
+pub(super) fn chunk(version: Version) -> u64 {
+    if version == Version::HTTP_2 { CHUNK_OF_A_STREAM } else { CHUNK }
+}
+
+/// A part of an admitted blob as a body: positioned reads of `chunk` bytes.
 ///
 /// While the medium is slower than memory, one read is under way ahead of the one that is being sent.
 pub(super) struct Download {
@@ -28,17 +36,18 @@ pub(super) struct Download {
     end: u64,
     /// Bytes that are still to be handed out.
     left: u64,
+    chunk: u64,
     reading: Option<Read>,
 }
 
 impl Download {
-    /// `length` bytes from `offset`; the caller has checked that they are there.
-    pub(super) fn new(blob: Arc<Admitted<BlobContent>>, offset: u64, length: u64) -> Self {
-        Self { blob, offset, end: offset.saturating_add(length), left: length, reading: None }
+    /// `length` bytes from `offset`, `chunk` at once; the caller has checked that they are there.
+    pub(super) fn new(blob: Arc<Admitted<BlobContent>>, offset: u64, length: u64, chunk: u64) -> Self {
+        Self { blob, offset, end: offset.saturating_add(length), left: length, chunk, reading: None }
     }
 
     fn next_read(&mut self) -> Option<Read> {
-        let length = self.end.saturating_sub(self.offset).min(CHUNK);
+        let length = self.end.saturating_sub(self.offset).min(self.chunk);
         if length == 0 {
             return None;
         }

@@ -43,7 +43,7 @@ impl Paging {
     }
 
     /// Adds the `Link` to the next page. What the caller must not learn of is named by no word that it can read.
-    pub(super) fn link(&self, call: &Call<'_>, headers: &mut HeaderMap, last: Option<&str>, next: &Next) {
+    pub(super) fn link(&self, call: &Call<'_>, headers: &mut HeaderMap, last: Option<&str>, next: &Next<String>) {
         let mut link = format!("<{}?n={}", call.path(), self.n);
         let mut add = |key: &str, value: &str| {
             link.extend(["&", key, "=", &query::encode(value).to_string()]);

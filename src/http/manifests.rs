@@ -24,6 +24,9 @@ pub(super) async fn read(call: &Call<'_>, name: &RepositoryName, reference: &Ref
         }
         manifest => manifest?,
     };
+    if call.is_head() && call.registry().awaits_push(&allowed, &manifest.digest).await? {
+        return Err(Error::ManifestUnknown(reference.clone()).into());
+    }
     answer::expect_match(call.headers(), &manifest.digest)?;
     let tagged = Tagged::new(&manifest.digest).ok_or_else(|| Refusal::unavailable("a digest is no header value"))?;
     let mut response = if tagged.is_had(call.headers()) {

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use hyper::body::{Frame, SizeHint};
 use uuid::Uuid;
 
-use super::download::CHUNK;
+use super::download::chunk;
 use super::{Entry, Http, REQUEST_ID, taken};
 
 /// Makes identifiers of requests: a word for this process, and a number.
@@ -50,7 +50,7 @@ pub(super) fn finish(http: Arc<Http>, mut entry: Entry, response: Response) -> R
     entry.status = response.status();
     taken::handed();
     match response.body().size_hint().exact() {
-        Some(bytes) if bytes <= CHUNK => {
+        Some(bytes) if bytes <= chunk(entry.parts.version) => {
             report(&http, &entry, bytes);
             response
         }

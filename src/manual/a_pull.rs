@@ -58,7 +58,8 @@
 //!
 //! What is not shown is 404 `BLOB_UNKNOWN`, as if absent: cosign takes only 404 for "no signature yet". The empty
 //! config `{}` is nobody's secret and is judged by any holder. A read of a blob that nothing holds extends its lease.
-//! Bodies go out in positioned reads of 256 KiB, the next one under way while one is sent (`http::download`).
+//! Bodies go out in positioned reads of 256 KiB, the next one under way while one is sent (`http::download`); over HTTP/2
+//! of 64 KiB, for each of a hundred streams that stand still holds what was read for it.
 //!
 //! # Lists
 //!
@@ -67,7 +68,8 @@
 //! ([listing referrers](https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-referrers)).
 //! A referrers list is whole as long as it fits `manifest_bytes`, for few clients follow `Link` there; what is more, which
 //! takes thousands of referrers or large annotations, follows after a `Link`. What it should go on after counts only if
-//! it is listed for the caller.
+//! it is listed for the caller. A page that passes by two thousand objects that are not shown ends there as well, and its
+//! `Link` names the place by a word that the caller can't read, as the catalog's does.
 //!
 //! Under an enforced requirement only what met it can resolve, and that it did is noted before anyone is told. So a page
 //! of tags is made of those that are listed under one of the caller's requirements ([`Metadata::tags_once_met`]): tags

@@ -176,7 +176,9 @@
 //! `quarantine`: in one transaction, and the epochs of its repositories advance. From then on [`Metadata::blob`] says so,
 //! pulls are 503, and [`Metadata::reserve`] speaks of it as of content that is not stored: so the next upload gets a
 //! fresh generation, and its commit heals every repository. To a manifest that must have it it is absent, so that whoever
-//! pushes an image is told to send it. Then the pass moves the file to `_quarantine`, and nothing
+//! pushes an image is told to send it. Clients that ask for the manifest first would send nothing: to a `HEAD` of who may
+//! push, a manifest or index is absent while [`Metadata::holds_quarantined`] says so of it, which is asked only while
+//! something is quarantined at all. Then the pass moves the file to `_quarantine`, and nothing
 //! removes it there but that it is given back. What is no regular file, as a symbolic link, is lost. What the *machine* can't do (no descriptors, no
 //! memory, no permission) says nothing about content and quarantines nothing: the pass counts it as unchecked, tells it
 //! (`unchecked`), and goes on. A pull notices for free: a size that differs, a file that is lost, a manifest that does not hash. So does the
@@ -249,6 +251,7 @@
 //! [`Metadata::sweep`]: crate::metadata::Metadata::sweep
 //! [`Metadata::forget_trash`]: crate::metadata::Metadata::forget_trash
 //! [`Metadata::blob`]: crate::metadata::Metadata::blob
+//! [`Metadata::holds_quarantined`]: crate::metadata::Metadata::holds_quarantined
 //! [`Metadata::note_scrub_pass`]: crate::metadata::Metadata::note_scrub_pass
 //! [`Metadata::prune_audit`]: crate::metadata::Metadata::prune_audit
 //! [`Metadata::trash_unnamed`]: crate::metadata::Metadata::trash_unnamed

@@ -134,7 +134,8 @@ checked! {
     judge_again(repository: &RepositoryName, digest: &Digest, at: Timestamp) -> ();
     sweep(at: Timestamp, uploads_before: Timestamp, limit: usize) -> Swept;
     forget_trash(keys: &[String]) -> ();
-    dirty_view(except: &[RepositoryName]) -> Option<DirtyView>;
+    dirty_views() -> Vec<RepositoryName>;
+    dirty_view(repository: &RepositoryName) -> Option<DirtyView>;
     clean_view(repository: &RepositoryName, sequence: u64) -> ();
     contents(after: Option<&Digest>, limit: usize) -> Vec<Content>;
     placed_manifests(after: u64, limit: usize) -> Vec<PlacedManifest>;
@@ -146,6 +147,7 @@ checked! {
     manifest_copies(repository: &RepositoryName, digest: &Digest, limit: usize) -> Vec<RepositoryName>;
     quarantined(limit: usize) -> Vec<Quarantined>;
     quarantined_count() -> u64;
+    holds_quarantined(repository: &RepositoryName, digest: &Digest, depth: usize, limit: usize) -> bool;
     trash_unnamed(keys: &[String]) -> u64;
     scrub_pass() -> Option<ScrubPass>;
     note_scrub_pass(pass: ScrubPass) -> ();

@@ -277,8 +277,10 @@ pub trait Metadata: Send + Sync + 'static {
     /// Forgets keys whose bytes were removed.
     async fn forget_trash(&self, keys: &[String]) -> Result<(), Unavailable>;
 
-    /// A repository whose layout is behind, the longest waiting first, but none of `except`.
-    async fn dirty_view(&self, except: &[RepositoryName]) -> Result<Option<DirtyView>, Unavailable>;
+    /// The repositories whose layout is behind, the longest waiting first.
+    async fn dirty_views(&self) -> Result<Vec<RepositoryName>, Unavailable>;
+    /// What the layout of a repository is behind by. None if it is not.
+    async fn dirty_view(&self, repository: &RepositoryName) -> Result<Option<DirtyView>, Unavailable>;
     /// The layout shows everything up to `sequence`.
     async fn clean_view(&self, repository: &RepositoryName, sequence: u64) -> Result<(), Unavailable>;
 
@@ -352,6 +354,15 @@ pub trait Metadata: Send + Sync + 'static {
     async fn quarantined(&self, limit: usize) -> Result<Vec<Quarantined>, Unavailable>;
     /// How much is quarantined now.
     async fn quarantined_count(&self) -> Result<u64, Unavailable>;
+    /// Whether `digest`, or a manifest that it reaches through `manifests`, holds what is quarantined: content, or a manifest
+    /// of the repository. At most `limit` manifests are looked at, none of them more than `depth` steps away.
+    async fn holds_quarantined(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        depth: usize,
+        limit: usize,
+    ) -> Result<bool, Unavailable>;
     /// Puts those of `keys` in the trash that no content, no intent and no trash names, and counts them. A commit that
     /// comes with one afterwards is told that it is gone.
     async fn trash_unnamed(&self, keys: &[String]) -> Result<u64, Unavailable>;

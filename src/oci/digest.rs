@@ -174,6 +174,9 @@ impl<'de> Deserialize<'de> for Digest {
     }
 }
 
+/// What a hash under way may have taken: the bits of so many bytes, and of a block more, can be counted.
+const BYTES_AT_MOST: u64 = 1 << 60;
+
 /// A hash under way, whose state can be saved and restored: uploads resume with it.
 #[derive(Clone)]
 pub enum Hasher {
@@ -230,8 +233,19 @@ impl Hasher {
         }
     }
 
-    /// The hash whose state was saved; nothing if the state is not one of `algorithm`.
+    /// The hash whose state was saved; nothing if the state is not one of `algorithm`, or is one of more bytes than a hash
+    /// can count the bits of.
     pub fn restore(algorithm: Algorithm, state: &[u8]) -> Option<Self> {
+        // Behind the words of the hash stands how many blocks it took, little-endian; the high half of SHA-512's is zero.
+        let (words, block) = match algorithm {
+            Algorithm::Sha256 => (32, 64),
+            Algorithm::Sha512 => (64, 128),
+        };
+        let blocks = u64::from_le_bytes(*state.get(words..)?.first_chunk()?);
+        let is_high = algorithm == Algorithm::Sha512 && state.get(72..80)?.iter().any(|byte| *byte != 0);
+        if is_high || blocks.checked_mul(block).is_none_or(|bytes| bytes >= BYTES_AT_MOST) {
+            return None;
+        }
         Some(match algorithm {
             Algorithm::Sha256 => {
                 let state = SerializedState::<Sha256>::try_from(state).ok()?;
@@ -284,6 +298,19 @@ mod tests {
             let mut whole = vec![7; 1000];
             whole.extend_from_slice(b"rest");
             assert_eq!(second.finish(), Digest::of(algorithm, &whole));
+        }
+    }
+
+    #[test]
+    fn a_state_of_more_bytes_than_can_be_counted_is_none() {
+        for (algorithm, counted) in [(Algorithm::Sha256, 32..40), (Algorithm::Sha512, 64..80)] {
+            let state = Hasher::new(algorithm).save();
+            assert!(Hasher::restore(algorithm, &state).is_some());
+            for high in counted.skip(7) {
+                let mut state = state.clone();
+                state[high] = 1;
+                assert!(Hasher::restore(algorithm, &state).is_none(), "{algorithm:?} {high}");
+            }
         }
     }
 }

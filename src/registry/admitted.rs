@@ -81,19 +81,19 @@ pub struct Page<T> {
     /// The entries, in the order of the list.
     pub entries: Vec<T>,
     /// After what the next page begins, if there may be more.
-    pub next: Option<Next>,
+    pub next: Option<Next<String>>,
 }
 
 /// After what a page begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Next {
+pub enum Next<T> {
     /// The last entry of the page before.
-    Listed(String),
+    Listed(T),
     /// What was looked at last and is not listed for the caller, who must not learn its name.
-    Unlisted(String),
+    Unlisted(T),
 }
 
-impl Next {
+impl Next<String> {
     /// The name after which the page begins.
     #[must_use]
     pub fn place(&self) -> &str {

@@ -22,6 +22,7 @@ mod explain;
 mod export;
 mod garbage;
 mod gathering;
+mod healing;
 mod housekeeping;
 mod import;
 mod judge;

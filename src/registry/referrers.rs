@@ -8,7 +8,8 @@ use crate::authz::Pull;
 use crate::metadata::{Kind, Referrer};
 use crate::oci::{Descriptor, Digest, media_type};
 
-use super::{Allowed, Error, Registry};
+use super::list::LOOKED_AT;
+use super::{Allowed, Error, Next, Registry};
 
 /// How many rows are looked at in one read.
 const BATCH: usize = 256;
@@ -16,29 +17,42 @@ const BATCH: usize = 256;
 impl Registry {
     /// The [referrers](https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-referrers) of a
     /// digest after `after`, oldest first, as an OCI index: whole as long as it is no larger than a manifest may be, for
-    /// few clients follow `Link` here. Evidence and data are shown with their subject, objects by themselves.
+    /// few clients follow `Link` here. Evidence and data are shown with their subject, objects by themselves: as with
+    /// [`Registry::catalog`], a page that passes many objects by ends early, and may hold none.
     pub async fn referrers(
         &self,
         allowed: &Allowed<Pull>,
         subject: &Digest,
         artifact_type: Option<&str>,
-        after: Option<&Digest>,
+        after: Option<&Next<Digest>>,
     ) -> Result<ReferrersPage, Error> {
         let mut index = ReferrersIndex::begin(self.limits.manifest_bytes);
         // A page begins anew if what it should come after was deleted meanwhile.
         let mut seen = HashSet::new();
         let mut with_subject = None;
-        let mut after = self.listed(allowed, subject, after).await?;
+        let mut passed_by = 0_usize;
+        let mut after = match after {
+            Some(Next::Unlisted(place)) => Some(*place),
+            Some(Next::Listed(last)) => self.listed(allowed, subject, last).await?,
+            None => None,
+        };
         loop {
             let batch = self.referrers_after(allowed, subject, artifact_type, after.as_ref()).await?;
-            let Some(last) = batch.last() else { return Ok(index.end()) };
-            after = Some(last.digest);
+            if batch.is_empty() {
+                return Ok(index.end());
+            }
             for referrer in batch {
+                let before = after.replace(referrer.digest);
                 if !seen.insert(referrer.digest) {
                     continue;
                 }
                 let shown = if referrer.kind == Kind::Object {
-                    self.shows(allowed, &referrer.digest).await?
+                    if passed_by >= LOOKED_AT {
+                        return Ok(index.end_at(before));
+                    }
+                    let shown = self.shows(allowed, &referrer.digest).await?;
+                    passed_by = passed_by.saturating_add(usize::from(!shown));
+                    shown
                 } else if let Some(shown) = with_subject {
                     shown
                 } else {
@@ -68,13 +82,7 @@ impl Registry {
 
     /// `last`, if it is listed for the caller: after anything else a page begins anew, for what is withheld must look as
     /// if it were absent.
-    async fn listed(
-        &self,
-        allowed: &Allowed<Pull>,
-        subject: &Digest,
-        last: Option<&Digest>,
-    ) -> Result<Option<Digest>, Error> {
-        let Some(last) = last else { return Ok(None) };
+    async fn listed(&self, allowed: &Allowed<Pull>, subject: &Digest, last: &Digest) -> Result<Option<Digest>, Error> {
         let Some(stored) = self.metadata.manifest(allowed.repository(), last).await? else { return Ok(None) };
         let with = if stored.kind == Kind::Object { last } else { subject };
         let listed = stored.subject.as_ref() == Some(subject) && self.shows(allowed, with).await?;
@@ -87,8 +95,10 @@ impl Registry {
 pub struct ReferrersPage {
     /// The page, an OCI index.
     pub index: Bytes,
-    /// After what the next page begins, if one follows.
-    pub next: Option<Digest>,
+    /// The last entry, if there is one.
+    pub last: Option<Digest>,
+    /// After what the next page begins, if there may be more.
+    pub next: Option<Next<Digest>>,
 }
 
 /// An OCI index that is written entry by entry: of thousands of referrers nothing but their text is kept.
@@ -124,11 +134,18 @@ impl ReferrersIndex {
 
     fn end(mut self) -> ReferrersPage {
         self.json.extend_from_slice(b"]}");
-        ReferrersPage { index: Bytes::from(self.json), next: None }
+        ReferrersPage { index: Bytes::from(self.json), last: self.last, next: None }
     }
 
     fn end_early(self) -> ReferrersPage {
-        let next = self.last;
+        let last = self.last;
+        self.end_at(last)
+    }
+
+    /// Ends where the next page begins after `place`.
+    fn end_at(self, place: Option<Digest>) -> ReferrersPage {
+        let listed = self.last;
+        let next = place.map(|place| if listed == Some(place) { Next::Listed(place) } else { Next::Unlisted(place) });
         ReferrersPage { next, ..self.end() }
     }
 }

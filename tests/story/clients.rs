@@ -230,3 +230,35 @@ fn buildah(person: &Person<'_>) -> Run {
     };
     flags(&storage("storage"), &storage("run")).env("BUILDAH_ISOLATION", "chroot")
 }
+
+#[test]
+#[ignore = "needs the clients: run ./test"]
+fn crane_and_oras_send_an_image_again_whose_layer_is_quarantined_which_heals_it() {
+    let registry = Registry::start(&Setup::release());
+    let ci = registry.person("ci");
+    let digest = ci.crane_push("prod/app:v1", "a release");
+    let reference = registry.reference("prod/app:v1");
+    ci.run("crane").args(["pull", "--insecure", "--format=oci", &reference, "kept"]).succeeds();
+    let layer = ci.manifest("prod/app", "v1").is(200).json()["layers"][0]["digest"].as_str().unwrap().to_owned();
+    let crane = || ci.run("crane").args(["push", "--insecure", "kept", &reference]);
+    let oras = || {
+        let kept = format!("kept@{digest}");
+        ci.run("oras").args(["cp", "--from-oci-layout", "--to-plain-http", &kept, &reference])
+    };
+    let clients: [&dyn Fn() -> Run; 2] = [&crane, &oras];
+    for push in clients {
+        let sound = ci.blob("prod/app", &layer).is(200).bytes().to_vec();
+        let hex = layer.strip_prefix("sha256:").unwrap();
+        let shard = registry.file("data/_cas/sha256").join(hex.get(..2).unwrap());
+        for entry in std::fs::read_dir(shard).unwrap() {
+            let path = entry.unwrap().path();
+            if path.file_stem().unwrap() == hex {
+                std::fs::File::options().write(true).open(path).unwrap().set_len(1).unwrap();
+            }
+        }
+        ci.blob("prod/app", &layer).refuses(503, "UNAVAILABLE", &["quarantined"]);
+        push().succeeds();
+        assert_eq!(ci.blob("prod/app", &layer).is(200).bytes(), sound);
+        assert_eq!(ci.resolves("prod/app", "v1"), digest);
+    }
+}

@@ -83,6 +83,44 @@ fn who_may_push_is_told_to_send_a_quarantined_blob_again_and_that_heals_it() {
 }
 
 #[test]
+fn who_may_push_is_told_to_send_an_image_again_whose_layer_was_cut_short_while_it_was_pulled_and_so_of_what_is_above() {
+    let program = Program::start_with(&["--scrub-bytes-per-second", "0"]);
+    let (image, bytes) = program.push_image("open/app", "v1", LAYER);
+    program.push_image("open/app", "other", b"another layer");
+    let index = format!(
+        r#"{{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[{{"mediaType":"{MANIFEST}","digest":"{image}","size":{}}}]}}"#,
+        bytes.len()
+    );
+    let of_index = [("content-type", "application/vnd.oci.image.index.v1+json")];
+    assert_eq!(program.send_with("PUT", "/v2/open/app/manifests/list", &of_index, index.as_bytes()).status, 201);
+    let layer = Digest::sha256(LAYER);
+    let blob = format!("/v2/open/app/blobs/{layer}");
+    assert_eq!(program.send("GET", &blob).body, LAYER);
+    let heads = |expected: u16| {
+        for path in [
+            blob.clone(),
+            "/v2/open/app/manifests/v1".to_owned(),
+            format!("/v2/open/app/manifests/{image}"),
+            "/v2/open/app/manifests/list".to_owned(),
+        ] {
+            assert_eq!(program.send("HEAD", &path).status, expected, "{path}");
+        }
+        assert_eq!(program.send("HEAD", "/v2/open/app/manifests/other").status, 200);
+    };
+    heads(200);
+    let file = file_of(&program.folder().join("data"), &layer);
+    fs::File::options().write(true).open(file).unwrap().set_len(3).unwrap();
+    heads(404);
+    assert_eq!(
+        (program.send("GET", &blob).status, program.send("GET", "/v2/open/app/manifests/v1").body),
+        (503, bytes)
+    );
+    program.push_blob("open/app", LAYER);
+    heads(200);
+    assert_eq!(program.send("GET", &blob).body, LAYER);
+}
+
+#[test]
 fn an_image_that_names_a_quarantined_blob_is_404_and_names_it_until_the_blob_is_sent_again() {
     let (program, layer) = rotten();
     let image = program.send("GET", "/v2/open/app/manifests/v1").body;
@@ -273,17 +311,45 @@ fn the_commands_work_on_a_root_that_nobody_serves() {
         text.contains("1 not what their names say") && text.ends_with("  in open/app\n1 are quarantined now\n"),
         "{text}"
     );
+    // The layout shows no rotten bytes either.
+    let shown = program.folder().join("data/open/app/blobs/sha256").join(Digest::sha256(LAYER).hex());
+    assert!(!shown.exists());
     let collected = hallmark(program.folder(), &["gc", "--json"]);
     assert_eq!(json(&collected.stdout)["more"], false, "{collected:?}");
 }
 
 #[test]
+fn a_collection_of_a_root_that_nobody_serves_gives_the_room_back() {
+    let mut program = Program::start();
+    let (image, _) = program.push_image("open/app", "v1", LAYER);
+    assert_eq!(program.send("POST", "/_hallmark/flush").status, 204);
+    assert_eq!(program.send("DELETE", &format!("/v2/open/app/manifests/{image}")).status, 202);
+    stop(&mut program);
+    let data = program.folder().join("data");
+    let shown = data.join("open/app/blobs/sha256").join(Digest::sha256(LAYER).hex());
+    assert!(shown.exists());
+    let collected = hallmark(program.folder(), &["gc", "--danger-now"]);
+    assert_eq!(collected.status.code(), Some(0), "{collected:?}");
+    // Its link would keep the bytes.
+    assert!(!shown.exists());
+}
+
+#[test]
 fn a_root_that_is_not_there_is_not_made() {
     let folder = TempDir::new().unwrap();
-    for command in ["gc", "scrub"] {
-        assert_eq!(hallmark(folder.path(), &[command]).status.code(), Some(2), "{command}");
+    let asked = |command: &str| hallmark(folder.path(), &[command]);
+    for command in ["gc", "scrub", "audit"] {
+        assert_eq!(asked(command).status.code(), Some(2), "{command}");
     }
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    // A folder that is no root is not made one either.
+    fs::create_dir(folder.path().join("data")).unwrap();
+    for command in ["gc", "scrub", "audit"] {
+        let told = asked(command);
+        assert_eq!(told.status.code(), Some(2), "{command}");
+        assert!(String::from_utf8_lossy(&told.stderr).contains("a folder without _cas"), "{told:?}");
+    }
+    assert_eq!(fs::read_dir(folder.path().join("data")).unwrap().count(), 0);
 }
 
 /// A server whose only image was deleted, and the file of its layer, which waits.

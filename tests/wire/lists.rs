@@ -1,7 +1,9 @@
 //! Lists of which little is shown to who asks: bounded looks, and links that name nothing that is not.
 
+use hallmark::oci::Digest;
+
 use crate::concurrency::at_once;
-use crate::program::{Program, put};
+use crate::program::{MANIFEST, Program, put};
 
 /// More repositories than one page passes by.
 const HIDDEN: usize = 2100;
@@ -69,4 +71,40 @@ fn a_page_before_the_first_entry_has_a_link_without_last() {
     let link = first.header("link").unwrap();
     assert!(link.starts_with("</v2/_catalog?n=1000&next="), "{link}");
     assert_eq!(program.send("GET", target(link)).text(), r#"{"repositories":["open/shown"]}"#);
+}
+
+#[test]
+fn a_list_of_referrers_of_which_none_is_shown_is_paged_by_links_that_name_none() {
+    let program = Program::start();
+    let (subject, _) = program.push_image("open/app", "v1", b"layer");
+    at_once(12, |thread| {
+        for number in (thread..HIDDEN).step_by(12) {
+            let index = format!(
+                r#"{{"schemaVersion":2,"mediaType":"{INDEX}","artifactType":"text/a+b","manifests":[],"subject":{{"mediaType":"{MANIFEST}","digest":"{subject}","size":1}},"annotations":{{"number":"{number}"}}}}"#
+            );
+            let path = format!("/v2/open/app/manifests/{}", Digest::sha256(index.as_bytes()));
+            assert_eq!(program.send_with("PUT", &path, &[("content-type", INDEX)], index.as_bytes()).status, 201);
+        }
+    });
+    put(program.folder(), "policies/requirements.toml", "[signed]\nany = []\n");
+    let lines = "p, anonymous, open/app, pull, signed, allow\np, anonymous, **, admin, unverified, allow\n";
+    put(program.folder(), "policies/policy.csv", lines);
+    assert_eq!(program.send("POST", "/_hallmark/reload").status, 204);
+
+    let path = format!("/v2/open/app/referrers/{subject}");
+    let empty = format!(r#"{{"schemaVersion":2,"mediaType":"{INDEX}","manifests":[]}}"#);
+    for filter in ["", "artifactType=text/a%2Bb"] {
+        let first = program.send("GET", &format!("{path}?{filter}"));
+        assert_eq!(first.text(), empty);
+        let link = target(first.header("link").unwrap());
+        assert!(
+            link.starts_with(&format!("{path}?next=")) && !link.replacen(&path, "", 1).contains("sha256"),
+            "{link}"
+        );
+        assert!(link.ends_with(filter), "{link}");
+        let second = program.send("GET", link);
+        assert_eq!((second.text(), second.header("link")), (empty.as_str(), None));
+        let altered = program.send("GET", &link.replace("next=", "next=A"));
+        assert!(altered.header("link").is_some(), "a word that nobody sealed leads nowhere");
+    }
 }

@@ -1,6 +1,9 @@
 //! Clients that do not read what they asked for are cut off; those that read slowly are not.
 
+use std::fs;
 use std::io::{Read as _, Write as _};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -131,4 +134,41 @@ async fn a_stream_that_is_taken_slowly_is_given_it_all() {
         }
     }
     assert!(began.elapsed() > IDLE * 2, "{:?}", began.elapsed());
+}
+
+/// The memory of the program that is resident, in MiB.
+fn resident(program: &Program) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{}/status", program.id())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a line of its memory");
+    line.trim_end_matches("kB").trim().parse::<u64>().unwrap() >> 10
+}
+
+#[tokio::test]
+async fn many_streams_that_stand_still_hold_little_memory() {
+    let program = Program::start();
+    let digest = program.push_blob("open/app", &large());
+    let client = client(&program, 1).await;
+    let first = get(&client, &path_of(&digest)).await;
+    let before = resident(&program);
+    let answered = Arc::new(AtomicUsize::new(1));
+    let mut streams = tokio::task::JoinSet::new();
+    for _ in 1..256 {
+        let (client, path, answered) = (client.clone(), path_of(&digest), Arc::clone(&answered));
+        streams.spawn(async move {
+            let _stands_still = get(&client, &path).await;
+            answered.fetch_add(1, Ordering::SeqCst);
+            std::future::pending::<()>().await;
+        });
+    }
+    let began = Instant::now();
+    while answered.load(Ordering::SeqCst) < 100 {
+        assert!(began.elapsed() < IDLE * 20, "{answered:?} streams were answered");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    // As many again would be answered by now, if they could.
+    tokio::time::sleep(IDLE * 2).await;
+    let grown = resident(&program).saturating_sub(before);
+    drop(first);
+    assert!(grown < 24, "{grown} MiB for {answered:?} streams");
+    assert_eq!(answered.load(Ordering::SeqCst), 100);
 }

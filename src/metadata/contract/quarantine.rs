@@ -13,7 +13,7 @@ async fn is_held(m: &dyn Metadata, repository: &str, name: &str) -> bool {
 
 /// What the layout of `r` is told now; then it shows it.
 async fn shown(m: &dyn Metadata) -> Vec<ViewChange> {
-    let Some(view) = m.dirty_view(&[]).await.unwrap() else { return Vec::new() };
+    let Some(view) = first_dirty(m).await else { return Vec::new() };
     m.clean_view(&view.repository, view.sequence).await.unwrap();
     view.changes
 }
@@ -287,6 +287,48 @@ async fn a_quarantined_manifest_that_is_deleted_is_forgotten() {
         hold_manifest(m).await;
         delete(m, "i").await;
         assert_eq!(m.quarantined_count().await.unwrap(), 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_manifest_holds_what_is_quarantined_of_its_own_and_of_what_is_below_it_within_bounds() {
+    each(async |m| {
+        for layer in ["a", "b"] {
+            store_blob(m, layer).await;
+        }
+        for manifest in [image("rotten", &["b", "a"]), image("sound", &["b"]), index("list", &["sound", "rotten"])] {
+            store(m, manifest).await;
+        }
+        store(m, index("lists", &["list"])).await;
+        let holds = async |name: &str, depth, limit| {
+            m.holds_quarantined(&repo("r"), &digest(name), depth, limit).await.unwrap()
+        };
+        assert!(!holds("lists", 9, 9).await);
+        hold(m, "a").await;
+        assert!(holds("rotten", 0, 1).await && holds("list", 1, 9).await && holds("lists", 2, 9).await);
+        assert!(!holds("sound", 9, 9).await && !holds("absent", 9, 9).await);
+        assert!(!holds("list", 0, 9).await && !holds("lists", 1, 9).await && !holds("list", 9, 1).await);
+        assert!(!m.holds_quarantined(&repo("s"), &digest("rotten"), 9, 9).await.unwrap());
+        m.commit_blob(CommitBlob { key: "key/again".to_owned(), ..blob("a") }).await.unwrap();
+        assert!(!holds("rotten", 9, 9).await && !holds("lists", 9, 9).await);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_index_holds_a_manifest_that_is_quarantined_in_its_own_repository_and_no_blob_of_the_same_name() {
+    each(async |m| {
+        store(m, rotten()).await;
+        store_blob(m, "i").await;
+        for repository in ["r", "s"] {
+            store(m, PutManifest { repository: repo(repository), ..index("list", &["i"]) }).await;
+        }
+        let holds = async |name: &str| m.holds_quarantined(&repo(name), &digest("list"), 9, 9).await.unwrap();
+        hold(m, "i").await;
+        assert!(!holds("r").await);
+        hold_manifest(m).await;
+        assert!(holds("r").await && !holds("s").await);
     })
     .await;
 }

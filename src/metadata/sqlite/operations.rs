@@ -286,10 +286,15 @@ impl Metadata for Sqlite {
         self.note(move |c| sweep::forget(c, &keys)).await
     }
 
-    async fn dirty_view(&self, except: &[RepositoryName]) -> Result<Option<DirtyView>, Unavailable> {
-        let except = except.to_vec();
+    async fn dirty_views(&self) -> Result<Vec<RepositoryName>, Unavailable> {
+        // As long as much is pending.
+        self.read_long(view::all_dirty).await
+    }
+
+    async fn dirty_view(&self, repository: &RepositoryName) -> Result<Option<DirtyView>, Unavailable> {
+        let repository = repository.clone();
         // As long as the repository is large.
-        self.read_long(move |c| view::dirty(c, &except)).await
+        self.read_long(move |c| view::dirty(c, &repository)).await
     }
 
     async fn clean_view(&self, repository: &RepositoryName, sequence: u64) -> Result<(), Unavailable> {
@@ -372,6 +377,16 @@ impl Metadata for Sqlite {
 
     async fn quarantined_count(&self) -> Result<u64, Unavailable> {
         self.read(quarantine::count)
+    }
+
+    async fn holds_quarantined(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        depth: usize,
+        limit: usize,
+    ) -> Result<bool, Unavailable> {
+        self.in_repository(repository, |c, id| quarantine::is_held_by(c, id, digest, depth, limit))
     }
 
     async fn trash_unnamed(&self, keys: &[String]) -> Result<u64, Unavailable> {

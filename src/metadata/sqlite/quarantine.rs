@@ -1,11 +1,13 @@
 //! What was found not to be what its name says, and how it is healed.
 
+use std::collections::{HashSet, VecDeque};
+
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::audit::{self, Entry};
 use super::repositories::{self, RepositoryId};
 use super::values::{self, Count};
-use super::{blobs, manifests, view};
+use super::{blobs, links, manifests, view};
 use crate::clock::Timestamp;
 use crate::metadata::{Event, Quarantined};
 use crate::oci::{Digest, RepositoryName};
@@ -177,4 +179,35 @@ pub(super) fn list(connection: &Connection, limit: usize) -> rusqlite::Result<Ve
 pub(super) fn count(connection: &Connection) -> rusqlite::Result<u64> {
     let mut statement = connection.prepare_cached("SELECT count(*) FROM quarantine")?;
     statement.query_row([], |row| row.get::<_, Count>(0)).map(|count| count.0)
+}
+
+/// Whether a manifest, or one below it, the nearest first, holds what is quarantined.
+pub(super) fn is_held_by(
+    connection: &Connection,
+    repository: RepositoryId,
+    digest: &Digest,
+    depth: usize,
+    limit: usize,
+) -> rusqlite::Result<bool> {
+    let mut holds = connection.prepare_cached(
+        "SELECT 1 FROM links l
+         CROSS JOIN quarantine q ON q.repository = CASE l.via WHEN 0 THEN ?1 ELSE 0 END AND q.digest = l.child
+         WHERE l.parent = (SELECT id FROM manifests WHERE repository = ?1 AND digest = ?2)",
+    )?;
+    let mut seen = HashSet::from([*digest]);
+    let mut waiting = VecDeque::from([(*digest, 0_usize)]);
+    while let Some((holder, steps)) = waiting.pop_front() {
+        if holds.exists(params![repository, holder])? {
+            return Ok(true);
+        }
+        if steps >= depth {
+            continue;
+        }
+        for child in links::children(connection, repository, &holder, limit)? {
+            if seen.len() < limit && seen.insert(child) {
+                waiting.push_back((child, steps.saturating_add(1)));
+            }
+        }
+    }
+    Ok(false)
 }

@@ -172,9 +172,11 @@ impl Housekeeping {
         let (metadata, epochs, changed) =
             (Arc::clone(&self.metadata), Arc::clone(&self.epochs), Arc::clone(&self.changed));
         let (counters, news) = (Arc::clone(&self.counters), Arc::clone(&self.news));
+        let soundness = Arc::clone(&self.soundness);
         let (digest, key, why, at) = (*digest, key.to_owned(), why.to_owned(), self.clock.now());
         carried_through(async move {
             let noted = metadata.quarantine_content(&digest, &key, &why, at).await;
+            soundness.note_quarantine();
             let Some(repositories) = noted.inspect_err(|_| epochs.advance_all())? else { return Ok(false) };
             for repository in &repositories {
                 epochs.advance(repository);

@@ -1,11 +1,14 @@
 //! One manifest: its bytes are in the metadata, and are hashed again like any others.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use crate::metadata::PlacedManifest;
 use crate::oci::{Digest, RepositoryName};
 
 use super::super::Error;
+use super::super::commit::carried_through;
 use super::{Housekeeping, News, count};
 
 /// In how many repositories another copy is looked for.
@@ -48,7 +51,7 @@ impl Housekeeping {
         bytes: &[u8],
     ) -> Result<(), Error> {
         let why = format!("expected bytes that hash to their name, found {}", Digest::of(digest.algorithm(), bytes));
-        if self.metadata.quarantine_manifest(repository, digest, bytes, &why, self.clock.now()).await? {
+        if self.note_rotten_manifest((repository.clone(), *digest), bytes.to_vec(), why.clone()).await? {
             self.changed(std::slice::from_ref(repository));
             count(&self.counters.quarantined, 1);
             self.news.push(News::Quarantined { digest: *digest, repository: Some(repository.clone()), why });
@@ -57,6 +60,22 @@ impl Housekeeping {
             Some(copy) => self.repair_manifest(repository, digest, copy).await,
             None => Ok(()),
         }
+    }
+
+    async fn note_rotten_manifest(
+        &self,
+        (repository, digest): (RepositoryName, Digest),
+        bytes: Vec<u8>,
+        why: String,
+    ) -> Result<bool, Error> {
+        let (metadata, soundness) = (Arc::clone(&self.metadata), Arc::clone(&self.soundness));
+        let at = self.clock.now();
+        carried_through(async move {
+            let noted = metadata.quarantine_manifest(&repository, &digest, &bytes, &why, at).await;
+            soundness.note_quarantine();
+            Ok(noted?)
+        })
+        .await
     }
 
     async fn repair_manifest(

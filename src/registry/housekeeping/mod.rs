@@ -12,6 +12,7 @@ mod pace;
 mod pass;
 mod report;
 mod room;
+mod soundness;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -26,6 +27,7 @@ use crate::store::Store;
 
 use super::changed::Changed;
 use super::epoch::Epochs;
+use super::{Error, view};
 
 pub use audit::AuditRecord;
 pub use news::News;
@@ -34,6 +36,7 @@ pub use report::{
 };
 
 use room::Room;
+use soundness::Soundness;
 
 /// Keeps a root sound.
 pub struct Housekeeping {
@@ -51,6 +54,7 @@ pub struct Housekeeping {
     news: Arc<news::Queue>,
     room: Room,
     counters: Arc<ScrubCounters>,
+    soundness: Arc<Soundness>,
 }
 
 /// What scrubs came to since the process began.
@@ -127,12 +131,19 @@ impl Housekeeping {
             news: Arc::default(),
             room: Room::default(),
             counters: Arc::default(),
+            soundness: Arc::default(),
         }
     }
 
     /// What scrubs came to since the process began.
     pub fn counters(&self) -> &ScrubCounters {
         &self.counters
+    }
+
+    /// Brings every layout up to date, over a root that nobody serves: until then its links keep the bytes of what was
+    /// collected, and show what rotted.
+    pub async fn flush_views(&self) -> Result<(), Error> {
+        self.with_reserve(|| view::flush(&*self.store, &*self.metadata)).await
     }
 
     /// What was answered about these repositories is not answered again, and their layouts are behind.

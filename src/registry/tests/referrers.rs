@@ -1,10 +1,17 @@
 //! Lists of referrers: how much of them is held and answered at once, and what a page gives away.
 
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
 use serde_json::{Value, json};
 
-use super::{House, digest_of, image};
+use super::{House, digest_of, image, repository, who};
+use crate::clock::Clock as _;
 use crate::config::Limits;
+use crate::metadata::{Kind, Metadata as _, PutManifest};
 use crate::oci::{Digest, Reference, media_type};
+use crate::registry::Next;
+use crate::registry::list::LOOKED_AT;
 
 /// An image about `subject`: as much an object as any.
 async fn refer(house: &House, name: &str, subject: Digest, text: &str) -> Digest {
@@ -27,7 +34,7 @@ impl House {
         first: Option<Digest>,
     ) -> (Vec<Vec<String>>, usize) {
         let allowed = self.pulls(name).unwrap();
-        let (mut pages, mut largest, mut after) = (Vec::new(), 0, first);
+        let (mut pages, mut largest, mut after) = (Vec::new(), 0, first.map(Next::Listed));
         loop {
             let page = self.registry.referrers(&allowed, &subject, None, after.as_ref()).await.unwrap();
             largest = largest.max(page.index.len());
@@ -83,4 +90,53 @@ async fn a_page_after_what_is_withheld_is_the_first_as_after_what_is_absent() {
     }
     let (rest, _) = house.pages_of_referrers("deploy", subject, Some(shown)).await;
     assert_eq!(rest, [[""; 0]]);
+}
+
+/// Objects about `subject` that meet nothing.
+async fn refer_many(house: &House, subject: Digest, count: usize) {
+    for number in 0..count {
+        let bytes = Bytes::from(format!("object {number}"));
+        let put = PutManifest {
+            repository: repository(),
+            digest: Digest::sha256(&bytes),
+            bytes,
+            media_type: media_type::OCI_MANIFEST.to_owned(),
+            artifact_type: None,
+            annotations: BTreeMap::new(),
+            kind: Kind::Object,
+            subject: Some(subject),
+            is_referrer: true,
+            links: Vec::new(),
+            tags: Vec::new(),
+            only_if: None,
+            tag_history: 1,
+            evidence_cap: None,
+            orphan_lease: house.clock.now(),
+            who: who("ci"),
+            at: house.clock.now(),
+        };
+        house.metadata.put_manifest(put).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_page_that_passes_many_by_ends_early_and_the_next_goes_on_there() {
+    let house = House::in_memory(Limits::default()).await;
+    let subject = house.push_image("ci", "one", Some("v1")).await.unwrap();
+    let first = refer(&house, "first", subject, "").await;
+    house.sign_release(first).await;
+    refer_many(&house, subject, LOOKED_AT).await;
+    let (pages, _) = house.pages_of_referrers("deploy", subject, None).await;
+    assert_eq!(pages, [[first.to_string()]], "as many as a page may pass by");
+
+    refer_many(&house, subject, LOOKED_AT + 1).await;
+    let last = refer(&house, "last", subject, "").await;
+    house.sign_release(last).await;
+    let (pages, _) = house.pages_of_referrers("deploy", subject, None).await;
+    assert_eq!(pages, [[first.to_string()], [last.to_string()]]);
+    let page = house.registry.referrers(&house.pulls("deploy").unwrap(), &subject, None, None).await.unwrap();
+    let place = Digest::sha256(format!("object {}", LOOKED_AT - 1).as_bytes());
+    assert_eq!((page.last, page.next), (Some(first), Some(Next::Unlisted(place))));
+    let (pages, _) = house.pages_of_referrers("ci", subject, None).await;
+    assert_eq!(pages.iter().map(Vec::len).collect::<Vec<_>>(), [LOOKED_AT + 3], "who is shown all has it whole");
 }

@@ -19,6 +19,19 @@ async fn with_rotten_layer() -> (House, Digest) {
 }
 
 #[tokio::test]
+async fn a_blob_that_was_cut_short_after_it_was_pulled_is_quarantined_at_the_next_pull() {
+    let (house, layer) = with_layer().await;
+    assert_eq!(house.pull_blob("ci", layer).await.unwrap(), 21);
+    fs::File::options().write(true).open(&house.files_of(layer)[0]).unwrap().set_len(20).unwrap();
+    for _ in 0..2 {
+        assert!(matches!(house.pull_blob("ci", layer).await, Err(Error::Quarantined(digest)) if digest == layer));
+    }
+    let noted = house.metadata.quarantined(9).await.unwrap();
+    assert_eq!((noted.len(), noted[0].digest), (1, layer));
+    assert_eq!(noted[0].why, "expected 21 bytes, found 20");
+}
+
+#[tokio::test]
 async fn quarantined_content_is_named_by_an_export_that_leaves_nothing() {
     let (house, layer) = with_rotten_layer().await;
     let to = tempfile::tempdir().unwrap();

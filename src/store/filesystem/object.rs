@@ -35,16 +35,23 @@ struct OpenFile {
     size: u64,
 }
 
+impl OpenFile {
+    fn has_its_size(&self) -> bool {
+        self.file.metadata().is_ok_and(|now| now.len() == self.size)
+    }
+}
+
 impl Objects {
     pub(super) fn new(root: Arc<Root>) -> Self {
         Self { root, open: Cache::new(KEPT_OPEN), buffers: Arc::default() }
     }
 
-    /// Opens an object, without a system call if it is open already.
+    /// Opens an object: what is open already is looked at no further than whether its size is still the one that it had,
+    /// so that one whose file was cut short is noticed as if it were opened for the first time.
     pub(super) fn open(&self, key: &ObjectKey) -> Result<Box<dyn Object>, StoreError> {
         let file = match self.open.get(key) {
-            Some(file) => file,
-            None => self.open_anew(key)?,
+            Some(file) if file.has_its_size() => file,
+            _ => self.open_anew(key)?,
         };
         Ok(Box::new(FileObject { file, buffers: Arc::clone(&self.buffers) }))
     }

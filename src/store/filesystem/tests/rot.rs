@@ -137,3 +137,14 @@ async fn a_reserve_larger_than_the_disk_is_not_kept() {
     assert!(!store.keep_reserve(1 << 50).await.unwrap_or(false));
     assert!(!folder.path().join("_reserve").exists());
 }
+
+#[tokio::test]
+async fn an_object_whose_size_changes_while_it_is_kept_open_is_opened_anew() {
+    let (store, folder) = empty();
+    let key = stored(&store, CONTENT, 1).await;
+    let file = fs::File::options().write(true).open(folder.path().join("_cas").join(&key.0)).unwrap();
+    for size in [7, 3, 0, 9, 9] {
+        file.set_len(size).unwrap();
+        assert_eq!(store.open(&key).await.unwrap().size(), size);
+    }
+}
