@@ -231,7 +231,7 @@ hold! {
         a_pass_over_a_manifest_that_rotted_in_its_layout a_pass_over_an_object_without_a_name
         a_collection_without_grace refusals_that_are_noted the_pruning_of_the_audit_trail the_reserve the_view_of_a_large_manifest
         an_import a_start_after_a_death a_look_at_what_waits counts the_end
-        a_blob_whose_bytes_were_lost a_pull_of_what_nothing_holds a_list_of_what_was_judged what_a_revision_left;
+        a_blob_whose_bytes_were_lost a_pull_of_what_nothing_holds a_list_of_what_was_judged what_a_revision_left a_question_whether_a_push_would_heal;
 }
 
 /// What no verb here calls, and why not.

@@ -457,3 +457,21 @@ pub(super) fn what_a_revision_left() -> Verb {
         ..Verb::default()
     }
 }
+
+pub(super) fn a_question_whether_a_push_would_heal() -> Verb {
+    async fn harm(house: &House, number: usize) -> Harm {
+        let harm = rots(house, number).await;
+        house.scrub().await;
+        harm
+    }
+    async fn act(house: &House, number: usize) -> Result<(), Error> {
+        assert!(house.registry.awaits_push(&house.pulls("ci")?, &image_of(number)).await?);
+        Ok(())
+    }
+    Verb {
+        prepare: |house, number| Box::pin(pushed(house, number)),
+        harm: |house, number| Box::pin(harm(house, number)),
+        act: |house, number| Box::pin(act(house, number)),
+        ..Verb::default()
+    }
+}
