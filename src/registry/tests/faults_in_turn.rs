@@ -132,7 +132,10 @@ impl Verb {
             })
         };
         let mut lies = house.lies_but(&harm.harmed).await;
-        lies.retain(|lie| !of_harmed(lie) && !(self.forgets && lie.starts_with("the audit trail")));
+        lies.retain(|lie| !of_harmed(lie));
+        if self.forgets {
+            lies.retain(|lie| !lie.starts_with("the audit trail"));
+        }
         lies
     }
 
@@ -194,8 +197,7 @@ impl Verb {
         house.interrupt_with(&met);
         (self.act)(&house, 0).await.unwrap();
         house.go_on();
-        let calls = met.0.lock().unwrap().clone();
-        calls
+        std::mem::take(&mut *met.0.lock().unwrap())
     }
 }
 

@@ -143,7 +143,7 @@ pub(super) fn a_pass_over_something_rotten_that_its_layout_has() -> Verb {
 }
 
 pub(super) fn a_pass_over_a_manifest_that_rotted() -> Verb {
-    async fn harm(house: &House, number: usize) -> Harm {
+    fn harm(house: &House, number: usize) -> Harm {
         let connection = rusqlite::Connection::open(house.folder.path().join("_metadata.sqlite")).unwrap();
         let digest = image_of(number);
         let rotten = connection.execute(
@@ -155,7 +155,7 @@ pub(super) fn a_pass_over_a_manifest_that_rotted() -> Verb {
     }
     Verb {
         prepare: |house, number| Box::pin(shown(house, number)),
-        harm: |house, number| Box::pin(harm(house, number)),
+        harm: |house, number| Box::pin(async move { harm(house, number) }),
         act: |house, _| Box::pin(heals(house)),
         is_done: |house, _| Box::pin(async move { house.metadata.quarantined_count().await.unwrap() == 0 }),
         ..Verb::default()
@@ -163,19 +163,19 @@ pub(super) fn a_pass_over_a_manifest_that_rotted() -> Verb {
 }
 
 pub(super) fn a_pass_over_a_manifest_that_rotted_in_its_layout() -> Verb {
-    async fn harm(house: &House, number: usize) -> Harm {
+    fn harm(house: &House, number: usize) -> Harm {
         flip(&house.layout_file(image_of(number)));
         Harm::default()
     }
-    async fn is_done(house: &House, number: usize) -> bool {
+    fn is_done(house: &House, number: usize) -> bool {
         let shown = fs::read(house.layout_file(image_of(number))).unwrap();
         Digest::sha256(&shown) == image_of(number)
     }
     Verb {
         prepare: |house, number| Box::pin(shown(house, number)),
-        harm: |house, number| Box::pin(harm(house, number)),
+        harm: |house, number| Box::pin(async move { harm(house, number) }),
         act: |house, _| Box::pin(passes(house)),
-        is_done: |house, number| Box::pin(is_done(house, number)),
+        is_done: |house, number| Box::pin(async move { is_done(house, number) }),
         ..Verb::default()
     }
 }
@@ -211,13 +211,13 @@ pub(super) fn a_collection_without_grace() -> Verb {
         keeper.end_grace().await?;
         keeper.collect(false).await.map(drop)
     }
-    async fn is_done(house: &House, number: usize) -> bool {
+    fn is_done(house: &House, number: usize) -> bool {
         house.files_of(layer(number)).is_empty() && house.metadata.inner().keys().unwrap().live.is_empty()
     }
     Verb {
         prepare: |house, number| Box::pin(prepare(house, number)),
         act: |house, number| Box::pin(act(house, number)),
-        is_done: |house, number| Box::pin(is_done(house, number)),
+        is_done: |house, number| Box::pin(async move { is_done(house, number) }),
         ..Verb::default()
     }
 }
