@@ -59,6 +59,9 @@ fn text(rebuilt: &Rebuilt, out: &mut dyn Write) -> io::Result<()> {
     match &rebuilt.kept {
         Some(kept) => writeln!(out, "the old metadata is kept as {}", kept.display())?,
         None if rebuilt.in_place => {}
+        None if !rebuilt.was_there => {
+            writeln!(out, "nothing is in place; --partial would put there what could be taken")?;
+        }
         None => writeln!(out, "the old metadata is still in place; --partial would replace it")?,
     }
     writeln!(out, "layouts don't tell:")?;

@@ -135,6 +135,7 @@ checked! {
     sweep(at: Timestamp, uploads_before: Timestamp, limit: usize) -> Swept;
     forget_trash(keys: &[String]) -> ();
     dirty_view(except: &[RepositoryName]) -> Option<DirtyView>;
+    show_again(repository: &RepositoryName, digests: &[Digest]) -> ();
     clean_view(repository: &RepositoryName, sequence: u64) -> ();
     contents(after: Option<&Digest>, limit: usize) -> Vec<Content>;
     placed_manifests(after: u64, limit: usize) -> Vec<PlacedManifest>;

@@ -552,3 +552,25 @@ async fn an_object_that_nothing_names_goes_after_a_day_and_not_before() {
     assert!(!unnamed.exists() && named.exists());
     assert_eq!(counted, [0, 1]);
 }
+
+#[tokio::test]
+async fn a_manifest_or_an_index_that_its_layout_has_lost_is_shown_again_after_a_scrub() {
+    let (house, _) = with_layer().await;
+    let digest = house.pull("ci", &tag("v1")).await.unwrap();
+    house.registry.flush_views().await.unwrap();
+    let shown = [house.layout_file(digest), house.folder.path().join("prod/app/index.json")];
+    let sound = shown.each_ref().map(|file| fs::read(file).unwrap());
+    for lost in &shown {
+        fs::remove_file(lost).unwrap();
+        house.registry.flush_views().await.unwrap();
+        assert!(!lost.exists(), "nothing is pending");
+        house.scrub().await;
+        house.registry.flush_views().await.unwrap();
+        assert_eq!(shown.each_ref().map(|file| fs::read(file).unwrap()), sound);
+    }
+    flip(&shown[1]);
+    house.scrub().await;
+    house.registry.flush_views().await.unwrap();
+    assert_eq!(fs::read(&shown[1]).unwrap(), sound[1]);
+    assert!(house.metadata.dirty_view(&[]).await.unwrap().is_none());
+}
