@@ -38,12 +38,13 @@ fn main() -> ExitCode {
         Command::Import(args) => {
             offline(import::run(&args, Arc::new(SystemClock), &mut std::io::stdout().lock())).into()
         }
-        Command::Export(args) => offline(export::run(&args, &mut std::io::stdout().lock())).into(),
+        Command::Export(args) => offline(until_stopped(export::run(&args, &mut std::io::stdout().lock()))).into(),
         Command::Rebuild(args) => {
             offline(rebuild::run(&args, Arc::new(SystemClock), &mut std::io::stdout().lock())).into()
         }
         Command::Backup(args) => {
-            offline(backup::run(&args, Arc::new(SystemClock), &mut std::io::stdout().lock())).into()
+            let done = async { backup::run(&args, Arc::new(SystemClock), &mut std::io::stdout().lock()).await };
+            offline(until_stopped(done)).into()
         }
     }
 }
@@ -101,6 +102,18 @@ fn raise_descriptors() {
 fn offline(command: impl Future<Output = Exit>) -> Exit {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.map_or(Exit::CouldNotTell, |runtime| runtime.block_on(command))
+}
+
+/// Runs what writes into a draft: one that is stopped takes that away with it, and so after the blob that it is at.
+async fn until_stopped(command: impl Future<Output = Exit>) -> Exit {
+    use tokio::signal::unix::{SignalKind, signal};
+    let signals = signal(SignalKind::interrupt()).and_then(|first| Ok((first, signal(SignalKind::terminate())?)));
+    let Ok((mut interrupt, mut terminate)) = signals else { return Exit::CouldNotTell };
+    tokio::select! {
+        exit = command => exit,
+        _ = interrupt.recv() => Exit::CouldNotTell,
+        _ = terminate.recv() => Exit::CouldNotTell,
+    }
 }
 
 fn check(args: &check::Args) -> Exit {

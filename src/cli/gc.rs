@@ -39,6 +39,9 @@ async fn collect(args: &Args) -> Result<Collection, String> {
     while more {
         Collection { more, waiting, .. } = turn(&keeper, false, false).await?;
     }
+    if let (Keeper::Alone(housekeeping), false) = (&keeper, args.dry_run) {
+        housekeeping.flush_views().await.map_err(|error| error.to_string())?;
+    }
     Ok(Collection { more: false, waiting, ..first })
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 
+use super::outcome::expect_root;
 use super::root::{self, NotOpened};
 use crate::client::{At, Client, Options};
 use crate::clock::SystemClock;
@@ -54,9 +55,7 @@ impl Place {
         let flags = Flags { root: self.root.clone(), ..Flags::default() };
         let config = Config::load(self.config.as_deref(), &flags)
             .map_err(|mistakes| mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))?;
-        if !config.root.is_dir() {
-            return Err(format!("expected the data of a registry in {}, found no folder", config.root.display()));
-        }
+        expect_root(&config.root).map_err(|failed| failed.to_string())?;
         match root::open(&config, command).await {
             Ok((store, metadata)) => {
                 Ok(Keeper::Alone(Box::new(Housekeeping::alone(store, metadata, Arc::new(SystemClock), config.limits))))
@@ -139,7 +138,16 @@ impl Server {
                 self.grant()
             )),
             421 => Err(format!("expected the server of the root at {name}, found a server of another root")),
-            other => Err(format!("expected an answer from {name}, found status {other}")),
+            other => {
+                let why = message(&body).map(|why| format!(": {why}")).unwrap_or_default();
+                Err(format!("expected an answer from {name}, found status {other}{why}"))
+            }
         }
     }
+}
+
+/// What the body of a refusal says.
+fn message(body: &[u8]) -> Option<String> {
+    let body: serde_json::Value = serde_json::from_slice(body).ok()?;
+    Some(body.get("errors")?.get(0)?.get("message")?.as_str()?.to_owned())
 }

@@ -1,5 +1,6 @@
 //! How commands that work on a root end, and what they tell.
 
+use std::fmt;
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -18,6 +19,12 @@ pub(super) struct Failed(Vec<String>);
 impl Failed {
     pub(super) fn one(why: String) -> Self {
         Self(vec![why])
+    }
+}
+
+impl fmt::Display for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join("\n"))
     }
 }
 

@@ -55,6 +55,7 @@ async fn scrub(args: &Args) -> Result<ScrubStatus, String> {
         Keeper::Alone(housekeeping) => {
             if args.now {
                 housekeeping.scrub_at_once().await.map_err(|error| error.to_string())?;
+                housekeeping.flush_views().await.map_err(|error| error.to_string())?;
             }
             housekeeping.scrub_status().await.map_err(|error| error.to_string())
         }

@@ -134,7 +134,8 @@ checked! {
     judge_again(repository: &RepositoryName, digest: &Digest, at: Timestamp) -> ();
     sweep(at: Timestamp, uploads_before: Timestamp, limit: usize) -> Swept;
     forget_trash(keys: &[String]) -> ();
-    dirty_view(except: &[RepositoryName]) -> Option<DirtyView>;
+    dirty_views() -> Vec<RepositoryName>;
+    dirty_view(repository: &RepositoryName) -> Option<DirtyView>;
     show_again(repository: &RepositoryName, digests: &[Digest]) -> ();
     clean_view(repository: &RepositoryName, sequence: u64) -> ();
     contents(after: Option<&Digest>, limit: usize) -> Vec<Content>;

@@ -277,8 +277,10 @@ pub trait Metadata: Send + Sync + 'static {
     /// Forgets keys whose bytes were removed.
     async fn forget_trash(&self, keys: &[String]) -> Result<(), Unavailable>;
 
-    /// A repository whose layout is behind, the longest waiting first, but none of `except`.
-    async fn dirty_view(&self, except: &[RepositoryName]) -> Result<Option<DirtyView>, Unavailable>;
+    /// The repositories whose layout is behind, the longest waiting first.
+    async fn dirty_views(&self) -> Result<Vec<RepositoryName>, Unavailable>;
+    /// What the layout of a repository is behind by. None if it is not.
+    async fn dirty_view(&self, repository: &RepositoryName) -> Result<Option<DirtyView>, Unavailable>;
     /// Notes that the layout of a repository does not show these digests as it should, and not its `index.json` either. Of a
     /// repository that is not there nothing is noted. Survives the death of the process only.
     async fn show_again(&self, repository: &RepositoryName, digests: &[Digest]) -> Result<(), Unavailable>;

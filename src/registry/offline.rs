@@ -1,12 +1,13 @@
 //! A root that nothing serves: what import and rebuild work on.
 
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::metadata::{FILE, Metadata, Sqlite};
-use crate::store::{Filesystem, Holder, Store};
+use crate::store::{Filesystem, Holder, Store, StoreError};
 use crate::verify::SignatureVerifier;
 
 use super::{Error, Parts, lost};
@@ -43,7 +44,11 @@ impl Parts {
 }
 
 pub(super) fn own(root: &Path, command: &str) -> Result<Arc<dyn Store>, Error> {
-    let store = Filesystem::open(root)?;
+    let store = Filesystem::open(root).map_err(|error| match error {
+        // It is somebody else's, which is no fault of the medium.
+        StoreError::Io(taken) if taken.kind() == io::ErrorKind::ResourceBusy => Error::Conflict(taken.to_string()),
+        error => error.into(),
+    })?;
     // Who is in the way is told if it can be.
     drop(Holder::this(command).note(root));
     Ok(Arc::new(store))

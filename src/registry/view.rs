@@ -24,31 +24,39 @@ impl Registry {
     }
 
     async fn write_views(&self) -> Result<(), Error> {
-        let mut last: Option<RepositoryName> = None;
-        let (mut missed, mut misses) = (None, 0_usize);
+        if self.store.layout().is_none() {
+            return Ok(());
+        }
         let mut aside = SetAside::default();
-        while let Some(written) = self.write_next_view(last.as_ref(), &aside.repositories).await? {
-            match written.result {
-                Ok(()) => (last, misses) = (Some(written.repository), 0),
-                // What it links was collected since it was read, and that is a change of its own; or it was lost, and
-                // that must be noted, or this layout would hold up all others.
-                Err(StoreError::Absent(key)) if misses < MISSES => {
-                    let noted = missed == Some(written.sequence) && self.note_loss(&key, &aside.repositories).await?;
-                    (missed, misses) = (Some(written.sequence), if noted { 0 } else { misses.saturating_add(1) });
-                }
-                Err(error) => {
-                    aside.put(written.repository, error)?;
-                    misses = 0;
-                }
+        for repository in self.metadata.dirty_views().await? {
+            if let Err(error) = self.write_view(&repository).await? {
+                aside.put(repository, error)?;
             }
         }
         aside.tell()
     }
 
-    /// Notes that the bytes of a content are lost that the view that waits longest is to link. False if it links no such
-    /// key any more.
-    async fn note_loss(&self, key: &str, except: &[RepositoryName]) -> Result<bool, Error> {
-        let Some(view) = self.metadata.dirty_view(except).await? else { return Ok(false) };
+    /// Writes the view of a repository, and says what the layout said.
+    async fn write_view(&self, repository: &RepositoryName) -> Result<Result<(), StoreError>, Error> {
+        let (mut missed, mut misses) = (None, 0_usize);
+        while let Some(written) = self.write_what_is_pending(repository).await? {
+            match written.result {
+                // What it links was collected since it was read, and that is a change of its own; or it was lost, and
+                // that must be noted, or this layout would stay behind.
+                Err(StoreError::Absent(key)) if misses < MISSES => {
+                    let noted = missed == Some(written.sequence) && self.note_loss(repository, &key).await?;
+                    (missed, misses) = (Some(written.sequence), if noted { 0 } else { misses.saturating_add(1) });
+                }
+                result => return Ok(result),
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    /// Notes that the bytes of a content are lost that the view of a repository is to link. False if it links no such key
+    /// any more.
+    async fn note_loss(&self, repository: &RepositoryName, key: &str) -> Result<bool, Error> {
+        let Some(view) = self.metadata.dirty_view(repository).await? else { return Ok(false) };
         let lost = view.changes.into_iter().find_map(|change| match change {
             ViewChange::Link(digest, linked) => (linked == key).then_some(digest),
             ViewChange::Write(_) | ViewChange::Unlink(_) => None,
@@ -59,24 +67,13 @@ impl Registry {
         }
     }
 
-    /// Writes the view that waits longest, but none of `except`. None if there is none, or if it is `last` again: it changes faster than it is
-    /// written.
+    /// Writes what is pending of a repository's view. None if nothing is.
     ///
-    /// One at a time, from reading what is pending to noting that it is done, and though whoever waits for it may go
+    /// One view at a time, from reading what is pending to noting that it is done, and though whoever waits for it may go
     /// away: else what an earlier look saw could be written over what a later one did, and nothing would be pending.
-    async fn write_next_view(
-        &self,
-        last: Option<&RepositoryName>,
-        except: &[RepositoryName],
-    ) -> Result<Option<Written>, Error> {
-        if self.store.layout().is_none() {
-            return Ok(None);
-        }
+    async fn write_what_is_pending(&self, repository: &RepositoryName) -> Result<Option<Written>, Error> {
         let turn = Arc::clone(&self.writing_view).lock_owned().await;
-        let Some(view) = self.metadata.dirty_view(except).await? else { return Ok(None) };
-        if last == Some(&view.repository) {
-            return Ok(None);
-        }
+        let Some(view) = self.metadata.dirty_view(repository).await? else { return Ok(None) };
         let (store, metadata) = (Arc::clone(&self.store), Arc::clone(&self.metadata));
         let written = carried_through(async move {
             let (repository, sequence) = (view.repository.clone(), view.sequence);
@@ -88,7 +85,7 @@ impl Registry {
                 metadata.clean_view(&repository, sequence).await?;
             }
             drop(turn);
-            Ok(Written { repository, sequence, result })
+            Ok(Written { sequence, result })
         });
         Ok(Some(written.await?))
     }
@@ -98,14 +95,9 @@ impl Registry {
 pub(super) async fn flush(store: &dyn Store, metadata: &dyn Metadata) -> Result<SetAside, Error> {
     let mut aside = SetAside::default();
     let Some(layout) = store.layout() else { return Ok(aside) };
-    let mut last: Option<RepositoryName> = None;
-    while let Some(view) = metadata.dirty_view(&aside.repositories).await? {
-        if last.as_ref() == Some(&view.repository) {
-            // It changes faster than it is written.
-            break;
-        }
-        last = Some(view.repository.clone());
-        let (repository, sequence) = (view.repository.clone(), view.sequence);
+    for repository in metadata.dirty_views().await? {
+        let Some(view) = metadata.dirty_view(&repository).await? else { continue };
+        let sequence = view.sequence;
         match show(layout, metadata, view).await? {
             Ok(()) => metadata.clean_view(&repository, sequence).await?,
             Err(error) => aside.put(repository, error)?,
@@ -147,7 +139,7 @@ impl SetAside {
         for (repository, error) in self.repositories.into_iter().zip(self.errors) {
             taken.refuse(
                 repository.as_str(),
-                format!("expected to write its layout, found that it can't be written: {error}; it is tried again when the root is served"),
+                format!("expected to write its layout, found that it has to wait until the root is served: {error}"),
             );
         }
     }
@@ -155,7 +147,6 @@ impl SetAside {
 
 /// What became of a view.
 struct Written {
-    repository: RepositoryName,
     sequence: u64,
     result: Result<(), StoreError>,
 }

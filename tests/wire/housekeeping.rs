@@ -273,17 +273,45 @@ fn the_commands_work_on_a_root_that_nobody_serves() {
         text.contains("1 not what their names say") && text.ends_with("  in open/app\n1 are quarantined now\n"),
         "{text}"
     );
+    // The layout shows no rotten bytes either.
+    let shown = program.folder().join("data/open/app/blobs/sha256").join(Digest::sha256(LAYER).hex());
+    assert!(!shown.exists());
     let collected = hallmark(program.folder(), &["gc", "--json"]);
     assert_eq!(json(&collected.stdout)["more"], false, "{collected:?}");
 }
 
 #[test]
+fn a_collection_of_a_root_that_nobody_serves_gives_the_room_back() {
+    let mut program = Program::start();
+    let (image, _) = program.push_image("open/app", "v1", LAYER);
+    assert_eq!(program.send("POST", "/_hallmark/flush").status, 204);
+    assert_eq!(program.send("DELETE", &format!("/v2/open/app/manifests/{image}")).status, 202);
+    stop(&mut program);
+    let data = program.folder().join("data");
+    let shown = data.join("open/app/blobs/sha256").join(Digest::sha256(LAYER).hex());
+    assert!(shown.exists());
+    let collected = hallmark(program.folder(), &["gc", "--danger-now"]);
+    assert_eq!(collected.status.code(), Some(0), "{collected:?}");
+    // Its link would keep the bytes.
+    assert!(!shown.exists());
+}
+
+#[test]
 fn a_root_that_is_not_there_is_not_made() {
     let folder = TempDir::new().unwrap();
-    for command in ["gc", "scrub"] {
-        assert_eq!(hallmark(folder.path(), &[command]).status.code(), Some(2), "{command}");
+    let asked = |command: &str| hallmark(folder.path(), &[command]);
+    for command in ["gc", "scrub", "audit"] {
+        assert_eq!(asked(command).status.code(), Some(2), "{command}");
     }
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    // A folder that is no root is not made one either.
+    fs::create_dir(folder.path().join("data")).unwrap();
+    for command in ["gc", "scrub", "audit"] {
+        let told = asked(command);
+        assert_eq!(told.status.code(), Some(2), "{command}");
+        assert!(String::from_utf8_lossy(&told.stderr).contains("a folder without _cas"), "{told:?}");
+    }
+    assert_eq!(fs::read_dir(folder.path().join("data")).unwrap().count(), 0);
 }
 
 /// A server whose only image was deleted, and the file of its layer, which waits.

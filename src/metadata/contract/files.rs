@@ -39,17 +39,17 @@ async fn every_layout_of_a_snapshot_is_to_be_written() {
     let m = Sqlite::open(&path("live")).unwrap();
     store_blob(&m, "a").await;
     store(&m, image("i", &["a"])).await;
-    let view = m.dirty_view(&[]).await.unwrap().unwrap();
+    let view = first_dirty(&m).await.unwrap();
     m.clean_view(&repo("r"), view.sequence).await.unwrap();
-    assert_eq!(m.dirty_view(&[]).await.unwrap(), None);
+    assert_eq!(first_dirty(&m).await, None);
     Sqlite::snapshot(&path("live"), &path("copy"), false).unwrap();
     let copy = Sqlite::open(&path("copy")).unwrap();
-    let view = copy.dirty_view(&[]).await.unwrap().unwrap();
+    let view = first_dirty(&copy).await.unwrap();
     assert_eq!((view.changes.len(), view.entries.len()), (2, 1));
     // A change after it is not taken for one that the layout shows.
     store(&copy, object("later")).await;
     copy.clean_view(&repo("r"), view.sequence).await.unwrap();
-    assert_eq!(copy.dirty_view(&[]).await.unwrap().unwrap().changes.len(), 1);
+    assert_eq!(first_dirty(&copy).await.unwrap().changes.len(), 1);
 }
 
 #[tokio::test]

@@ -126,13 +126,13 @@ async fn every_layout_that_shows_lost_bytes_is_behind_when_they_come_back() {
     each(async |m| {
         store_blob(m, "a").await;
         m.commit_blob(CommitBlob { repository: repo("s"), ..blob("a") }).await.unwrap();
-        while let Some(view) = m.dirty_view(&[]).await.unwrap() {
+        while let Some(view) = first_dirty(m).await {
             m.clean_view(&view.repository, view.sequence).await.unwrap();
         }
         let heals = CommitBlob { key: "key/again".to_owned(), lost: Some("key/a".to_owned()), ..blob("a") };
         m.commit_blob(heals).await.unwrap();
         let mut behind = Vec::new();
-        while let Some(view) = m.dirty_view(&[]).await.unwrap() {
+        while let Some(view) = first_dirty(m).await {
             m.clean_view(&view.repository, view.sequence).await.unwrap();
             behind.push(view.repository);
         }

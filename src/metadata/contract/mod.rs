@@ -30,7 +30,8 @@ use bytes::Bytes;
 use tempfile::TempDir;
 
 use super::{
-    By, CommitBlob, Committed, DeleteTag, Failing, Kind, Metadata, Put, PutLink, PutManifest, Sqlite, TagDeleted,
+    By, CommitBlob, Committed, DeleteTag, DirtyView, Failing, Kind, Metadata, Put, PutLink, PutManifest, Sqlite,
+    TagDeleted,
 };
 use crate::clock::Timestamp;
 use crate::gate::{Shape, Who};
@@ -184,6 +185,12 @@ fn tagged(name: &str, tags: &[&str]) -> PutManifest {
 
 fn link(kind: LinkKind, name: &str, required: bool) -> PutLink {
     PutLink { kind, digest: digest(name), required }
+}
+
+/// The view that waits longest.
+async fn first_dirty(m: &dyn Metadata) -> Option<DirtyView> {
+    let repository = m.dirty_views().await.unwrap().into_iter().next()?;
+    m.dirty_view(&repository).await.unwrap()
 }
 
 async fn store(m: &dyn Metadata, manifest: PutManifest) {

@@ -13,7 +13,7 @@ async fn is_held(m: &dyn Metadata, repository: &str, name: &str) -> bool {
 
 /// What the layout of `r` is told now; then it shows it.
 async fn shown(m: &dyn Metadata) -> Vec<ViewChange> {
-    let Some(view) = m.dirty_view(&[]).await.unwrap() else { return Vec::new() };
+    let Some(view) = first_dirty(m).await else { return Vec::new() };
     m.clean_view(&view.repository, view.sequence).await.unwrap();
     view.changes
 }

@@ -4,11 +4,11 @@ use super::*;
 use crate::metadata::{DirtyView, ViewChange};
 
 async fn dirty(m: &dyn Metadata) -> DirtyView {
-    m.dirty_view(&[]).await.unwrap().unwrap()
+    first_dirty(m).await.unwrap()
 }
 
 async fn clean(m: &dyn Metadata) {
-    while let Some(view) = m.dirty_view(&[]).await.unwrap() {
+    while let Some(view) = first_dirty(m).await {
         m.clean_view(&view.repository, view.sequence).await.unwrap();
     }
 }
@@ -20,7 +20,7 @@ fn entries(view: &DirtyView) -> Vec<(Option<&str>, Digest)> {
 #[tokio::test]
 async fn a_view_shows_what_came() {
     each(async |m| {
-        assert_eq!(m.dirty_view(&[]).await.unwrap(), None);
+        assert_eq!(first_dirty(m).await, None);
         store_blob(m, "a").await;
         store(m, PutManifest { tags: vec![tag("v1")], ..image("i", &["a"]) }).await;
         let view = dirty(m).await;
@@ -62,7 +62,7 @@ async fn a_clean_view_is_not_dirty() {
         store(m, object("i")).await;
         let view = dirty(m).await;
         m.clean_view(&view.repository, view.sequence).await.unwrap();
-        assert_eq!(m.dirty_view(&[]).await.unwrap(), None);
+        assert_eq!(first_dirty(m).await, None);
     })
     .await;
 }
@@ -123,7 +123,7 @@ async fn the_repository_that_waited_longest_comes_first() {
 async fn what_is_to_be_shown_again_is_pending_as_it_is_now() {
     each(async |m| {
         m.show_again(&repo("r"), &[digest("i")]).await.unwrap();
-        assert_eq!(m.dirty_view(&[]).await.unwrap(), None, "there is no such repository");
+        assert_eq!(m.dirty_views().await.unwrap(), [], "there is no such repository");
         store_blob(m, "a").await;
         store(m, tagged("i", &["v1"])).await;
         clean(m).await;
@@ -140,7 +140,7 @@ async fn what_is_to_be_shown_again_is_pending_as_it_is_now() {
         m.clean_view(&repo("r"), view.sequence).await.unwrap();
         assert_eq!(dirty(m).await.changes, expected, "noted after the view was read");
         clean(m).await;
-        assert_eq!(m.dirty_view(&[]).await.unwrap(), None);
+        assert_eq!(m.dirty_views().await.unwrap(), []);
     })
     .await;
 }

@@ -243,7 +243,7 @@ mod tests {
         });
         has_started.recv().unwrap();
         let at = crate::clock::Timestamp::from_micros(0);
-        let (mut garbage, mut view) = (metadata.garbage(at, at, 10_000), metadata.dirty_view(&[]));
+        let (mut garbage, mut view) = (metadata.garbage(at, at, 10_000), metadata.dirty_views());
         // Read on this thread, each would be done at once.
         assert!(asked_once(&mut garbage).is_none() && asked_once(&mut view).is_none());
         let (repository, digest) = ("r".parse().unwrap(), Digest::sha256(b""));
@@ -252,6 +252,6 @@ mod tests {
         go_on.send(()).unwrap();
         holds.join().unwrap().unwrap();
         assert_eq!(garbage.await.unwrap(), crate::metadata::Garbage::default());
-        assert_eq!(view.await.unwrap(), None);
+        assert_eq!(view.await.unwrap(), []);
     }
 }

@@ -286,10 +286,15 @@ impl Metadata for Sqlite {
         self.note(move |c| sweep::forget(c, &keys)).await
     }
 
-    async fn dirty_view(&self, except: &[RepositoryName]) -> Result<Option<DirtyView>, Unavailable> {
-        let except = except.to_vec();
+    async fn dirty_views(&self) -> Result<Vec<RepositoryName>, Unavailable> {
+        // As long as much is pending.
+        self.read_long(view::all_dirty).await
+    }
+
+    async fn dirty_view(&self, repository: &RepositoryName) -> Result<Option<DirtyView>, Unavailable> {
+        let repository = repository.clone();
         // As long as the repository is large.
-        self.read_long(move |c| view::dirty(c, &except)).await
+        self.read_long(move |c| view::dirty(c, &repository)).await
     }
 
     async fn show_again(&self, repository: &RepositoryName, digests: &[Digest]) -> Result<(), Unavailable> {

@@ -23,19 +23,22 @@ const WALKED: [(&str, &str); 8] = [
 ];
 
 /// Indexes that are walked in their order, each with the reason why that ends early.
-const WALKED_IN_ORDER: [(&str, &str); 5] = [
+const WALKED_IN_ORDER: [(&str, &str); 4] = [
     ("refusals_who", "a bounded number of refusals is kept, and no request waits for them to be noted"),
-    ("pending_sequence", "ends at the first row of a repository whose layout was not set aside"),
     ("judgements_due", "ends at the first row"),
     ("uploads_whole", "holds only uploads in one request that a process left behind, and is asked at the start"),
     ("trash_waiting", "holds only what waits to be removed, and ends at the limit"),
 ];
 
 /// Beginnings of statements that walk everything, each with the reason why nobody waits for it.
-const ALL: [(&str, &str); 4] = [
+const ALL: [(&str, &str); 5] = [
     (
         "INSERT INTO pending (repository, digest, sequence) SELECT repository, digest, ?1 + row_number()",
         "marks every layout of a copy of the database that is being made",
+    ),
+    (
+        "SELECT r.name FROM (SELECT repository, min(sequence) AS oldest FROM pending",
+        "what changed since the layouts were",
     ),
     ("SELECT count(*) FROM quarantine", "what rotted and was not healed is few"),
     ("SELECT r.name, q.digest, q.key, q.why, q.at FROM quarantine", "what rotted and was not healed is few"),
@@ -43,8 +46,12 @@ const ALL: [(&str, &str); 4] = [
 ];
 
 /// Beginnings of statements whose rows are sorted before the first is known, each with what bounds the rows.
-const SORTED: [(&str, &str); 4] = [
+const SORTED: [(&str, &str); 5] = [
     ("SELECT DISTINCT child FROM links WHERE parent = ?1", "what one manifest holds is capped"),
+    (
+        "SELECT r.name FROM (SELECT repository, min(sequence) AS oldest FROM pending",
+        "what changed since the layouts were",
+    ),
     ("SELECT digest, sequence FROM pending WHERE repository = ?1", "what changed since the layout was written"),
     ("SELECT m.media_type, m.digest, length(m.bytes), NULL", "the entries of the index.json that is written"),
     ("SELECT digest FROM manifests JOIN ( SELECT id AS ranked", "evidence about one subject is capped by pusher"),

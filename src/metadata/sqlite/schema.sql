@@ -184,7 +184,6 @@ CREATE TABLE pending (
   sequence INTEGER NOT NULL,
   PRIMARY KEY (repository, digest)
 ) WITHOUT ROWID;
-CREATE INDEX pending_sequence ON pending (sequence);
 
 -- What changed, noted by the transaction that changed it. `who` is null for what nobody asked for, `repository` (a name)
 -- for bytes that all repositories share. Entries go from the oldest on, never the newest: numbers have no gaps.

@@ -71,36 +71,31 @@ pub(super) fn mark_all(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute(raise, []).map(drop)
 }
 
-pub(super) fn dirty(connection: &Connection, except: &[RepositoryName]) -> rusqlite::Result<Option<DirtyView>> {
-    let Some(repository) = waiting_longest(connection, except)? else { return Ok(None) };
+/// The repositories of which anything is pending, the longest waiting first.
+pub(super) fn all_dirty(connection: &Connection) -> rusqlite::Result<Vec<RepositoryName>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT r.name FROM (SELECT repository, min(sequence) AS oldest FROM pending GROUP BY repository) p
+         CROSS JOIN repositories r ON r.id = p.repository ORDER BY p.oldest",
+    )?;
+    statement.query_map([], |row| row.get(0))?.collect()
+}
+
+pub(super) fn dirty(connection: &Connection, name: &RepositoryName) -> rusqlite::Result<Option<DirtyView>> {
+    let Some(repository) = repositories::find(connection, name)? else { return Ok(None) };
     let mut statement =
         connection.prepare_cached("SELECT digest, sequence FROM pending WHERE repository = ?1 ORDER BY sequence")?;
     let mut rows = statement.query([repository])?;
-    let mut sequence = 0;
+    let mut last = None;
     let mut changes = Vec::new();
     while let Some(row) = rows.next()? {
-        sequence = row.get::<_, Count>(1)?.0;
+        last = Some(row.get::<_, Count>(1)?.0);
         if row.get_ref(0)?.as_blob()? != INDEX {
             changes.push(resolve(connection, repository, row.get(0)?)?);
         }
     }
-    let repository_name = repositories::name(connection, repository)?;
+    let Some(sequence) = last else { return Ok(None) };
     let entries = entries(connection, repository)?;
-    Ok(Some(DirtyView { repository: repository_name, sequence, changes, entries }))
-}
-
-fn waiting_longest(connection: &Connection, except: &[RepositoryName]) -> rusqlite::Result<Option<RepositoryId>> {
-    let except: Vec<Option<RepositoryId>> =
-        except.iter().map(|name| repositories::find(connection, name)).collect::<rusqlite::Result<_>>()?;
-    let mut statement = connection.prepare_cached("SELECT repository FROM pending ORDER BY sequence")?;
-    let mut rows = statement.query([])?;
-    while let Some(row) = rows.next()? {
-        let repository = row.get(0)?;
-        if !except.contains(&Some(repository)) {
-            return Ok(Some(repository));
-        }
-    }
-    Ok(None)
+    Ok(Some(DirtyView { repository: name.clone(), sequence, changes, entries }))
 }
 
 /// What a pending digest is now.

@@ -26,6 +26,7 @@ use crate::store::Store;
 
 use super::changed::Changed;
 use super::epoch::Epochs;
+use super::{Error, view};
 
 pub use audit::AuditRecord;
 pub use news::News;
@@ -133,6 +134,12 @@ impl Housekeeping {
     /// What scrubs came to since the process began.
     pub fn counters(&self) -> &ScrubCounters {
         &self.counters
+    }
+
+    /// Brings every layout up to date, over a root that nobody serves: until then its links keep the bytes of what was
+    /// collected, and show what rotted.
+    pub async fn flush_views(&self) -> Result<(), Error> {
+        self.with_reserve(|| async { view::flush(&*self.store, &*self.metadata).await?.tell() }).await
     }
 
     /// What was answered about these repositories is not answered again, and their layouts are behind.

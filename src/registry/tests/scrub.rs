@@ -572,5 +572,5 @@ async fn a_manifest_or_an_index_that_its_layout_has_lost_is_shown_again_after_a_
     house.scrub().await;
     house.registry.flush_views().await.unwrap();
     assert_eq!(fs::read(&shown[1]).unwrap(), sound[1]);
-    assert!(house.metadata.dirty_view(&[]).await.unwrap().is_none());
+    assert!(house.metadata.dirty_views().await.unwrap().is_empty());
 }
