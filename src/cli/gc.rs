@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use super::explanation::plain;
 use super::housekeeping::{Keeper, Place};
 use super::{Exit, told};
-use crate::registry::{Collection, Waiting};
+use crate::registry::{Collection, Unheld, Waiting};
 
 /// The arguments of `hallmark gc`.
 #[derive(Debug, clap::Args)]
@@ -82,10 +82,18 @@ fn write(args: &Args, collection: &Collection, out: &mut dyn Write) -> io::Resul
     let took = if *dry_run { "would take" } else { "took" };
     let more = if *truncated { ", and more than is told here" } else { "" };
     writeln!(out, "{took} {things} things of {bytes} bytes{more}")?;
-    let Waiting { blobs, bytes, until: Some(until) } = waiting else { return Ok(()) };
+    let Waiting { blobs, bytes, until, unheld } = waiting;
+    if let Some(until) = until {
+        writeln!(
+            out,
+            "{blobs} blobs of {bytes} bytes wait, the last until {until}: a push under way may count on them; \
+             --danger-now does not wait"
+        )?;
+    }
+    let Unheld { blobs, bytes, until: Some(until) } = unheld else { return Ok(()) };
     writeln!(
         out,
-        "{blobs} blobs of {bytes} bytes wait, the last until {until}: a push under way may count on them; --danger-now \
-         does not wait"
+        "{blobs} blobs of {bytes} bytes that no manifest holds yet wait, the last until {until}: what is deleted by its \
+         digest goes at once"
     )
 }

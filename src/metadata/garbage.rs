@@ -18,10 +18,18 @@ pub struct Garbage {
     pub trash: Vec<String>,
 }
 
-/// Contents that nothing holds and that stay for a while, in case a push under way counts on them: the lease of each in
-/// every repository ends within the grace that a deletion leaves.
+/// Contents that nothing holds and that stay for a while, in case a push under way counts on them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Graced {
+    /// Those whose lease in every repository ends within the grace that a deletion leaves.
+    pub graced: Leased,
+    /// The others: those that were uploaded or mounted, and whose manifest did not come yet.
+    pub leased: Leased,
+}
+
+/// Contents whose lease has not ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Leased {
     /// How many.
     pub blobs: u64,
     /// Their bytes.

@@ -30,7 +30,7 @@ use crate::oci::{Digest, RepositoryName, Tag};
 pub use self::audit::{Audited, By, Event, Refusal, Trail};
 pub use self::blob::{Blob, BlobDeleted, CommitBlob, Committed};
 pub use self::failing::Failing;
-pub use self::garbage::{Garbage, GarbageBlob, Graced};
+pub use self::garbage::{Garbage, GarbageBlob, Graced, Leased};
 pub use self::manifest::{
     Holder, Kind, MANIFESTS_BYTES, OnlyIf, Put, PutLink, PutManifest, REFERRERS_BYTES, Referrer, StoredManifest,
 };
@@ -375,7 +375,7 @@ pub trait Metadata: Send + Sync + 'static {
     async fn note_scrub_pass(&self, pass: ScrubPass) -> Result<(), Unavailable>;
     /// What [`Metadata::sweep`] would take now, at most `limit` of each; changes nothing.
     async fn garbage(&self, at: Timestamp, uploads_before: Timestamp, limit: usize) -> Result<Garbage, Unavailable>;
-    /// What stays only for the grace that a deletion leaves.
+    /// What nothing holds and stays for its lease: for the grace that a deletion leaves, or for longer.
     async fn graced(&self, at: Timestamp) -> Result<Graced, Unavailable>;
     /// Ends the leases that end within that grace, at most `limit` of them, and says how many. What they were of can be
     /// swept at `at`. Survives the death of the process only.

@@ -161,9 +161,10 @@ impl Registry {
         let current = self.current();
         let asked = |repository: &RepositoryName| current.revision.requirements_for(repository);
         let Ok(judged) = timeout(A_WHILE, self.judge_evidence(&current, asked, place)).await else { return Ok(()) };
-        *unjudged = None;
         current.note_judged();
+        // Until that is noted, a start would judge it all again.
         self.metadata.note_revision_judged().await?;
+        *unjudged = None;
         judged
     }
 

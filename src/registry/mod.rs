@@ -76,7 +76,7 @@ pub use error::{Error, Withheld};
 pub use export::{Exported, export};
 pub use housekeeping::{
     AuditRecord, CollectedBlob, Collection, Evidence, Housekeeping, News, QuarantinedObject, ScrubPassReport,
-    ScrubStatus, Session, Waiting,
+    ScrubStatus, Session, Unheld, Waiting,
 };
 pub use import::import;
 pub use lost::{Lost, lost};

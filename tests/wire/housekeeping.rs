@@ -253,7 +253,7 @@ fn a_collection_is_told_as_json() {
         let told = json(&program.send("POST", &format!("/_hallmark/gc{query}")).body);
         let nothing = serde_json::json!({
             "dry_run": dry_run, "more": false, "truncated": false, "bytes": 0,
-            "waiting": {"blobs": 0, "bytes": 0}, "blobs": [], "uploads": [], "evidence": [], "trash": []
+            "waiting": {"blobs": 0, "bytes": 0, "unheld": {"blobs": 0, "bytes": 0}}, "blobs": [], "uploads": [], "evidence": [], "trash": []
         });
         assert_eq!(told, nothing, "{query}");
     }
@@ -435,6 +435,28 @@ fn what_was_deleted_waits_and_says_so_and_goes_at_once_by_danger_now() {
     assert!(text.starts_with(expected) && text.contains("--danger-now"), "{told:?}");
     let told = hallmark(program.folder(), &["gc", "--danger-now"]);
     assert!(String::from_utf8_lossy(&told.stdout).ends_with("took 2 things of 9 bytes\n"), "{told:?}");
+    assert!(!file.exists());
+}
+
+#[test]
+fn what_no_manifest_holds_yet_is_told_and_goes_at_once_when_it_is_deleted_by_its_digest() {
+    let program = Program::start();
+    program.push_blob("open/app", LAYER);
+    let digest = Digest::sha256(LAYER);
+    let file = file_of(&program.folder().join("data"), &digest);
+    let told = hallmark(program.folder(), &["gc", "--danger-now"]);
+    let text = String::from_utf8_lossy(&told.stdout);
+    let size = LAYER.len();
+    let expected =
+        format!("took 0 things of 0 bytes\n1 blobs of {size} bytes that no manifest holds yet wait, the last until 2");
+    assert!(text.starts_with(&expected) && text.contains("deleted by its digest"), "{told:?}");
+    let told = hallmark(program.folder(), &["gc", "--dry-run", "--json"]);
+    let waiting = &json(&told.stdout)["waiting"];
+    assert_eq!((&waiting["blobs"], &waiting["unheld"]["bytes"]), (&0.into(), &size.into()), "{told:?}");
+    assert_eq!(program.send("DELETE", &format!("/v2/open/app/blobs/{digest}")).status, 202);
+    let told = hallmark(program.folder(), &["gc"]);
+    let expected = format!("took 1 things of {size} bytes\n");
+    assert!(String::from_utf8_lossy(&told.stdout).ends_with(&expected), "{told:?}");
     assert!(!file.exists());
 }
 

@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::*;
-use crate::metadata::{Garbage, GarbageBlob, Graced, Upload};
+use crate::metadata::{Garbage, GarbageBlob, Graced, Leased, Upload};
 use crate::oci::{Algorithm, Hasher};
 
 async fn garbage(m: &dyn Metadata, seconds: u64) -> Garbage {
@@ -75,14 +75,37 @@ async fn what_a_deletion_leaves_for_a_while_is_counted_once_and_its_wait_can_be_
             }
         }
         store(m, image("i", &["held"])).await;
-        let graced = Graced { blobs: 1, bytes: 10, until: Some(at(20)) };
-        assert_eq!(m.graced(at(10)).await.unwrap(), graced);
-        assert_eq!(m.graced(at(20)).await.unwrap(), Graced::default());
+        let one = |until| Leased { blobs: 1, bytes: 10, until: Some(at(until)) };
+        let leased = one(LEASE * 1_000_000);
+        assert_eq!(m.graced(at(10)).await.unwrap(), Graced { graced: one(20), leased });
+        let leased_alone = Graced { graced: Leased::default(), leased };
+        assert_eq!(m.graced(at(20)).await.unwrap(), leased_alone);
         assert_eq!(garbage(m, 10).await, Garbage::default());
         // `a` twice, and `held` where nothing holds it.
         assert_eq!((m.end_grace(at(10), 2).await.unwrap(), m.end_grace(at(10), 9).await.unwrap()), (2, 1));
-        assert_eq!((m.end_grace(at(10), 9).await.unwrap(), m.graced(at(10)).await.unwrap()), (0, Graced::default()));
+        assert_eq!((m.end_grace(at(10), 9).await.unwrap(), m.graced(at(10)).await.unwrap()), (0, leased_alone));
         assert_eq!(m.sweep(at(10), at(0), 10).await.unwrap().trash, ["key/a"]);
+    })
+    .await;
+}
+
+/// Longer than the grace that a deletion leaves.
+const FAR: u64 = LEASE * 1_000;
+
+#[tokio::test]
+async fn what_no_manifest_holds_yet_is_counted_once_until_its_last_lease_ends() {
+    each(async |m| {
+        for (repository, name, lease) in [("r", "a", FAR * 3), ("s", "a", FAR * 4), ("r", "b", FAR * 2)] {
+            let blob = CommitBlob { repository: repo(repository), lease: at(lease), ..blob(name) };
+            m.commit_blob(blob).await.unwrap();
+        }
+        let leased = Leased { blobs: 2, bytes: 20, until: Some(at(FAR * 4)) };
+        assert_eq!(m.graced(at(10)).await.unwrap(), Graced { graced: Leased::default(), leased });
+        store(m, image("i", &["a"])).await;
+        let leased = Leased { blobs: 1, bytes: 10, until: Some(at(FAR * 2)) };
+        assert_eq!(m.graced(at(10)).await.unwrap().leased, leased);
+        m.delete_blob(&repo("r"), &digest("b"), &by(0)).await.unwrap();
+        assert_eq!(m.graced(at(10)).await.unwrap(), Graced::default());
     })
     .await;
 }

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::values::{self, Count};
 use crate::clock::Timestamp;
-use crate::metadata::{Garbage, GarbageBlob, Graced};
+use crate::metadata::{Garbage, GarbageBlob, Graced, Leased};
 
 pub(super) fn list(
     connection: &Connection,
@@ -49,18 +49,26 @@ pub(super) fn list(
     Ok(garbage)
 }
 
-/// What nothing holds anywhere, and what every lease of ends by `until`, but not all by `at`.
+/// What nothing holds anywhere, apart by whether every lease of it ends by `until`.
 pub(super) fn graced(connection: &Connection, at: Timestamp, until: Timestamp) -> rusqlite::Result<Graced> {
-    let mut graced = connection.prepare_cached(
-        "SELECT count(*), coalesce(sum(c.size), 0), max(b.lease) FROM blobs b JOIN contents c ON c.digest = b.digest
+    let ever = Timestamp::from_micros(i64::MAX);
+    Ok(Graced { graced: leased(connection, at, until)?, leased: leased(connection, until, ever)? })
+}
+
+/// What nothing holds anywhere, and what every lease of ends by `until`, but not all by `at`.
+fn leased(connection: &Connection, at: Timestamp, until: Timestamp) -> rusqlite::Result<Leased> {
+    let mut leased = connection.prepare_cached(
+        "SELECT count(*), coalesce(sum(c.size), 0),
+           max((SELECT max(o.lease) FROM blobs o WHERE o.digest = b.digest))
+         FROM blobs b JOIN contents c ON c.digest = b.digest
          WHERE b.lease > ?1 AND b.lease <= ?2
            AND NOT EXISTS (
              SELECT 1 FROM blobs o WHERE o.digest = b.digest
                AND (o.lease IS NULL OR o.lease > ?2 OR (o.lease > ?1 AND o.repository < b.repository)))",
     )?;
-    graced.query_row(params![at, until], |row| {
+    leased.query_row(params![at, until], |row| {
         let (blobs, bytes) = (row.get::<_, Count>(0)?.0, row.get::<_, Count>(1)?.0);
-        Ok(Graced { blobs, bytes, until: row.get(2)? })
+        Ok(Leased { blobs, bytes, until: row.get(2)? })
     })
 }
 

@@ -32,7 +32,7 @@ use super::{Error, view};
 pub use audit::AuditRecord;
 pub use news::News;
 pub use report::{
-    CollectedBlob, Collection, Evidence, QuarantinedObject, ScrubPassReport, ScrubStatus, Session, Waiting,
+    CollectedBlob, Collection, Evidence, QuarantinedObject, ScrubPassReport, ScrubStatus, Session, Unheld, Waiting,
 };
 
 use room::Room;

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
-use crate::metadata::{Graced, Quarantined, ScrubPass};
+use crate::metadata::{Graced, Leased, Quarantined, ScrubPass};
 use crate::oci::{Digest, RepositoryName};
 
 /// How many of the repositories are told that have one content.
@@ -100,6 +100,22 @@ pub struct Waiting {
     /// When the last of them may go.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
+    /// Blobs that no manifest holds yet.
+    #[serde(default)]
+    pub unheld: Unheld,
+}
+
+/// Content that no manifest holds yet, and that stays for the lease that an upload or a mount leaves: a push that broke off
+/// leaves some.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unheld {
+    /// How many blobs.
+    pub blobs: u64,
+    /// Bytes that they give back when they go.
+    pub bytes: u64,
+    /// When the last of them may go.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
 }
 
 /// A blob that is collected.
@@ -136,8 +152,9 @@ pub struct Evidence {
 }
 
 impl From<Graced> for Waiting {
-    fn from(Graced { blobs, bytes, until }: Graced) -> Self {
-        Self { blobs, bytes, until }
+    fn from(Graced { graced: Leased { blobs, bytes, until }, leased }: Graced) -> Self {
+        let unheld = Unheld { blobs: leased.blobs, bytes: leased.bytes, until: leased.until };
+        Self { blobs, bytes, until, unheld }
     }
 }
 

@@ -88,8 +88,10 @@ impl Housekeeping {
     }
 
     async fn release_reserve(&self) -> Result<bool, Error> {
-        let released = self.store.release_reserve().await?;
+        let released = self.store.release_reserve().await;
+        // It may be gone though the answer is lost; one that is still there is taken over.
         self.room.with(|state| (state.held, state.free) = (false, None));
+        let released = released?;
         if released {
             self.news.push(News::Reserve { held: false });
         }

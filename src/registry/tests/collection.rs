@@ -8,7 +8,7 @@ use super::{House, image, repository, tag, who};
 use crate::clock::Clock as _;
 use crate::metadata::Metadata as _;
 use crate::oci::{Digest, Precondition, Reference, media_type};
-use crate::registry::{Error, Waiting};
+use crate::registry::{Error, Unheld, Waiting};
 
 /// Every file below a folder with its size, without the database's own.
 fn tree(folder: &Path) -> BTreeMap<PathBuf, u64> {
@@ -85,14 +85,35 @@ async fn what_was_deleted_waits_for_its_grace_and_is_told_unless_the_wait_is_end
     let layer = Digest::sha256(b"deleted");
     assert!(taken.blobs.is_empty() && !house.files_of(layer).is_empty());
     let bytes = u64::try_from("{\"config of\": \"deleted\"}deleted".len()).unwrap();
-    let waiting = Waiting { blobs: 2, bytes, until: Some(now.plus(Duration::from_hours(1))) };
+    let unheld = Unheld { blobs: 1, bytes: 16, until: Some(now.plus(Duration::from_hours(24))) };
+    let waiting = Waiting { blobs: 2, bytes, until: Some(now.plus(Duration::from_hours(1))), unheld };
     assert_eq!(taken.waiting, waiting);
     housekeeping.end_grace().await.unwrap();
     let taken = housekeeping.collect(false).await.unwrap();
-    assert_eq!((taken.blobs.len(), taken.bytes, taken.waiting), (2, bytes, Waiting::default()));
+    assert_eq!((taken.blobs.len(), taken.bytes, taken.waiting), (2, bytes, Waiting { unheld, ..Waiting::default() }));
     house.registry.flush_views().await.unwrap();
     assert!(house.files_of(layer).is_empty());
     assert!(!house.files_of(Digest::sha256(b"a push under way")).is_empty());
+}
+
+#[tokio::test]
+async fn what_a_push_that_broke_off_left_is_told_and_goes_at_once_when_it_is_deleted_by_its_digest() {
+    let house = House::new().await;
+    let layer = house.upload("ci", b"a push that broke off").await.unwrap();
+    let housekeeping = house.registry.housekeeping();
+    let until = Some(house.clock.now().plus(Duration::from_hours(24)));
+    let waiting = Waiting { unheld: Unheld { blobs: 1, bytes: 21, until }, ..Waiting::default() };
+    for dry_run in [true, false] {
+        assert_eq!(housekeeping.collect(dry_run).await.unwrap().waiting, waiting);
+    }
+    housekeeping.end_grace().await.unwrap();
+    housekeeping.collect(false).await.unwrap();
+    assert!(!house.files_of(layer).is_empty());
+    let allowed = house.registry.allow_delete(&who("ci"), &repository()).unwrap();
+    house.registry.delete_blob(&allowed, &layer, &Precondition::default()).await.unwrap();
+    let taken = housekeeping.collect(false).await.unwrap();
+    assert_eq!((taken.trash.len(), taken.bytes, taken.waiting), (1, 21, Waiting::default()));
+    assert!(house.files_of(layer).is_empty());
 }
 
 #[tokio::test]

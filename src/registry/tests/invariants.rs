@@ -51,12 +51,8 @@ impl House {
     }
 
     /// What holds when nothing is under way, whatever failed half-way: that may leave bytes which nothing names, garbage
-    /// and never a lie.
-    pub(super) async fn lies(&self) -> Vec<String> {
-        self.lies_but(&Harmed::default()).await
-    }
-
-    async fn lies_but(&self, harmed: &Harmed) -> Vec<String> {
+    /// and never a lie. Of files that were harmed: it was noticed, or is lost.
+    pub(super) async fn lies_but(&self, harmed: &Harmed) -> Vec<String> {
         let mut lies = self.broken_now(harmed);
         self.check_manifests(&mut lies).await;
         self.check_blobs(&mut lies).await;

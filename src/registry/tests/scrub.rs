@@ -55,7 +55,7 @@ impl House {
         fs::read_dir(self.folder.path().join("_quarantine")).unwrap().count()
     }
 
-    fn layout_file(&self, digest: Digest) -> std::path::PathBuf {
+    pub(super) fn layout_file(&self, digest: Digest) -> std::path::PathBuf {
         self.folder.path().join("prod/app/blobs/sha256").join(digest.hex())
     }
 }

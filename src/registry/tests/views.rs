@@ -26,7 +26,7 @@ impl Interruption for Changes {
 }
 
 /// An image with so much text in its annotations.
-fn large(config: Digest, layer: Digest, name: &str, bytes: usize) -> Value {
+pub(super) fn large(config: Digest, layer: Digest, name: &str, bytes: usize) -> Value {
     let mut manifest = image(config, layer);
     manifest["annotations"] = json!({"name": name, "text": "x".repeat(bytes)});
     manifest
