@@ -59,8 +59,33 @@ fn text(rebuilt: &Rebuilt, out: &mut dyn Write) -> io::Result<()> {
     match &rebuilt.kept {
         Some(kept) => writeln!(out, "the old metadata is kept as {}", kept.display())?,
         None if rebuilt.in_place => {}
+        None if !rebuilt.was_there => {
+            writeln!(out, "nothing is in place; --partial would put there what could be taken")?;
+        }
         None => writeln!(out, "the old metadata is still in place; --partial would replace it")?,
     }
     writeln!(out, "layouts don't tell:")?;
     LAYOUTS_DO_NOT_TELL.iter().try_for_each(|unknown| writeln!(out, "  {unknown}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::registry::{Hashed, Taken};
+
+    #[test]
+    fn what_is_in_place_is_told_if_nothing_was_put_there() {
+        for (was_there, line) in [
+            (true, "the old metadata is still in place; --partial would replace it"),
+            (false, "nothing is in place; --partial would put there what could be taken"),
+        ] {
+            let (taken, hashed, rotten) = (Taken::default(), Hashed::default(), Vec::new());
+            let (in_place, surplus, behind, kept) = (false, 0, None, None);
+            let rebuilt = Rebuilt { in_place, was_there, taken, hashed, rotten, surplus, behind, kept };
+            let mut out = Vec::new();
+            text(&rebuilt, &mut out).unwrap();
+            let told = String::from_utf8(out).unwrap();
+            assert_eq!(told.lines().filter(|told| told.contains("in place")).collect::<Vec<_>>(), [line]);
+        }
+    }
 }

@@ -146,7 +146,8 @@
 //!   the store only where no image is stored without it: a layer that a sparse image names may be another repository's
 //!   alone, so `sparse_images` is to be at a rebuild what it was at the pushes. `--unhashed` is for those who would rather
 //!   serve first and scrub later.
-//!   If the old database can be read, layouts are brought up to date from it first. The new one is made beside the old, hands out generations above every object's,
+//!   If the old database can be read, layouts are brought up to date from it first: with what is pending, and with each
+//!   sound manifest and `index.json` whose file is lost. The new one is made beside the old, hands out generations above every object's,
 //!   and is renamed to its place; the old one was linked aside, its log written back or moved, for a log beside another
 //!   database would be taken for that one's. What layouts can't know is [`LAYOUTS_DO_NOT_TELL`].
 //!   A root that has content and no database, or one without a schema, is [`lost`]: nothing but a rebuild opens it. A
@@ -156,7 +157,7 @@
 //!   objects of the one before, so that the second has only to catch up with what was pushed meanwhile. What is gone and is
 //!   named by the next moment all the same is lost, for collection commits before it unlinks. The copy has no
 //!   sessions and no trash, and marks every layout as to be written. [`Draft`] gives it its name at the end. What is
-//!   quarantined, lost, of another size, or does not hash to its name when it is copied, is refused and named. With
+//!   quarantined, lost, of another size, can't be read, or does not hash to its name when it is copied, is refused and named. With
 //!   `--partial` it is quarantined in the copy, without a file: what a scrub makes of content that lost its file, so
 //!   everything that knows what to do with that knows what to do with this.
 //!
@@ -167,7 +168,8 @@
 //!
 //! # Scrub and quarantine
 //!
-//! A pass of the scrub hashes contents in the order of their digests, then manifests in the order in which they came:
+//! A pass of the scrub hashes contents in the order of their digests, then manifests in the order in which they came
+//! (and has those shown again that their layout has lost, with an `index.json` that is absent or does not parse):
 //! what was checked first in one pass comes first in the next, so no column tells when, and a push pays nothing for it.
 //! How far a pass is, is one row ([`Metadata::note_scrub_pass`]). Files are read by [`Store::open_cold`], which neither
 //! fills the page cache nor disturbs what is in it; what *is* in it is checked there, and on the medium some other day.

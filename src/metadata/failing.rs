@@ -136,6 +136,7 @@ checked! {
     forget_trash(keys: &[String]) -> ();
     dirty_views() -> Vec<RepositoryName>;
     dirty_view(repository: &RepositoryName) -> Option<DirtyView>;
+    show_again(repository: &RepositoryName, digests: &[Digest]) -> ();
     clean_view(repository: &RepositoryName, sequence: u64) -> ();
     contents(after: Option<&Digest>, limit: usize) -> Vec<Content>;
     placed_manifests(after: u64, limit: usize) -> Vec<PlacedManifest>;

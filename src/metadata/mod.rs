@@ -281,6 +281,9 @@ pub trait Metadata: Send + Sync + 'static {
     async fn dirty_views(&self) -> Result<Vec<RepositoryName>, Unavailable>;
     /// What the layout of a repository is behind by. None if it is not.
     async fn dirty_view(&self, repository: &RepositoryName) -> Result<Option<DirtyView>, Unavailable>;
+    /// Notes that the layout of a repository does not show these digests as it should, and not its `index.json` either. Of a
+    /// repository that is not there nothing is noted. Survives the death of the process only.
+    async fn show_again(&self, repository: &RepositoryName, digests: &[Digest]) -> Result<(), Unavailable>;
     /// The layout shows everything up to `sequence`.
     async fn clean_view(&self, repository: &RepositoryName, sequence: u64) -> Result<(), Unavailable>;
 

@@ -13,7 +13,7 @@ use crate::oci::Digest;
 use crate::store::{Beside, Draft, ObjectKey, Placed, StoreError};
 
 use self::missing::{Broken, refusal};
-use super::Error;
+use super::{Error, lost};
 
 pub use self::missing::NotBackedUp;
 
@@ -55,6 +55,9 @@ pub struct BackedUp {
 /// What is quarantined or lost can't be backed up. It is refused and named; with `partial` everything else is backed up,
 /// and what is missing is quarantined in the backup.
 pub async fn backup(root: &Path, to: &Path, partial: bool, clock: &dyn Clock) -> Result<BackedUp, Error> {
+    if let Some(lost) = lost(root) {
+        return Err(Error::Conflict(lost.to_string()));
+    }
     let tree = Beside::open(root)?;
     let draft = tree.draft(to)?;
     let (from, copy) = (tree.folder().join(FILE), draft.folder().join(FILE));
@@ -101,7 +104,7 @@ enum Found {
     Sound,
     /// No file: collected since the moment, or lost.
     Gone,
-    /// Something that is not the content, in one clause.
+    /// Something that is not the content, or can't be read, in one clause.
     Rotten(String),
 }
 
@@ -152,7 +155,14 @@ impl<'a> Gathering<'a> {
     /// Brings a content, or only looks at it.
     fn find(&mut self, content: &Content, brings: bool) -> Result<Found, Error> {
         let key = ObjectKey(content.key.clone());
-        match self.tree.size(&key)? {
+        let size = match self.tree.size(&key) {
+            Ok(size) => size,
+            Err(StoreError::Io(error)) => {
+                return Ok(Found::Rotten(format!("expected a file that can be read, found {error}")));
+            }
+            Err(error) => return Err(error.into()),
+        };
+        match size {
             None => return Ok(Found::Gone),
             Some(size) if size != content.size => {
                 return Ok(Found::Rotten(format!("expected {} bytes, found {size}", content.size)));
@@ -166,7 +176,11 @@ impl<'a> Gathering<'a> {
             Ok(Placed::There) => {}
             Ok(Placed::Refused(why)) => return Ok(Found::Rotten(why)),
             Err(StoreError::Absent(_)) => return Ok(Found::Gone),
-            Err(error) => return Err(error.into()),
+            Err(StoreError::Full) => return Err(Error::Full),
+            Err(StoreError::Io(error)) => {
+                let digest = content.digest;
+                return Err(Error::Unavailable(format!("expected to write {digest} into the backup, found {error}")));
+            }
         }
         Ok(Found::Sound)
     }

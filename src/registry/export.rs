@@ -11,7 +11,7 @@ use crate::metadata::{FILE, Metadata, Sqlite, StoredManifest};
 use crate::oci::{Digest, Manifest, Reference, RepositoryName, Tag};
 use crate::store::{Beside, Draft, LayoutEntry, ObjectKey, Placed, StoreError, parse_manifest};
 
-use super::Error;
+use super::{Error, lost};
 
 /// What is read at once.
 const PAGE: usize = 1000;
@@ -40,6 +40,9 @@ pub async fn export(
     reference: Option<&Reference>,
     to: &Path,
 ) -> Result<Exported, Error> {
+    if let Some(lost) = lost(root) {
+        return Err(Error::Conflict(lost.to_string()));
+    }
     let tree = Beside::open(root)?;
     let metadata = Sqlite::open_beside(&tree.folder().join(FILE), tree.is_still())?;
     if !metadata.repository_exists(repository).await? {

@@ -35,7 +35,7 @@ pub async fn import(parts: &Parts, folder: &Path, into: Option<&RepositoryName>)
             Err(error) => taken.refuse(repository.as_str(), error.to_string()),
         }
     }
-    view::flush(&*parts.store, &*parts.metadata).await?;
+    view::flush(&*parts.store, &*parts.metadata).await?.refuse_in(&mut taken);
     parts.metadata.close().await?;
     Ok(taken)
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::metadata::{FILE, Metadata, Sqlite};
-use crate::oci::RepositoryName;
+use crate::oci::{Digest, RepositoryName};
 use crate::store::{FoundLayout, ImageLayout, LayoutView, ObjectKey, Store};
 
 use super::import::bounds;
@@ -16,6 +16,9 @@ use super::objects::{Hashed, Held, Objects, RottenObject};
 use super::offline::own;
 use super::take::{Source, Taken, take};
 use super::{Error, Housekeeping, Parts, view};
+
+/// What is read at once.
+const PAGE: usize = 1000;
 
 /// What layouts can't know, and what a rebuild therefore has not.
 pub const LAYOUTS_DO_NOT_TELL: [&str; 9] = [
@@ -35,6 +38,8 @@ pub const LAYOUTS_DO_NOT_TELL: [&str; 9] = [
 pub struct Rebuilt {
     /// Whether the new metadata took the place of the old.
     pub in_place: bool,
+    /// Whether there was any metadata before.
+    pub was_there: bool,
     /// What was taken from the layouts.
     pub taken: Taken,
     /// What was hashed before it was taken.
@@ -68,16 +73,31 @@ pub async fn rebuild(config: &Config, clock: Arc<dyn Clock>, how: Rebuild) -> Re
         return Err(Error::Conflict(format!("expected the data of a registry in {root}, found no folder")));
     }
     let store = own(&config.root, "rebuild")?;
+    let [old, new] = [FILE.to_owned(), format!("{FILE}.rebuilt")].map(|name| config.root.join(name));
+    let rebuilt = make((config, clock, how), store, (&old, &new)).await;
+    if rebuilt.is_err() {
+        // What is begun there may be all that fills the medium. Why it failed is to be told, and not this.
+        drop(Sqlite::discard(&new));
+    }
+    rebuilt
+}
+
+async fn make(
+    (config, clock, how): (&Config, Arc<dyn Clock>, Rebuild),
+    store: Arc<dyn Store>,
+    (old, new): (&Path, &Path),
+) -> Result<Rebuilt, Error> {
     let Some(layouts) = store.layout() else {
         return Err(Error::Unavailable("expected a store that shows layouts, found one that does not".to_owned()));
     };
-    let [old, new] = [FILE.to_owned(), format!("{FILE}.rebuilt")].map(|name| config.root.join(name));
-    let behind = catch_up(&*store, &old).await.err().map(|error| error.to_string());
+    // Opened, an empty one would be made whole, and its log removed as another database's.
+    let was_there = !Sqlite::is_blank(old);
+    let behind = if was_there { catch_up(&*store, old).await.err().map(|error| error.to_string()) } else { None };
     let census = layouts.census().await?;
-    let metadata = Arc::new(Sqlite::create(&new, census.highest_generation())?);
+    let metadata = Arc::new(Sqlite::create(new, census.highest_generation())?);
     let parts = Parts::over(Arc::clone(&store), metadata, config, Arc::clone(&clock));
     let objects = Objects::new(&census, (!how.unhashed).then(|| keeper(&parts)));
-    let taken = fill(&parts, layouts, &objects, how.partial).await?;
+    let mut taken = fill(&parts, layouts, &objects, how.partial).await?;
     let (hashed, rotten) = objects.report();
     let named = parts.metadata.totals().await?.blobs.saturating_sub(taken.linked.saturating_add(taken.copied));
     let count = |length: usize| u64::try_from(length).unwrap_or(u64::MAX);
@@ -86,22 +106,22 @@ pub async fn rebuild(config: &Config, clock: Arc<dyn Clock>, how: Rebuild) -> Re
     let in_place = how.partial || taken.refused.is_empty();
     if in_place {
         // Only now: it writes index.json anew, without what could not be taken.
-        view::flush(&*store, &*parts.metadata).await?;
+        view::flush(&*store, &*parts.metadata).await?.refuse_in(&mut taken);
     }
     parts.metadata.close().await?;
     drop(objects);
     drop(parts);
     let kept = config.root.join(format!("{FILE}.kept-{}", clock.now().micros()));
     if in_place {
-        Sqlite::replace(&old, &new, &kept)?;
+        Sqlite::replace(old, new, &kept)?;
         for key in rotten.keys() {
             store.quarantine(key).await?;
         }
     } else {
-        Sqlite::discard(&new)?;
+        Sqlite::discard(new)?;
     }
     let (rotten, kept) = (rotten.into_values().collect(), kept.exists().then_some(kept));
-    Ok(Rebuilt { in_place, taken, hashed, rotten, surplus, behind, kept })
+    Ok(Rebuilt { in_place, was_there, taken, hashed, rotten, surplus, behind, kept })
 }
 
 /// What hashes the objects.
@@ -110,12 +130,8 @@ fn keeper(parts: &Parts) -> Housekeeping {
     Housekeeping::alone(Arc::clone(store), Arc::clone(metadata), Arc::clone(clock), limits.clone())
 }
 
-/// Brings the layouts up to date with the old metadata, and what it knows to be rotten out of reach, if there is any that can be read.
+/// Brings the layouts up to date with the old metadata, and what it knows to be rotten out of reach.
 async fn catch_up(store: &dyn Store, old: &Path) -> Result<(), Error> {
-    // Opened, an empty one would be made whole, and its log removed as another database's.
-    if Sqlite::is_blank(old) {
-        return Ok(());
-    }
     let metadata = Sqlite::open(old)?;
     for rotten in metadata.quarantined(usize::MAX).await? {
         // A crash may have come between the note and the move; where it lay, it would be taken for whole.
@@ -123,8 +139,38 @@ async fn catch_up(store: &dyn Store, old: &Path) -> Result<(), Error> {
             store.quarantine(&ObjectKey(key)).await?;
         }
     }
-    view::flush(store, &metadata).await?;
-    Ok(metadata.close().await?)
+    let noted = show_all(&metadata).await;
+    let aside = view::flush(store, &metadata).await?;
+    metadata.close().await?;
+    noted?;
+    aside.tell()
+}
+
+/// Has every manifest and every `index.json` shown again, should its file be lost. One whose bytes rotted in the metadata
+/// is left as it is shown, and blobs are: their objects may be lost, and the layout's file all that there is.
+async fn show_all(metadata: &Sqlite) -> Result<(), Error> {
+    let mut after: Option<RepositoryName> = None;
+    loop {
+        let page = metadata.repositories(after.as_ref().map(RepositoryName::as_str), PAGE).await?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after = Some(last.clone());
+        for repository in page {
+            metadata.show_again(&repository, &[]).await?;
+            show_manifests(metadata, &repository).await?;
+        }
+    }
+}
+
+async fn show_manifests(metadata: &Sqlite, repository: &RepositoryName) -> Result<(), Error> {
+    let mut after: Option<Digest> = None;
+    loop {
+        let page = metadata.manifests(repository, after.as_ref(), PAGE).await?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after = Some(last.digest);
+        let sound = page.iter().filter(|it| Digest::of(it.digest.algorithm(), &it.bytes) == it.digest);
+        let digests: Vec<Digest> = sound.map(|it| it.digest).collect();
+        metadata.show_again(repository, &digests).await?;
+    }
 }
 
 /// Fills the empty metadata of `parts` from the layouts that its store shows, and from the objects of that store.

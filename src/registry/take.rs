@@ -59,6 +59,8 @@ struct Adoption {
     digest: Digest,
     key: ObjectKey,
     size: u64,
+    /// The live key in whose place it comes, for its bytes are lost.
+    lost: Option<String>,
 }
 
 /// A manifest that waits for what it holds.

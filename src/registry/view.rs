@@ -9,6 +9,7 @@ use crate::oci::{Digest, RepositoryName};
 use crate::store::{LayoutChange, LayoutEntry, LayoutView, ObjectKey, Store, StoreError};
 
 use super::commit::carried_through;
+use super::take::Taken;
 use super::{Error, Registry};
 
 /// How often in a row what a view links may be found absent.
@@ -90,10 +91,10 @@ impl Registry {
     }
 }
 
-/// Brings every layout up to date, where nobody else writes any.
-pub(super) async fn flush(store: &dyn Store, metadata: &dyn Metadata) -> Result<(), Error> {
-    let Some(layout) = store.layout() else { return Ok(()) };
+/// Brings every layout up to date, where nobody else writes any, but those that it sets aside.
+pub(super) async fn flush(store: &dyn Store, metadata: &dyn Metadata) -> Result<SetAside, Error> {
     let mut aside = SetAside::default();
+    let Some(layout) = store.layout() else { return Ok(aside) };
     for repository in metadata.dirty_views().await? {
         let Some(view) = metadata.dirty_view(&repository).await? else { continue };
         let sequence = view.sequence;
@@ -102,15 +103,15 @@ pub(super) async fn flush(store: &dyn Store, metadata: &dyn Metadata) -> Result<
             Err(error) => aside.put(repository, error)?,
         }
     }
-    aside.tell()
+    Ok(aside)
 }
 
 /// Views that could not be written, so that the others are.
-#[derive(Default)]
-struct SetAside {
+#[derive(Debug, Default)]
+pub(super) struct SetAside {
     repositories: Vec<RepositoryName>,
-    /// What the first was refused for.
-    first: Option<Error>,
+    /// What each was refused for.
+    errors: Vec<Error>,
 }
 
 impl SetAside {
@@ -119,18 +120,28 @@ impl SetAside {
         if matches!(error, StoreError::Full) || self.repositories.len() >= ASIDE {
             return Err(error.into());
         }
-        self.first.get_or_insert_with(|| error.into());
+        self.errors.push(error.into());
         self.repositories.push(repository);
         Ok(())
     }
 
     /// Says which views were set aside, if any.
-    fn tell(self) -> Result<(), Error> {
-        let Self { repositories, first: Some(first) } = self else { return Ok(()) };
-        let (named, count) = (repositories.first().map(RepositoryName::as_str).unwrap_or_default(), repositories.len());
+    pub(super) fn tell(self) -> Result<(), Error> {
+        let Some((named, first)) = self.repositories.first().zip(self.errors.first()) else { return Ok(()) };
+        let count = self.repositories.len();
         Err(Error::Unavailable(format!(
             "expected to write every layout, found {count} that can't be written, the first of {named}: {first}"
         )))
+    }
+
+    /// Says of each repository that its layout was set aside, where that keeps nothing else from being done.
+    pub(super) fn refuse_in(self, taken: &mut Taken) {
+        for (repository, error) in self.repositories.into_iter().zip(self.errors) {
+            taken.refuse(
+                repository.as_str(),
+                format!("expected to write its layout, found that it has to wait until the root is served: {error}"),
+            );
+        }
     }
 }
 

@@ -9,8 +9,8 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use super::{
-    Adopted, Census, FoundLayouts, ImageLayout, LayoutChange, LayoutEntry, LayoutView, Object, ObjectKey, Store,
-    StoreError, StoredObject,
+    Adopted, Census, FoundLayouts, ImageLayout, LayoutChange, LayoutEntry, LayoutView, Mended, Object, ObjectKey,
+    Store, StoreError, StoredObject, Vouched,
 };
 use crate::interruption::{Fault, Interruptions};
 use crate::oci::{Digest, Hasher, RepositoryName};
@@ -224,6 +224,11 @@ impl<S: Store> LayoutView for Failing<S> {
         self.interruptions.around("adopt", view.adopt(layout, digest, generation)).await
     }
 
+    async fn vouch(&self, layout: &ImageLayout, digest: &Digest, key: &ObjectKey) -> Result<Vouched, StoreError> {
+        let view = self.view()?;
+        self.interruptions.around("vouch", view.vouch(layout, digest, key)).await
+    }
+
     async fn settle(&self, adopted: Vec<ObjectKey>) -> Result<(), StoreError> {
         let view = self.view()?;
         self.interruptions.around("settle", view.settle(adopted)).await
@@ -270,13 +275,15 @@ impl<S: Store> LayoutView for Failing<S> {
         repository: &RepositoryName,
         digest: &Digest,
         bytes: Bytes,
-    ) -> Result<bool, StoreError> {
-        match self.with_room()?.layout() {
-            Some(layout) => {
-                self.interruptions.around("mend_manifest", layout.mend_manifest(repository, digest, bytes)).await
-            }
-            None => Ok(false),
-        }
+    ) -> Result<Mended, StoreError> {
+        self.with_room()?;
+        let view = self.view()?;
+        self.interruptions.around("mend_manifest", view.mend_manifest(repository, digest, bytes)).await
+    }
+
+    async fn shows_index(&self, repository: &RepositoryName) -> Result<bool, StoreError> {
+        let view = self.view()?;
+        self.interruptions.around("shows_index", view.shows_index(repository)).await
     }
 }
 

@@ -225,6 +225,10 @@ pub trait LayoutView: Send + Sync {
     /// before for this digest. What is refused leaves nothing behind.
     async fn adopt(&self, layout: &ImageLayout, digest: &Digest, generation: u64) -> Result<Adopted, StoreError>;
 
+    /// Whether a layout has a blob: its file is the object `key`, or is hashed to tell. Whoever merely names content has none
+    /// of it.
+    async fn vouch(&self, layout: &ImageLayout, digest: &Digest, key: &ObjectKey) -> Result<Vouched, StoreError>;
+
     /// Makes adopted objects as durable as [`Store::seal`] makes its own: many cost little more than one.
     async fn settle(&self, adopted: Vec<ObjectKey>) -> Result<(), StoreError>;
 
@@ -251,13 +255,38 @@ pub trait LayoutView: Send + Sync {
     ) -> Result<Option<Bytes>, StoreError>;
 
     /// Puts the `bytes` of a manifest in the place of its file in a layout, if there is one and it holds anything else or
-    /// can't be read. Says whether it did.
+    /// can't be read. Says what it found.
     async fn mend_manifest(
         &self,
         repository: &RepositoryName,
         digest: &Digest,
         bytes: Bytes,
-    ) -> Result<bool, StoreError>;
+    ) -> Result<Mended, StoreError>;
+
+    /// Whether the layout of a repository has an `index.json` that parses.
+    async fn shows_index(&self, repository: &RepositoryName) -> Result<bool, StoreError>;
+}
+
+/// What [`LayoutView::mend_manifest`] found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mended {
+    /// A file that holds what it should.
+    Sound,
+    /// A file that did not, and does now.
+    Replaced,
+    /// No file, and left it so: the view makes it.
+    Absent,
+}
+
+/// What a layout has of a blob that is an object already.
+#[derive(Debug)]
+pub enum Vouched {
+    /// All of it: so many bytes.
+    Sound(u64),
+    /// No such file.
+    Absent,
+    /// A file that is not what its name says, or can't be read.
+    Refused(LayoutError),
 }
 
 /// What came of [`LayoutView::adopt`].

@@ -118,3 +118,29 @@ async fn the_repository_that_waited_longest_comes_first() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn what_is_to_be_shown_again_is_pending_as_it_is_now() {
+    each(async |m| {
+        m.show_again(&repo("r"), &[digest("i")]).await.unwrap();
+        assert_eq!(m.dirty_views().await.unwrap(), [], "there is no such repository");
+        store_blob(m, "a").await;
+        store(m, tagged("i", &["v1"])).await;
+        clean(m).await;
+        m.show_again(&repo("r"), &[]).await.unwrap();
+        let view = dirty(m).await;
+        assert_eq!((view.changes.len(), entries(&view)), (0, vec![(Some("v1"), digest("i"))]));
+        m.show_again(&repo("r"), &["i", "a", "gone"].map(digest)).await.unwrap();
+        let expected = [
+            ViewChange::Write(digest("i")),
+            ViewChange::Link(digest("a"), "key/a".to_owned()),
+            ViewChange::Unlink(digest("gone")),
+        ];
+        assert_eq!(dirty(m).await.changes, expected);
+        m.clean_view(&repo("r"), view.sequence).await.unwrap();
+        assert_eq!(dirty(m).await.changes, expected, "noted after the view was read");
+        clean(m).await;
+        assert_eq!(m.dirty_views().await.unwrap(), []);
+    })
+    .await;
+}

@@ -297,6 +297,11 @@ impl Metadata for Sqlite {
         self.read_long(move |c| view::dirty(c, &repository)).await
     }
 
+    async fn show_again(&self, repository: &RepositoryName, digests: &[Digest]) -> Result<(), Unavailable> {
+        let (repository, digests) = (repository.clone(), digests.to_vec());
+        self.note(move |c| view::show_again(c, &repository, &digests)).await
+    }
+
     async fn clean_view(&self, repository: &RepositoryName, sequence: u64) -> Result<(), Unavailable> {
         let repository = repository.clone();
         self.note(move |c| view::clean(c, &repository, sequence)).await

@@ -46,6 +46,17 @@ fn mark_row(connection: &Connection, repository: RepositoryId, digest: &[u8]) ->
         .map(drop)
 }
 
+/// Notes that a layout shows neither these digests nor its index.
+pub(super) fn show_again(
+    connection: &Connection,
+    repository: &RepositoryName,
+    digests: &[Digest],
+) -> rusqlite::Result<()> {
+    let Some(repository) = repositories::find(connection, repository)? else { return Ok(()) };
+    digests.iter().try_for_each(|digest| mark(connection, repository, digest))?;
+    mark_index(connection, repository)
+}
+
 /// Notes that no layout shows anything yet.
 pub(super) fn mark_all(connection: &Connection) -> rusqlite::Result<()> {
     let change = counters::change(connection)?;

@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use crate::metadata::PlacedManifest;
 use crate::oci::{Digest, RepositoryName};
+use crate::store::Mended;
 
 use super::super::Error;
 use super::super::commit::carried_through;
@@ -13,6 +14,8 @@ use super::{Housekeeping, News, count};
 
 /// In how many repositories another copy is looked for.
 const COPIES: usize = 16;
+/// Repositories whose indexes are checked in one go.
+const REPOSITORIES: usize = 1000;
 
 impl Housekeeping {
     /// Hashes a manifest again. One whose bytes are not what its name says is quarantined, and repaired if there is another
@@ -30,17 +33,43 @@ impl Housekeeping {
     }
 
     /// Reads what the layout shows of a manifest, and puts the sound bytes of the metadata in its place where it is anything
-    /// else. Nobody was served it from there.
+    /// else. Nobody was served it from there. One that is absent is shown again by the view.
     pub(super) async fn check_shown(&self, manifest: &PlacedManifest) -> Result<(), Error> {
         let PlacedManifest { repository, digest, bytes, .. } = manifest;
         let Some(layout) = self.store.layout() else { return Ok(()) };
-        let sound = Digest::of(digest.algorithm(), bytes) == *digest;
-        if sound && layout.mend_manifest(repository, digest, bytes.clone()).await? {
-            count(&self.counters.repaired, 1);
-            let from = "the metadata, in its layout";
-            self.news.push(News::Repaired { digest: *digest, repository: Some(repository.clone()), from });
+        if Digest::of(digest.algorithm(), bytes) != *digest {
+            return Ok(());
+        }
+        match layout.mend_manifest(repository, digest, bytes.clone()).await? {
+            Mended::Sound => {}
+            Mended::Replaced => {
+                count(&self.counters.repaired, 1);
+                let from = "the metadata, in its layout";
+                self.news.push(News::Repaired { digest: *digest, repository: Some(repository.clone()), from });
+            }
+            Mended::Absent => {
+                self.metadata.show_again(repository, std::slice::from_ref(digest)).await?;
+                self.changed.tell();
+            }
         }
         Ok(())
+    }
+
+    /// Has each `index.json` that is absent or does not parse written again by the view: without it nobody finds the rest.
+    pub(super) async fn check_indexes(&self) -> Result<(), Error> {
+        let Some(layout) = self.store.layout() else { return Ok(()) };
+        let mut after: Option<RepositoryName> = None;
+        loop {
+            let page = self.metadata.repositories(after.as_ref().map(RepositoryName::as_str), REPOSITORIES).await?;
+            let Some(last) = page.last() else { return Ok(()) };
+            after = Some(last.clone());
+            for repository in page {
+                if !layout.shows_index(&repository).await? {
+                    self.metadata.show_again(&repository, &[]).await?;
+                    self.changed.tell();
+                }
+            }
+        }
     }
 
     /// Notes that the bytes of a manifest are not what its name says, unless they are others by now; and looks for a copy.

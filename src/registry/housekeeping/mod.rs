@@ -143,7 +143,7 @@ impl Housekeeping {
     /// Brings every layout up to date, over a root that nobody serves: until then its links keep the bytes of what was
     /// collected, and show what rotted.
     pub async fn flush_views(&self) -> Result<(), Error> {
-        self.with_reserve(|| view::flush(&*self.store, &*self.metadata)).await
+        self.with_reserve(|| async { view::flush(&*self.store, &*self.metadata).await?.tell() }).await
     }
 
     /// What was answered about these repositories is not answered again, and their layouts are behind.

@@ -81,6 +81,7 @@ impl Housekeeping {
         let mut pace = Pace::new(rate);
         self.scrub_contents(&mut pass, &mut pace).await?;
         self.scrub_manifests(&mut pass, &mut pace).await?;
+        self.check_indexes().await?;
         self.collect_unnamed(&mut pass).await?;
         pass.ended = Some(self.clock.now());
         Ok(self.metadata.note_scrub_pass(pass).await?)

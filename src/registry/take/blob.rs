@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::gate::Who;
 use crate::metadata::{CommitBlob, Committed, Reserved};
 use crate::oci::{Descriptor, Digest, Link, LinkKind, Manifest, media_type};
-use crate::store::{Adopted, ObjectKey};
+use crate::store::{Adopted, ObjectKey, StoreError, Vouched};
 
 use super::super::Error;
 use super::super::objects::Held;
@@ -34,8 +34,8 @@ impl Taking<'_> {
         if !adopted.is_empty() {
             self.view.settle(adopted.iter().map(|adoption| adoption.key.clone()).collect()).await?;
         }
-        for Adoption { digest, key, size } in adopted {
-            self.commit(&digest, key.0, size).await?;
+        for Adoption { digest, key, size, lost } in adopted {
+            self.commit_in_place_of(&digest, (key.0, size), lost).await?;
         }
         self.waiting_bytes = 0;
         for Waiting { digest, bytes, manifest, tags } in std::mem::take(&mut self.waiting) {
@@ -72,12 +72,12 @@ impl Taking<'_> {
     /// manifest that can't be stored without it.
     ///
     /// What is stored, or lies in the store, may be another repository's alone: it is this one's as well only if its layout
-    /// shows it, or if it must have had it.
+    /// has it, or if it is our own and must have had it.
     pub(super) async fn blob(&mut self, digest: &Digest, is_required: bool) -> Result<(), Error> {
         if !is_required && matches!(self.layout.size_of(digest), Ok(None)) {
             return Ok(());
         }
-        if self.parts.metadata.blob(self.repository, digest).await?.is_some_and(|blob| !blob.quarantined) {
+        if self.adopted.iter().any(|adoption| adoption.digest == *digest) || self.is_here(digest).await? {
             return Ok(());
         }
         if let Source::Own(objects) = self.source {
@@ -95,11 +95,27 @@ impl Taking<'_> {
         {
             return self.commit(digest, key.0, size).await;
         }
+        self.adopt(digest, generation, None).await
+    }
+
+    /// Whether the repository has a blob already. One whose object is lost is brought back by a layout that has it.
+    async fn is_here(&self, digest: &Digest) -> Result<bool, Error> {
+        match self.parts.metadata.blob(self.repository, digest).await? {
+            Some(blob) if !blob.quarantined => match self.source {
+                Source::Own(_) => Ok(true),
+                Source::Foreign => Ok(self.size_of_object(&blob.key).await? == Some(blob.size)),
+            },
+            _ => Ok(false),
+        }
+    }
+
+    /// Makes the layout's file an object, in the place of one that is `lost` if one is.
+    async fn adopt(&mut self, digest: &Digest, generation: u64, lost: Option<String>) -> Result<(), Error> {
         match self.view.adopt(self.layout, digest, generation).await? {
             Adopted::Stored { key, size, copied } => {
                 let count = if copied { &mut self.taken.copied } else { &mut self.taken.linked };
                 *count = count.saturating_add(1);
-                self.adopted.push(Adoption { digest: *digest, key, size });
+                self.adopted.push(Adoption { digest: *digest, key, size, lost });
                 Ok(())
             }
             Adopted::Absent => self.hold_rotten(digest).await,
@@ -151,9 +167,12 @@ impl Taking<'_> {
     /// Makes content that is stored already a blob of this repository, if the layout has it, or one of our own must have had
     /// it.
     async fn share(&mut self, digest: &Digest, key: String, is_required: bool) -> Result<(), Error> {
+        if matches!(self.source, Source::Foreign) {
+            return self.share_with_foreign(digest, key).await;
+        }
         match self.layout.size_of(digest) {
             Ok(Some(size)) => self.commit(digest, key, size).await,
-            Ok(None) if is_required && matches!(self.source, Source::Own(_)) => {
+            Ok(None) if is_required => {
                 let size = self.parts.store.size(&ObjectKey(key.clone())).await?;
                 self.commit(digest, key, size).await
             }
@@ -165,14 +184,51 @@ impl Taking<'_> {
         }
     }
 
+    /// What is stored may be a secret of another repository: whoever made the layout has it if its file has the bytes, and
+    /// not because it has the name. Where the object is lost, those bytes take its place.
+    async fn share_with_foreign(&mut self, digest: &Digest, key: String) -> Result<(), Error> {
+        let size = match self.view.vouch(self.layout, digest, &ObjectKey(key.clone())).await? {
+            Vouched::Sound(size) => size,
+            // The manifest that can't be stored without it tells.
+            Vouched::Absent => return Ok(()),
+            Vouched::Refused(error) => {
+                self.refuse(digest, error.to_string());
+                return Ok(());
+            }
+        };
+        if self.size_of_object(&key).await? == Some(size) {
+            return self.commit(digest, key, size).await;
+        }
+        let generation = self.parts.metadata.fresh_generation().await?;
+        self.adopt(digest, generation, Some(key)).await
+    }
+
+    /// The size of an object in bytes; none if its file is lost.
+    async fn size_of_object(&self, key: &str) -> Result<Option<u64>, Error> {
+        match self.parts.store.size(&ObjectKey(key.to_owned())).await {
+            Ok(size) => Ok(Some(size)),
+            Err(StoreError::Absent(_)) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     async fn commit(&mut self, digest: &Digest, key: String, size: u64) -> Result<(), Error> {
+        self.commit_in_place_of(digest, (key, size), None).await
+    }
+
+    async fn commit_in_place_of(
+        &mut self,
+        digest: &Digest,
+        (key, size): (String, u64),
+        lost: Option<String>,
+    ) -> Result<(), Error> {
         let commit = CommitBlob {
             repository: self.repository.clone(),
             digest: *digest,
             size,
             key,
             sealed: true,
-            lost: None,
+            lost,
             who: Who::Operator,
             upload: None,
             lease: self.now.plus(self.parts.limits.blob_lease),

@@ -368,3 +368,93 @@ pub(super) fn rows(database: &Path, sql: &str) -> Vec<Vec<Column>> {
     let rows = statement.query_map([], |row| (0..columns).map(|column| row.get(column)).collect()).unwrap();
     rows.map(Result::unwrap).collect()
 }
+
+/// A place whose store holds a secret of one repository, and a tree that names it in another, with `bytes` under its name.
+async fn with_secret(bytes: Option<&[u8]>) -> (Place, Digest) {
+    let place = Place::new();
+    Folder::at(place.path("ours/secret/a")).tagged("the secret", "v1");
+    place.imports("ours", None).await.unwrap();
+    let secret = Digest::sha256(b"the secret");
+    let mut folder = Folder::at(place.path("theirs"));
+    folder.tagged("the secret", "v1");
+    fs::remove_file(folder.blob_path(&secret)).unwrap();
+    if let Some(bytes) = bytes {
+        folder.file(&format!("blobs/sha256/{}", secret.hex()), bytes);
+    }
+    (place, secret)
+}
+
+#[tokio::test]
+async fn a_layout_that_merely_names_the_blob_of_another_repository_is_not_given_it() {
+    for bytes in [Some(&b"THE SECRET"[..]), Some(b""), None] {
+        let (place, secret) = with_secret(bytes).await;
+        let taken = place.imports("theirs", Some("open/b")).await.unwrap();
+        let told = refusals(&taken).join("\n");
+        assert_eq!(told.contains(&format!("open/b@{secret}: ")) && told.contains("hash to its name"), bytes.is_some());
+        assert!(told.contains(&format!("found no {secret}")) && taken.manifests == 0, "{told}");
+        let registry = place.serves().await;
+        assert!(matches!(registry.blob(&pulls(&registry, "open/b"), &secret).await, Err(Error::BlobUnknown(_))));
+        let ours = registry.blob(&pulls(&registry, "secret/a"), &secret).await.unwrap();
+        assert_eq!(ours.object.read(0, 10).await.unwrap(), "the secret");
+    }
+}
+
+#[tokio::test]
+async fn a_layout_that_has_the_blob_of_another_repository_shares_its_object() {
+    let (place, secret) = with_secret(Some(b"the secret")).await;
+    let taken = place.imports("theirs", Some("open/b")).await.unwrap();
+    assert_eq!((refusals(&taken).len(), taken.manifests, taken.linked, objects(&place.path("data"))), (0, 1, 0, 2));
+    let registry = place.serves().await;
+    registry.blob(&pulls(&registry, "open/b"), &secret).await.unwrap();
+}
+
+/// The object of a blob.
+fn object(root: &Path, blob: &Digest) -> PathBuf {
+    let shard = root.join("_cas/sha256").join(blob.hex().get(..2).unwrap());
+    let of = |path: &PathBuf| path.file_stem().unwrap().to_str() == Some(&blob.hex());
+    fs::read_dir(shard).unwrap().map(|entry| entry.unwrap().path()).find(of).unwrap()
+}
+
+#[tokio::test]
+async fn an_object_that_is_lost_or_cut_short_is_brought_back_by_a_layout_that_has_its_bytes() {
+    for (cut, into) in [(false, "open/b"), (true, "open/b"), (false, "secret/a"), (true, "secret/a")] {
+        let (place, secret) = with_secret(Some(b"the secret")).await;
+        let lost = object(&place.path("data"), &secret);
+        fs::remove_file(&lost).unwrap();
+        if cut {
+            fs::File::create(&lost).unwrap().set_len(3).unwrap();
+        }
+        let taken = place.imports("theirs", Some(into)).await.unwrap();
+        assert_eq!((refusals(&taken).len(), taken.linked), (0, 1), "{cut} {into}: {taken:?}");
+        let registry = place.serves().await;
+        for repository in ["secret/a", into] {
+            let blob = registry.blob(&pulls(&registry, repository), &secret).await.unwrap();
+            assert_eq!(blob.object.read(0, 20).await.unwrap(), "the secret", "{cut} {repository}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_object_that_is_lost_is_not_brought_back_by_other_bytes() {
+    let (place, secret) = with_secret(Some(b"THE SECRET")).await;
+    fs::remove_file(object(&place.path("data"), &secret)).unwrap();
+    let taken = place.imports("theirs", Some("open/b")).await.unwrap();
+    assert!(refusals(&taken)[0].contains("hash to its name"), "{taken:?}");
+    assert_eq!(taken.manifests, 0);
+}
+
+#[tokio::test]
+async fn a_layout_that_can_not_be_written_is_told_and_everything_is_taken_in() {
+    let place = Place::new();
+    let one = Folder::at(place.path("zot/a")).tagged("one", "v1");
+    Folder::at(place.path("zot/b")).tagged("two", "v1");
+    drop(place.parts());
+    fs::File::create(place.path("data/a")).unwrap();
+    let taken = place.imports("zot", None).await.unwrap();
+    let told = refusals(&taken);
+    assert!(told.len() == 1 && told[0].starts_with("a: expected to write its layout, "), "{told:?}");
+    assert_eq!((taken.manifests, taken.tags), (2, 2));
+    assert!(place.path("data/b/index.json").exists());
+    assert!(!place.path("data").join(format!("{FILE}-wal")).exists(), "it was closed");
+    assert_eq!(pulled(&place.serves().await, "a", "v1").await.unwrap(), one);
+}

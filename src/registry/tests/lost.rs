@@ -8,7 +8,7 @@ use super::import::config;
 use super::rebuild::{Ruin, furnished};
 use crate::clock::SystemClock;
 use crate::metadata::{FILE, Sqlite};
-use crate::registry::{Error, Parts, Rebuild, lost, rebuild};
+use crate::registry::{Error, Parts, Rebuild, backup, export, lost, rebuild};
 use crate::store::Filesystem;
 
 #[tokio::test]
@@ -69,4 +69,20 @@ async fn a_root_that_is_not_there_is_not_rebuilt() {
     let refused = rebuild(&absent, Arc::new(SystemClock), Rebuild::default()).await.unwrap_err().to_string();
     assert!(refused.contains("typo, found no folder"), "{refused}");
     assert!(!absent.root.exists());
+}
+
+#[tokio::test]
+async fn backup_and_export_of_a_root_that_lost_its_metadata_name_the_rebuild() {
+    let (house, ..) = furnished().await;
+    let ruin = Ruin::of(house).await;
+    let root = ruin.folder.path();
+    fs::remove_file(root.join(FILE)).unwrap();
+    let told = lost(root).unwrap().to_string();
+    let to = tempfile::tempdir().unwrap();
+    let refused = backup(root, &to.path().join("backup"), true, &SystemClock).await.unwrap_err();
+    assert!(matches!(&refused, Error::Conflict(why) if *why == told), "{refused:?}");
+    let refused = export(root, &super::repository(), None, &to.path().join("export")).await.unwrap_err();
+    assert!(matches!(&refused, Error::Conflict(why) if *why == told), "{refused:?}");
+    assert_eq!(fs::read_dir(to.path()).unwrap().count(), 0);
+    assert!(!root.join(FILE).exists());
 }

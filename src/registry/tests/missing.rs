@@ -290,3 +290,22 @@ async fn an_image_whose_layout_lost_a_layer_has_it_from_the_store_whichever_repo
         assert_eq!(with.len(), 2, "{repository}");
     }
 }
+
+#[tokio::test]
+async fn an_object_that_can_not_be_read_is_missing_and_named() {
+    let house = House::new().await;
+    house.push_image("ci", "a release", Some("v1")).await.unwrap();
+    let layer = Digest::sha256(b"a release");
+    let object = house.files_of(layer).remove(0);
+    let shard = object.parent().unwrap();
+    fs::remove_dir_all(shard).unwrap();
+    fs::File::create(shard).unwrap();
+    let lines = refusal(&house).await;
+    let named = format!("{layer} in prod/app: expected a file that can be read, found Not a directory");
+    assert!(lines.len() == 2 && lines[1].starts_with(&named), "{lines:?}");
+    let to = tempfile::tempdir().unwrap();
+    let root = to.path().join("backup");
+    let done = house.backs_up_what_is_there(&root).await;
+    assert_eq!((done.missing.len(), done.missing[0].digest, done.manifests), (1, layer, 1));
+    assert_eq!(files(&root.join("_cas")), 1);
+}

@@ -350,3 +350,67 @@ fn overwrite(file: &Path, bytes: &[u8]) {
     fs::set_permissions(file, fs::Permissions::from_mode(0o600)).unwrap();
     fs::File::create(file).unwrap().write_all(bytes).unwrap();
 }
+
+#[tokio::test]
+async fn a_layout_that_can_not_be_written_keeps_no_rebuild_from_its_place() {
+    let (house, signed, _) = furnished().await;
+    let ruin = Ruin::of(house).await;
+    fs::remove_file(ruin.database()).unwrap();
+    // Where an index.json is drafted.
+    let draft = ruin.folder.path().join("prod/app/_writing");
+    fs::create_dir(&draft).unwrap();
+    let rebuilt = ruin.rebuilds(false).await.unwrap();
+    let told = refusals(&rebuilt.taken);
+    assert!(told.len() == 1 && told[0].starts_with("prod/app: expected to write its layout, "), "{told:?}");
+    assert!(rebuilt.in_place && !rebuilt.was_there, "{rebuilt:?}");
+    fs::remove_dir(draft).unwrap();
+    assert_eq!(ruin.serves().await.pull("deploy", &tag("v1")).await.unwrap(), signed);
+}
+
+#[tokio::test]
+async fn what_the_old_metadata_knows_is_shown_again_where_the_layout_has_lost_it() {
+    for lost in ["manifest", "index", "folder"] {
+        let (house, signed, _) = furnished().await;
+        let ruin = Ruin::of(house).await;
+        let before = facts(&ruin.database());
+        let layout = ruin.folder.path().join("prod/app");
+        match lost {
+            "manifest" => fs::remove_file(layout.join("blobs/sha256").join(signed.hex())).unwrap(),
+            "index" => overwrite(&layout.join("index.json"), b"{"),
+            _ => fs::remove_dir_all(&layout).unwrap(),
+        }
+        let rebuilt = ruin.rebuilds(false).await.unwrap();
+        assert!(rebuilt.in_place && rebuilt.was_there && rebuilt.behind.is_none(), "{lost}: {rebuilt:?}");
+        for what in ["manifests", "tags", "links"] {
+            assert_eq!(facts(&ruin.database())[what], before[what], "{lost}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_manifest_that_rotted_in_the_old_metadata_alone_is_taken_from_its_layout() {
+    let (house, signed, _) = furnished().await;
+    let ruin = Ruin::of(house).await;
+    let connection = rusqlite::Connection::open(ruin.database()).unwrap();
+    let rots =
+        "UPDATE manifests SET bytes = zeroblob(length(bytes)) WHERE digest = (SELECT digest FROM pushes LIMIT 1)";
+    assert_eq!(connection.execute(rots, []).unwrap(), 1);
+    drop(connection);
+    let rebuilt = ruin.rebuilds(false).await.unwrap();
+    assert!(rebuilt.in_place, "{rebuilt:?}");
+    assert_eq!(ruin.serves().await.pull("deploy", &tag("v1")).await.unwrap(), signed);
+}
+
+#[tokio::test]
+async fn a_rebuild_that_fails_leaves_nothing_of_what_it_began() {
+    let (house, ..) = furnished().await;
+    let ruin = Ruin::of(house).await;
+    let before = facts(&ruin.database());
+    let kept = ruin.folder.path().join(format!("{FILE}.kept-{}", ruin.clock.now().micros()));
+    fs::File::create(kept).unwrap();
+    ruin.rebuilds(false).await.unwrap_err();
+    for left in ["", "-wal", "-shm"] {
+        assert!(!ruin.folder.path().join(format!("{FILE}.rebuilt{left}")).exists(), "{left}");
+    }
+    assert_eq!(facts(&ruin.database()), before);
+}

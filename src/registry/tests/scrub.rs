@@ -586,3 +586,25 @@ async fn an_index_above_a_manifest_that_rotted_awaits_a_push() {
     house.registry.housekeeping().quarantine_manifest(&repository(), &image, &sound).await.unwrap();
     assert!(awaits().await);
 }
+
+#[tokio::test]
+async fn a_manifest_or_an_index_that_its_layout_has_lost_is_shown_again_after_a_scrub() {
+    let (house, _) = with_layer().await;
+    let digest = house.pull("ci", &tag("v1")).await.unwrap();
+    house.registry.flush_views().await.unwrap();
+    let shown = [house.layout_file(digest), house.folder.path().join("prod/app/index.json")];
+    let sound = shown.each_ref().map(|file| fs::read(file).unwrap());
+    for lost in &shown {
+        fs::remove_file(lost).unwrap();
+        house.registry.flush_views().await.unwrap();
+        assert!(!lost.exists(), "nothing is pending");
+        house.scrub().await;
+        house.registry.flush_views().await.unwrap();
+        assert_eq!(shown.each_ref().map(|file| fs::read(file).unwrap()), sound);
+    }
+    flip(&shown[1]);
+    house.scrub().await;
+    house.registry.flush_views().await.unwrap();
+    assert_eq!(fs::read(&shown[1]).unwrap(), sound[1]);
+    assert!(house.metadata.dirty_views().await.unwrap().is_empty());
+}

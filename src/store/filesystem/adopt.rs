@@ -9,12 +9,12 @@ use std::path::{Path, PathBuf};
 use uuid::Uuid;
 
 use super::layout::LinkFn;
-use super::path::object_key;
+use super::path::{Root, object_key};
 use super::upload::Uploads;
 use super::{StoreError, durable, journal};
 use crate::oci::Digest;
 use crate::store::layout_reader::{ImageLayout, LayoutError, hash};
-use crate::store::{Adopted, ObjectKey};
+use crate::store::{Adopted, ObjectKey, Vouched};
 
 impl Uploads {
     /// Makes a blob of a layout an object.
@@ -37,10 +37,9 @@ impl Uploads {
         if file.metadata()?.dev() != fs::symlink_metadata(self.root.cas())?.dev() {
             return self.copy(&file, digest, key, &to);
         }
-        let size = match hash(&file, digest.algorithm(), |_| Ok(())) {
-            Ok((found, size)) if found == *digest => size,
-            Ok(_) => return Ok(Adopted::Refused(LayoutError::Mismatch(*digest))),
-            Err(error) => return Ok(Adopted::Refused(LayoutError::Unreadable { path, found: error.to_string() })),
+        let size = match hashed(&file, &path, digest) {
+            Ok(size) => size,
+            Err(error) => return Ok(Adopted::Refused(error)),
         };
         // Whoever wrote it may not have synced it.
         durable::sync_bytes(&file, &to)?;
@@ -82,9 +81,38 @@ impl Uploads {
     }
 }
 
+/// What a layout has of a blob that is the object `key` already.
+pub(super) fn vouch(
+    root: &Root,
+    layout: &ImageLayout,
+    digest: &Digest,
+    key: &ObjectKey,
+) -> Result<Vouched, StoreError> {
+    let path = layout.path(digest);
+    let file = match layout.open_file(&path) {
+        Ok(Some(file)) => file,
+        Ok(None) => return Ok(Vouched::Absent),
+        Err(error) => return Ok(Vouched::Refused(error)),
+    };
+    // It was hashed when it became an object. One that is lost is no file's.
+    if root.object(key).is_some_and(|object| is_same(&file, &object).unwrap_or(false)) {
+        return Ok(Vouched::Sound(file.metadata()?.len()));
+    }
+    Ok(hashed(&file, &path, digest).map_or_else(Vouched::Refused, Vouched::Sound))
+}
+
+/// How many bytes the file has, if they hash to `digest`.
+fn hashed(file: &File, path: &Path, digest: &Digest) -> Result<u64, LayoutError> {
+    match hash(file, digest.algorithm(), |_| Ok(())) {
+        Ok((found, size)) if found == *digest => Ok(size),
+        Ok(_) => Err(LayoutError::Mismatch(*digest)),
+        Err(error) => Err(LayoutError::Unreadable { path: path.to_owned(), found: error.to_string() }),
+    }
+}
+
 /// Copies what is left of `from` to `to` by way of `draft`, durably, and says how many bytes that were; none if they do
 /// not hash to `digest`, and then nothing is at `to`.
-pub(super) fn copy_hashed(from: &File, digest: &Digest, draft: &Path, to: &Path) -> io::Result<Option<u64>> {
+pub(super) fn copy_hashed(from: impl io::Read, digest: &Digest, draft: &Path, to: &Path) -> io::Result<Option<u64>> {
     let mut file = File::create_new(draft)?;
     let (found, size) = hash(from, digest.algorithm(), |piece| file.write_all(piece))?;
     if found != *digest {

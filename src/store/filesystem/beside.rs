@@ -1,7 +1,7 @@
 //! The tree, read beside the process that owns it: nothing in it is changed.
 
 use std::fs;
-use std::io::{self, Write as _};
+use std::io::{self, Read, Write as _};
 use std::path::Path;
 
 use rustix::fs::{Access, OFlags, access};
@@ -33,7 +33,7 @@ pub enum Placed {
     Copied,
     /// It was there already.
     There,
-    /// Not at all, for its bytes are not what its name says: what was expected and what was found.
+    /// Not at all, for its bytes can't be read or are not what its name says: what was expected and what was found.
     Refused(String),
 }
 
@@ -48,7 +48,8 @@ impl Beside {
     }
 
     /// Whether nothing in the tree changes as long as this lives: its folder can't be written to from here, as in a
-    /// snapshot, and nobody owns it, by whatever other way it may be reached.
+    /// snapshot, and nobody owns it, by whatever other way it may be reached. Without a lock to keep it so, only what lies
+    /// on a medium that is read-only is still.
     pub const fn is_still(&self) -> bool {
         self.is_still
     }
@@ -110,24 +111,62 @@ impl Beside {
         }
         let file = match open_file(&from, OFlags::RDONLY) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(absent(key)),
-            file => file?,
+            Err(error) => return Ok(Placed::Refused(unreadable(&error))),
+            Ok(file) => file,
         };
-        if copy_hashed(&file, digest, draft, to)?.is_some() {
-            return Ok(Placed::Copied);
-        }
-        durable::remove(draft)?;
-        Ok(Placed::Refused("expected bytes that hash to their name, found others".to_owned()))
+        copy(file, digest, draft, to)
     }
 }
 
-/// Whether the tree is known to be still, and what keeps it so. A backup has no lock before it is served.
-fn stillness(root: &Root) -> (bool, Option<Lock>) {
-    if !matches!(access(root.folder(), Access::WRITE_OK), Err(Errno::ROFS | Errno::ACCESS | Errno::PERM)) {
-        return (false, None);
+/// Copies what is to be placed. What can't be read of it is told apart from what can't be written.
+fn copy(from: impl Read, digest: &Digest, draft: &Path, to: &Path) -> Result<Placed, StoreError> {
+    let mut from = Watched { from, failed: None };
+    let copied = copy_hashed(&mut from, digest, draft, to);
+    if !matches!(copied, Ok(Some(_))) {
+        durable::remove(draft)?;
     }
-    match Lock::keep_unowned(root) {
+    match (copied, from.failed) {
+        (Ok(Some(_)), _) => Ok(Placed::Copied),
+        (Ok(None), _) => Ok(Placed::Refused("expected bytes that hash to their name, found others".to_owned())),
+        (Err(_), Some(why)) => Ok(Placed::Refused(why)),
+        (Err(error), None) => Err(error.into()),
+    }
+}
+
+fn unreadable(error: &io::Error) -> String {
+    format!("expected a file that can be read, found {error}")
+}
+
+/// A reader that remembers whether it was itself what failed.
+struct Watched<R> {
+    from: R,
+    failed: Option<String>,
+}
+
+impl<R: Read> Read for Watched<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.from.read(buffer);
+        if let Err(error) = &read
+            && error.kind() != io::ErrorKind::Interrupted
+        {
+            self.failed = Some(unreadable(error));
+        }
+        read
+    }
+}
+
+/// Whether the tree is known to be still, and what keeps it so.
+fn stillness(root: &Root) -> (bool, Option<Lock>) {
+    still(access(root.folder(), Access::WRITE_OK), || Lock::keep_unowned(root))
+}
+
+/// The same, from what came of asking whether the tree can be written to. A backup has no lock before it is served: on a
+/// medium that nobody can write to it needs none, but where only this user can't, another may begin to serve it at any moment.
+fn still(may_write: Result<(), Errno>, keep: impl FnOnce() -> io::Result<Option<Lock>>) -> (bool, Option<Lock>) {
+    let Err(error @ (Errno::ROFS | Errno::ACCESS | Errno::PERM)) = may_write else { return (false, None) };
+    match keep() {
         Ok(unowned) => (unowned.is_some(), unowned),
-        Err(error) => (error.kind() == io::ErrorKind::NotFound, None),
+        Err(lock) => (error == Errno::ROFS && lock.kind() == io::ErrorKind::NotFound, None),
     }
 }
 
@@ -170,5 +209,51 @@ impl Draft {
     /// Removes a file at the top of the draft, if it is there.
     pub fn remove(&self, name: &str) -> Result<(), StoreError> {
         Ok(durable::remove(&self.folder().join(name))?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Gives a few bytes, and then the medium refuses.
+    struct Broken(bool);
+
+    impl Read for Broken {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            if std::mem::replace(&mut self.0, true) {
+                return Err(Errno::IO.into());
+            }
+            buffer[..4].copy_from_slice(b"some");
+            Ok(4)
+        }
+    }
+
+    #[test]
+    fn what_can_not_be_read_is_refused_and_what_can_not_be_written_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let [draft, to] = ["draft", "to"].map(|name| folder.path().join(name));
+        let digest = Digest::sha256(b"some bytes");
+        let placed = copy(Broken(false), &digest, &draft, &to).unwrap();
+        assert!(matches!(&placed, Placed::Refused(why) if why.contains("can be read, found ")), "{placed:?}");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+        assert_eq!(copy(&b"some bytes"[..], &digest, &draft, &to).unwrap(), Placed::Copied);
+        let nowhere = folder.path().join("absent/draft");
+        assert!(copy(&b"some bytes"[..], &digest, &nowhere, &to).is_err());
+    }
+
+    #[test]
+    fn without_a_lock_only_what_is_on_a_medium_that_is_read_only_is_still() {
+        let none = || Err(io::ErrorKind::NotFound.into());
+        assert!(still(Err(Errno::ROFS), none).0);
+        for may_write in [Err(Errno::ACCESS), Err(Errno::PERM), Err(Errno::IO), Ok(())] {
+            assert!(!still(may_write, none).0, "{may_write:?}");
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let root = Root::new(folder.path().to_owned());
+        let owned = Lock::take(&root).unwrap();
+        assert!(!still(Err(Errno::ACCESS), || Lock::keep_unowned(&root)).0, "somebody owns it");
+        drop(owned);
+        assert!(still(Err(Errno::ACCESS), || Lock::keep_unowned(&root)).0);
     }
 }

@@ -14,8 +14,8 @@ use super::index;
 use super::journal::{self, Step};
 use super::object::open_file;
 use super::path::{ALGORITHMS, BLOBS, INDEX, OCI_LAYOUT, Root, WRITING};
-use crate::oci::{Algorithm, Digest, RepositoryName};
-use crate::store::{LayoutChange, LayoutEntry, ObjectKey, StoreError};
+use crate::oci::{Algorithm, Digest, Manifest, RepositoryName, media_type};
+use crate::store::{LayoutChange, LayoutEntry, Mended, ObjectKey, StoreError};
 
 /// What makes a hard link: [`fs::hard_link`], or what a test puts in its place.
 pub(super) type LinkFn = fn(&Path, &Path) -> io::Result<()>;
@@ -67,16 +67,27 @@ impl Layout {
     }
 
     /// Puts `bytes` in the place of a blob that holds others. One that is absent stays so: the view makes it.
-    pub(super) fn mend(&self, repository: &RepositoryName, digest: &Digest, bytes: &[u8]) -> io::Result<bool> {
+    pub(super) fn mend(&self, repository: &RepositoryName, digest: &Digest, bytes: &[u8]) -> io::Result<Mended> {
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let view = self.view(repository);
         let blob = view.blob(digest);
-        if !view.is_there()? || holds(&blob, bytes)? {
-            return Ok(false);
+        if !view.is_there()? || !is_there(&blob)? {
+            return Ok(Mended::Absent);
+        }
+        if holds(&blob, bytes) {
+            return Ok(Mended::Sound);
         }
         durable::replace(&view.draft(), &blob, |file| file.write_all(bytes))?;
         durable::sync_folder(&view.algorithm(digest.algorithm()))?;
-        Ok(true)
+        Ok(Mended::Replaced)
+    }
+
+    /// Whether there is an index that parses. It is replaced whole, so no turn is waited for.
+    pub(super) fn shows_index(&self, repository: &RepositoryName) -> bool {
+        let index = self.root.folder().join(Root::repository(repository)).join(INDEX);
+        let mut bytes = Vec::new();
+        let read = open_file(&index, OFlags::RDONLY).and_then(|mut file| file.read_to_end(&mut bytes));
+        read.is_ok() && Manifest::parse(&bytes, media_type::OCI_INDEX, usize::MAX).is_ok()
     }
 
     fn view(&self, repository: &RepositoryName) -> View<'_> {
@@ -262,19 +273,22 @@ fn is_file_of(path: &Path, size: u64) -> io::Result<bool> {
     }
 }
 
-/// Whether a file is absent or holds these bytes. One that can't be read, or is no file, holds others.
-fn holds(path: &Path, bytes: &[u8]) -> io::Result<bool> {
+/// Whether anything is there.
+fn is_there(path: &Path) -> io::Result<bool> {
     match fs::symlink_metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
-        Err(error) => return Err(error),
-        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        found => found.map(|_| true),
     }
+}
+
+/// Whether a file holds these bytes. One that can't be read, or is no file, holds others.
+fn holds(path: &Path, bytes: &[u8]) -> bool {
     let mut found = Vec::new();
     let read = open_file(path, OFlags::RDONLY).and_then(|file| {
         let more = u64::try_from(bytes.len()).unwrap_or(u64::MAX).saturating_add(1);
         file.take(more).read_to_end(&mut found)
     });
-    Ok(read.is_ok() && found == bytes)
+    read.is_ok() && found == bytes
 }
 
 /// Removes a file; one that is absent is removed.

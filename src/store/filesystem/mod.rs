@@ -51,7 +51,9 @@ use self::path::Root;
 use self::shard::Shards;
 use self::upload::Uploads;
 use super::layout_reader::{FoundLayouts, ImageLayout, LayoutError, find_layouts};
-use super::{Adopted, LayoutChange, LayoutEntry, LayoutView, Object, ObjectKey, Store, StoreError, StoredObject};
+use super::{
+    Adopted, LayoutChange, LayoutEntry, LayoutView, Mended, Object, ObjectKey, Store, StoreError, StoredObject, Vouched,
+};
 use crate::oci::{Digest, Hasher, RepositoryName};
 
 #[cfg(test)]
@@ -242,6 +244,11 @@ impl LayoutView for Filesystem {
         blocking(move || uploads.adopt(&layout, &digest, generation, link)).await
     }
 
+    async fn vouch(&self, layout: &ImageLayout, digest: &Digest, key: &ObjectKey) -> Result<Vouched, StoreError> {
+        let (root, layout, digest, key) = (Arc::clone(&self.root), layout.clone(), *digest, key.clone());
+        blocking(move || adopt::vouch(&root, &layout, &digest, &key)).await
+    }
+
     async fn settle(&self, adopted: Vec<ObjectKey>) -> Result<(), StoreError> {
         let uploads = Arc::clone(&self.uploads);
         blocking(move || uploads.settle(&adopted)).await
@@ -280,9 +287,14 @@ impl LayoutView for Filesystem {
         repository: &RepositoryName,
         digest: &Digest,
         bytes: Bytes,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Mended, StoreError> {
         let (layout, repository, digest) = (Arc::clone(&self.layout), repository.clone(), *digest);
         blocking(move || Ok(layout.mend(&repository, &digest, &bytes)?)).await
+    }
+
+    async fn shows_index(&self, repository: &RepositoryName) -> Result<bool, StoreError> {
+        let (layout, repository) = (Arc::clone(&self.layout), repository.clone());
+        blocking(move || Ok(layout.shows_index(&repository))).await
     }
 }
 

@@ -7,7 +7,7 @@ use super::empty;
 use crate::clock::Timestamp;
 use crate::oci::{Digest, RepositoryName};
 use crate::store::contract::{read, stored};
-use crate::store::{LayoutChange, LayoutView as _, ObjectKey, Store as _};
+use crate::store::{LayoutChange, LayoutView as _, Mended, ObjectKey, Store as _};
 
 const CONTENT: &[u8] = b"content";
 
@@ -71,18 +71,18 @@ async fn a_file_of_a_layout_that_is_no_manifest_any_more_is_replaced_and_no_othe
     let (digest, bytes) = (Digest::sha256(CONTENT), bytes::Bytes::from_static(CONTENT));
     let mends = async || store.mend_manifest(&repository(), &digest, bytes.clone()).await.unwrap();
     let path = folder.path().join("prod/app/blobs/sha256").join(digest.hex());
-    assert!(!mends().await && !path.exists());
+    assert!(mends().await == Mended::Absent && !path.exists());
     for rotten in [b"CONTENT".as_slice(), b"conten", b"content and more", b""] {
         plant(folder.path(), &digest, rotten);
-        assert!(mends().await && !mends().await);
+        assert_eq!((mends().await, mends().await), (Mended::Replaced, Mended::Sound));
         assert_eq!(fs::read(&path).unwrap(), CONTENT);
     }
     fs::remove_file(&path).unwrap();
-    assert!(!mends().await && !path.exists(), "the view makes what is absent");
+    assert!(mends().await == Mended::Absent && !path.exists(), "the view makes what is absent");
     let elsewhere = folder.path().join("elsewhere");
     std::io::Write::write_all(&mut fs::File::create(&elsewhere).unwrap(), b"elsewhere").unwrap();
     std::os::unix::fs::symlink(&elsewhere, &path).unwrap();
-    assert!(mends().await && fs::symlink_metadata(&path).unwrap().is_file());
+    assert!(mends().await == Mended::Replaced && fs::symlink_metadata(&path).unwrap().is_file());
     assert_eq!(fs::read(elsewhere).unwrap(), b"elsewhere");
 }
 
