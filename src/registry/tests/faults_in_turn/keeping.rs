@@ -314,7 +314,12 @@ pub(super) fn an_import() -> Verb {
         let served = house.registry.manifest(&allowed, &tag("v1")).await.is_ok();
         served && house.registry.blob(&allowed, &layer(number)).await.is_ok()
     }
+    /// One of its two blobs is another repository's already.
+    async fn prepare(house: &House, number: usize) {
+        house.upload("ci", content(number).as_bytes()).await.unwrap();
+    }
     Verb {
+        prepare: |house, number| Box::pin(prepare(house, number)),
         act: |house, number| Box::pin(act(house, number)),
         is_done: |house, number| Box::pin(is_done(house, number)),
         leaves_unnamed: true,
