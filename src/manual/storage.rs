@@ -98,8 +98,10 @@
 //! the next rewrite waits 20 times as long as the last one took, a minute at the most. `index.json` names each tag's
 //! newest push, and each manifest that has neither tag nor parent. After a clean stop it is exact; `POST /_hallmark/flush`
 //! waits for it.
+//! A flush writes each view once that is pending when it begins, with all that is pending by then, so it ends however fast
+//! they change. Manifests come in groups of a mebibyte ahead of the index that names them.
 //! A view that can't be written, for a stray file is in its place say, is set aside and named by the event; the others are
-//! written, and it is tried again after 5 seconds.
+//! written, and it is tried again with whatever changes next, after 5 seconds at the latest.
 //!
 //! A component of a repository name that an OCI layout uses itself (`blobs`, `index.json`, `oci-layout`) is stored with a
 //! `_` before it. Where the file system refuses one link more, the file is copied.
