@@ -33,7 +33,9 @@ struct Client(SendRequest<Bytes>);
 
 impl Client {
     async fn over(io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> Self {
-        let (sender, connection) = h2::client::handshake(io).await.unwrap();
+        // As many at once as clients open until they have read how many the server takes: what is above that is refused.
+        let (sender, connection) =
+            h2::client::Builder::new().initial_max_send_streams(100).handshake(io).await.unwrap();
         tokio::spawn(async move { drop(connection.await) });
         Self(sender)
     }
