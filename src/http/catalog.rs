@@ -21,7 +21,7 @@ pub(super) async fn list(call: &Call<'_>) -> Result<Response, Refusal> {
     let mut response = answer::json(call.is_head(), &List { repositories })?;
     if let Some(next) = page.next.filter(|_| paging.n > 0) {
         let last = page.entries.last().map(RepositoryName::as_str);
-        paging.link(call, response.headers_mut(), last, &next);
+        paging.link(call, response.headers_mut(), last, next);
     }
     Ok(response)
 }

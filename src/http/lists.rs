@@ -32,9 +32,7 @@ impl Paging {
             Some(n) => n.parse().unwrap_or(usize::MAX).min(most),
         };
         let last = query::one(call.query(), "last")?.filter(|last| !last.is_empty()).map(Into::into);
-        let word = query::one(call.query(), "next")?;
-        let place = word.and_then(|word| call.http.cursors.open(call.path(), call.who, &word));
-        Ok(Self { n, last, place })
+        Ok(Self { n, last, place: place(call)? })
     }
 
     /// After what the page begins.
@@ -42,23 +40,36 @@ impl Paging {
         self.place.as_deref().or(self.last.as_deref())
     }
 
-    /// Adds the `Link` to the next page. What the caller must not learn of is named by no word that it can read.
-    pub(super) fn link(&self, call: &Call<'_>, headers: &mut HeaderMap, last: Option<&str>, next: &Next<String>) {
-        let mut link = format!("<{}?n={}", call.path(), self.n);
-        let mut add = |key: &str, value: &str| {
-            link.extend(["&", key, "=", &query::encode(value).to_string()]);
-        };
-        match next {
-            Next::Listed(entry) => add("last", entry),
-            Next::Unlisted(place) => {
-                if let Some(last) = last.or(self.last.as_deref()) {
-                    add("last", last);
-                }
-                if let Some(word) = call.http.cursors.seal(call.path(), call.who, place) {
-                    add("next", &word);
-                }
-            }
-        }
-        answer::insert(headers, LINK, format_args!("{link}>; rel=\"next\""));
+    /// Adds the `Link` to the next page, where `last` is the last entry of this one.
+    pub(super) fn link(&self, call: &Call<'_>, headers: &mut HeaderMap, last: Option<&str>, next: Next<String>) {
+        let mut pairs = vec![("n", self.n.to_string())];
+        pairs.extend(begins(call, last.or(self.last.as_deref()).map(str::to_owned), next));
+        link(call, headers, &pairs);
     }
+}
+
+/// Where a page before ended, if it told this caller so in a word for this list alone.
+pub(super) fn place(call: &Call<'_>) -> Result<Option<String>, Refusal> {
+    let word = query::one(call.query(), "next")?;
+    Ok(word.and_then(|word| call.http.cursors.open(call.path(), call.who, &word)))
+}
+
+/// What the query of the next page says of where it begins; `last` is the last entry so far. What the caller must not learn
+/// of is named by no word that it can read.
+pub(super) fn begins(
+    call: &Call<'_>,
+    last: Option<String>,
+    next: Next<String>,
+) -> impl Iterator<Item = (&'static str, String)> {
+    let (last, word) = match next {
+        Next::Listed(last) => (Some(last), None),
+        Next::Unlisted(place) => (last, call.http.cursors.seal(call.path(), call.who, &place)),
+    };
+    last.map(|last| ("last", last)).into_iter().chain(word.map(|word| ("next", word)))
+}
+
+/// Adds the `Link` to the page of this list that such a query asks for.
+pub(super) fn link(call: &Call<'_>, headers: &mut HeaderMap, pairs: &[(&str, String)]) {
+    let query: Vec<String> = pairs.iter().map(|(key, value)| format!("{key}={}", query::encode(value))).collect();
+    answer::insert(headers, LINK, format_args!("<{}?{}>; rel=\"next\"", call.path(), query.join("&")));
 }

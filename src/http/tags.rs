@@ -23,7 +23,7 @@ pub(super) async fn list(call: &Call<'_>, name: &RepositoryName) -> Result<Respo
     let tags = page.entries.iter().map(Tag::as_str).collect();
     let mut response = answer::json(call.is_head(), &List { name: name.as_str(), tags })?;
     if let Some(next) = page.next.filter(|_| paging.n > 0) {
-        paging.link(call, response.headers_mut(), page.entries.last().map(Tag::as_str), &next);
+        paging.link(call, response.headers_mut(), page.entries.last().map(Tag::as_str), next);
     }
     Ok(response)
 }

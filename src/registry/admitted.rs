@@ -93,17 +93,30 @@ pub enum Next<T> {
     Unlisted(T),
 }
 
+impl<T> Next<T> {
+    /// After `place`, where the last entry is `listed`.
+    pub(super) fn after<L: ?Sized>(place: T, listed: Option<&L>) -> Self
+    where
+        T: PartialEq<L>,
+    {
+        if listed.is_some_and(|listed| place == *listed) { Self::Listed(place) } else { Self::Unlisted(place) }
+    }
+
+    /// The same, with the place written otherwise.
+    pub fn map<U>(self, write: impl FnOnce(T) -> U) -> Next<U> {
+        match self {
+            Self::Listed(place) => Next::Listed(write(place)),
+            Self::Unlisted(place) => Next::Unlisted(write(place)),
+        }
+    }
+}
+
 impl Next<String> {
     /// The name after which the page begins.
     #[must_use]
     pub fn place(&self) -> &str {
         let (Self::Listed(place) | Self::Unlisted(place)) = self;
         place
-    }
-
-    /// After `place`, where the last entry is `listed`.
-    pub(super) fn after(place: String, listed: Option<&str>) -> Self {
-        if listed == Some(place.as_str()) { Self::Listed(place) } else { Self::Unlisted(place) }
     }
 }
 
@@ -115,6 +128,6 @@ mod tests {
     fn a_page_begins_after_what_is_listed_or_is_not() {
         assert_eq!(Next::after("b".to_owned(), Some("b")), Next::Listed("b".to_owned()));
         assert_eq!(Next::after("b".to_owned(), Some("a")), Next::Unlisted("b".to_owned()));
-        assert_eq!(Next::after("b".to_owned(), None), Next::Unlisted("b".to_owned()));
+        assert_eq!(Next::after::<str>("b".to_owned(), None), Next::Unlisted("b".to_owned()));
     }
 }

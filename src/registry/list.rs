@@ -10,7 +10,7 @@ use super::resolve::Decision;
 use super::{Allowed, Error, Next, Page, Registry};
 
 /// How many rows are looked at in one read.
-const BATCH: usize = 256;
+pub(super) const BATCH: usize = 256;
 
 /// How many tags are looked at for one page, and how many repositories are passed by, if few of them are shown: a page may
 /// hold fewer than were asked for.

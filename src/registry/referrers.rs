@@ -8,11 +8,8 @@ use crate::authz::Pull;
 use crate::metadata::{Kind, Referrer};
 use crate::oci::{Descriptor, Digest, media_type};
 
-use super::list::LOOKED_AT;
+use super::list::{BATCH, LOOKED_AT};
 use super::{Allowed, Error, Next, Registry};
-
-/// How many rows are looked at in one read.
-const BATCH: usize = 256;
 
 impl Registry {
     /// The [referrers](https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-referrers) of a
@@ -144,8 +141,7 @@ impl ReferrersIndex {
 
     /// Ends where the next page begins after `place`.
     fn end_at(self, place: Option<Digest>) -> ReferrersPage {
-        let listed = self.last;
-        let next = place.map(|place| if listed == Some(place) { Next::Listed(place) } else { Next::Unlisted(place) });
+        let next = place.map(|place| Next::after(place, self.last.as_ref()));
         ReferrersPage { next, ..self.end() }
     }
 }

@@ -106,29 +106,24 @@ pub(super) async fn flush(store: &dyn Store, metadata: &dyn Metadata) -> Result<
     Ok(aside)
 }
 
-/// Views that could not be written, so that the others are.
+/// Views that could not be written, so that the others are, and what each was refused for.
 #[derive(Debug, Default)]
-pub(super) struct SetAside {
-    repositories: Vec<RepositoryName>,
-    /// What each was refused for.
-    errors: Vec<Error>,
-}
+pub(super) struct SetAside(Vec<(RepositoryName, Error)>);
 
 impl SetAside {
     /// Sets a view aside, unless what refused it refuses others too.
     fn put(&mut self, repository: RepositoryName, error: StoreError) -> Result<(), Error> {
-        if matches!(error, StoreError::Full) || self.repositories.len() >= ASIDE {
+        if matches!(error, StoreError::Full) || self.0.len() >= ASIDE {
             return Err(error.into());
         }
-        self.errors.push(error.into());
-        self.repositories.push(repository);
+        self.0.push((repository, error.into()));
         Ok(())
     }
 
     /// Says which views were set aside, if any.
     pub(super) fn tell(self) -> Result<(), Error> {
-        let Some((named, first)) = self.repositories.first().zip(self.errors.first()) else { return Ok(()) };
-        let count = self.repositories.len();
+        let Some((named, first)) = self.0.first() else { return Ok(()) };
+        let count = self.0.len();
         Err(Error::Unavailable(format!(
             "expected to write every layout, found {count} that can't be written, the first of {named}: {first}"
         )))
@@ -136,7 +131,7 @@ impl SetAside {
 
     /// Says of each repository that its layout was set aside, where that keeps nothing else from being done.
     pub(super) fn refuse_in(self, taken: &mut Taken) {
-        for (repository, error) in self.repositories.into_iter().zip(self.errors) {
+        for (repository, error) in self.0 {
             taken.refuse(
                 repository.as_str(),
                 format!("expected to write its layout, found that it has to wait until the root is served: {error}"),

@@ -281,9 +281,9 @@ impl<S: Store> LayoutView for Failing<S> {
         self.interruptions.around("mend_manifest", view.mend_manifest(repository, digest, bytes)).await
     }
 
-    async fn shows_index(&self, repository: &RepositoryName) -> Result<bool, StoreError> {
+    async fn index_bytes(&self, repository: &RepositoryName) -> Result<Option<u64>, StoreError> {
         let view = self.view()?;
-        self.interruptions.around("shows_index", view.shows_index(repository)).await
+        self.interruptions.around("index_bytes", view.index_bytes(repository)).await
     }
 }
 

@@ -263,8 +263,8 @@ pub trait LayoutView: Send + Sync {
         bytes: Bytes,
     ) -> Result<Mended, StoreError>;
 
-    /// Whether the layout of a repository has an `index.json` that parses.
-    async fn shows_index(&self, repository: &RepositoryName) -> Result<bool, StoreError>;
+    /// How many bytes the `index.json` of a repository's layout has; none if it is absent or does not parse.
+    async fn index_bytes(&self, repository: &RepositoryName) -> Result<Option<u64>, StoreError>;
 }
 
 /// What [`LayoutView::mend_manifest`] found.

@@ -149,6 +149,15 @@ CREATE TABLE pushes (
 ) WITHOUT ROWID;
 CREATE INDEX pushes_digest ON pushes (repository, digest, tag);
 
+-- Each push, and since when it waits for evidence while it is the newest of its tag: null where it does not.
+CREATE VIEW waiting_pushes AS
+SELECT repository, tag, sequence, digest,
+  CASE WHEN EXISTS (SELECT 1 FROM manifests m
+    WHERE m.repository = p.repository AND m.digest = p.digest AND m.kind = 'object')
+  AND NOT EXISTS (SELECT 1 FROM met WHERE met.repository = p.repository AND met.digest = p.digest)
+  THEN at END AS waits
+FROM pushes p;
+
 CREATE TABLE met (
   repository INTEGER NOT NULL,
   digest BLOB NOT NULL,

@@ -58,12 +58,8 @@ pub(super) fn newest(connection: &Connection, repository: RepositoryId, tag: &Ta
 fn point(connection: &Connection, repository: RepositoryId, tag: &Tag) -> rusqlite::Result<()> {
     let mut point = connection.prepare_cached(
         "INSERT INTO tags (repository, name, newest, waits)
-         SELECT p.repository, p.tag, p.sequence,
-           CASE WHEN EXISTS (SELECT 1 FROM manifests m
-             WHERE m.repository = p.repository AND m.digest = p.digest AND m.kind = 'object')
-           AND NOT EXISTS (SELECT 1 FROM met WHERE met.repository = p.repository AND met.digest = p.digest)
-           THEN p.at END
-         FROM pushes p WHERE p.repository = ?1 AND p.tag = ?2 ORDER BY p.sequence DESC LIMIT 1
+         SELECT repository, tag, sequence, waits FROM waiting_pushes
+         WHERE repository = ?1 AND tag = ?2 ORDER BY sequence DESC LIMIT 1
          ON CONFLICT DO UPDATE SET newest = excluded.newest, waits = excluded.waits",
     )?;
     if point.execute(params![repository, tag])? > 0 {
@@ -77,11 +73,9 @@ fn point(connection: &Connection, repository: RepositoryId, tag: &Tag) -> rusqli
 /// Notes anew whether the tags wait whose newest push is this digest.
 pub(super) fn settle(connection: &Connection, repository: RepositoryId, digest: &Digest) -> rusqlite::Result<()> {
     let mut settle = connection.prepare_cached(
-        "UPDATE tags SET waits = CASE
-           WHEN EXISTS (SELECT 1 FROM manifests WHERE repository = ?1 AND digest = ?2 AND kind = 'object')
-             AND NOT EXISTS (SELECT 1 FROM met WHERE repository = ?1 AND digest = ?2)
-           THEN (SELECT p.at FROM pushes p
-             WHERE p.repository = ?1 AND p.tag = tags.name AND p.sequence = tags.newest) END
+        "UPDATE tags SET waits = (
+           SELECT p.waits FROM waiting_pushes p
+           WHERE p.repository = ?1 AND p.tag = tags.name AND p.sequence = tags.newest)
          WHERE repository = ?1 AND (name, newest) IN (
            SELECT tag, sequence FROM pushes WHERE repository = ?1 AND digest = ?2)",
     )?;
@@ -109,13 +103,8 @@ pub(super) fn forget(connection: &Connection, repository: RepositoryId, digest: 
 fn point_elsewhere(connection: &Connection, repository: RepositoryId, digest: &Digest) -> rusqlite::Result<()> {
     let mut point = connection.prepare_cached(
         "UPDATE tags SET (newest, waits) = (
-           SELECT p.sequence,
-             CASE WHEN EXISTS (SELECT 1 FROM manifests m
-               WHERE m.repository = p.repository AND m.digest = p.digest AND m.kind = 'object')
-             AND NOT EXISTS (SELECT 1 FROM met WHERE met.repository = p.repository AND met.digest = p.digest)
-             THEN p.at END
-           FROM pushes p WHERE p.repository = ?1 AND p.tag = tags.name AND p.digest <> ?2
-           ORDER BY p.sequence DESC LIMIT 1)
+           SELECT p.sequence, p.waits FROM waiting_pushes p
+           WHERE p.repository = ?1 AND p.tag = tags.name AND p.digest <> ?2 ORDER BY p.sequence DESC LIMIT 1)
          WHERE repository = ?1 AND name IN (
            SELECT d.tag FROM pushes d WHERE d.repository = ?1 AND d.digest = ?2
              AND EXISTS (SELECT 1 FROM pushes o WHERE o.repository = ?1 AND o.tag = d.tag AND o.digest <> ?2))",

@@ -10,6 +10,7 @@ use crate::store::Mended;
 
 use super::super::Error;
 use super::super::commit::carried_through;
+use super::pace::Pace;
 use super::{Housekeeping, News, count};
 
 /// In how many repositories another copy is looked for.
@@ -18,28 +19,26 @@ const COPIES: usize = 16;
 const REPOSITORIES: usize = 1000;
 
 impl Housekeeping {
-    /// Hashes a manifest again. One whose bytes are not what its name says is quarantined, and repaired if there is another
-    /// copy.
-    pub(super) async fn check_manifest(&self, manifest: &PlacedManifest) -> Result<(), Error> {
+    /// Hashes a manifest again, and says whether its bytes are what its name says. If they are not it is quarantined, and
+    /// repaired if there is another copy.
+    pub(super) async fn check_manifest(&self, manifest: &PlacedManifest) -> Result<bool, Error> {
         let PlacedManifest { repository, digest, bytes, quarantined, .. } = manifest;
         if Digest::of(digest.algorithm(), bytes) != *digest {
-            return self.quarantine_manifest(repository, digest, bytes).await;
+            self.quarantine_manifest(repository, digest, bytes).await?;
+            return Ok(false);
         }
         if *quarantined {
             // Its bytes were read otherwise for a while.
             self.repair_manifest(repository, digest, (bytes.clone(), "its own bytes")).await?;
         }
-        Ok(())
+        Ok(true)
     }
 
-    /// Reads what the layout shows of a manifest, and puts the sound bytes of the metadata in its place where it is anything
-    /// else. Nobody was served it from there. One that is absent is shown again by the view.
+    /// Reads what the layout shows of a manifest whose bytes are sound, and puts those in its place where it is anything else.
+    /// Nobody was served it from there. One that is absent is shown again by the view.
     pub(super) async fn check_shown(&self, manifest: &PlacedManifest) -> Result<(), Error> {
         let PlacedManifest { repository, digest, bytes, .. } = manifest;
         let Some(layout) = self.store.layout() else { return Ok(()) };
-        if Digest::of(digest.algorithm(), bytes) != *digest {
-            return Ok(());
-        }
         match layout.mend_manifest(repository, digest, bytes.clone()).await? {
             Mended::Sound => {}
             Mended::Replaced => {
@@ -56,7 +55,7 @@ impl Housekeeping {
     }
 
     /// Has each `index.json` that is absent or does not parse written again by the view: without it nobody finds the rest.
-    pub(super) async fn check_indexes(&self) -> Result<(), Error> {
+    pub(super) async fn check_indexes(&self, pace: &mut Pace) -> Result<(), Error> {
         let Some(layout) = self.store.layout() else { return Ok(()) };
         let mut after: Option<RepositoryName> = None;
         loop {
@@ -64,10 +63,12 @@ impl Housekeeping {
             let Some(last) = page.last() else { return Ok(()) };
             after = Some(last.clone());
             for repository in page {
-                if !layout.shows_index(&repository).await? {
+                let Some(bytes) = layout.index_bytes(&repository).await? else {
                     self.metadata.show_again(&repository, &[]).await?;
                     self.changed.tell();
-                }
+                    continue;
+                };
+                pace.spend(bytes).await;
             }
         }
     }

@@ -81,7 +81,7 @@ impl Housekeeping {
         let mut pace = Pace::new(rate);
         self.scrub_contents(&mut pass, &mut pace).await?;
         self.scrub_manifests(&mut pass, &mut pace).await?;
-        self.check_indexes().await?;
+        self.check_indexes(&mut pace).await?;
         self.collect_unnamed(&mut pass).await?;
         pass.ended = Some(self.clock.now());
         Ok(self.metadata.note_scrub_pass(pass).await?)
@@ -178,8 +178,9 @@ impl Housekeeping {
             }
             for manifest in manifests {
                 let before = (self.counters.quarantined(), self.counters.repaired());
-                self.check_manifest(&manifest).await?;
-                if let Err(error) = self.check_shown(&manifest).await {
+                if self.check_manifest(&manifest).await?
+                    && let Err(error) = self.check_shown(&manifest).await
+                {
                     self.note_unchecked(&manifest.digest, error.to_string());
                     pass.unchecked = pass.unchecked.saturating_add(1);
                 }

@@ -1,6 +1,5 @@
 //! Lists of tags under a requirement: what resolves for the caller, found without looking at what can't.
 
-use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -9,7 +8,6 @@ use async_trait::async_trait;
 use super::*;
 use crate::clock::Clock as _;
 use crate::interruption::{Fault, Interruption};
-use crate::metadata::{Kind, PutManifest};
 use crate::oci::Tag;
 use crate::registry::Next;
 use crate::registry::list::LOOKED_AT;
@@ -232,26 +230,7 @@ impl House {
     /// Makes repositories that hold nothing but an index of nothing.
     async fn make(&self, names: &[String]) {
         for name in names {
-            let digest = Digest::sha256(b"{}");
-            let put = PutManifest {
-                repository: name.parse().unwrap(),
-                digest,
-                bytes: Bytes::from_static(b"{}"),
-                media_type: media_type::OCI_INDEX.to_owned(),
-                artifact_type: None,
-                annotations: BTreeMap::new(),
-                kind: Kind::Object,
-                subject: None,
-                is_referrer: false,
-                links: Vec::new(),
-                tags: Vec::new(),
-                only_if: None,
-                tag_history: 1,
-                evidence_cap: None,
-                orphan_lease: self.clock.now(),
-                who: who("ci"),
-                at: self.clock.now(),
-            };
+            let put = PutManifest { repository: name.parse().unwrap(), ..bare("{}", self.clock.now()) };
             self.metadata.put_manifest(put).await.unwrap();
         }
     }

@@ -1,14 +1,11 @@
 //! Lists of referrers: how much of them is held and answered at once, and what a page gives away.
 
-use std::collections::BTreeMap;
-
-use bytes::Bytes;
 use serde_json::{Value, json};
 
-use super::{House, digest_of, image, repository, who};
+use super::{House, bare, digest_of, image};
 use crate::clock::Clock as _;
 use crate::config::Limits;
-use crate::metadata::{Kind, Metadata as _, PutManifest};
+use crate::metadata::{Metadata as _, PutManifest};
 use crate::oci::{Digest, Reference, media_type};
 use crate::registry::Next;
 use crate::registry::list::LOOKED_AT;
@@ -95,25 +92,10 @@ async fn a_page_after_what_is_withheld_is_the_first_as_after_what_is_absent() {
 /// Objects about `subject` that meet nothing.
 async fn refer_many(house: &House, subject: Digest, count: usize) {
     for number in 0..count {
-        let bytes = Bytes::from(format!("object {number}"));
         let put = PutManifest {
-            repository: repository(),
-            digest: Digest::sha256(&bytes),
-            bytes,
-            media_type: media_type::OCI_MANIFEST.to_owned(),
-            artifact_type: None,
-            annotations: BTreeMap::new(),
-            kind: Kind::Object,
             subject: Some(subject),
             is_referrer: true,
-            links: Vec::new(),
-            tags: Vec::new(),
-            only_if: None,
-            tag_history: 1,
-            evidence_cap: None,
-            orphan_lease: house.clock.now(),
-            who: who("ci"),
-            at: house.clock.now(),
+            ..bare(format!("object {number}"), house.clock.now())
         };
         house.metadata.put_manifest(put).await.unwrap();
     }

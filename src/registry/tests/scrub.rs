@@ -15,7 +15,7 @@ use crate::oci::{Digest, Precondition, media_type};
 use crate::registry::{Error, Housekeeping, News};
 use crate::store::{ObjectKey, READ_BYTES, Store as _};
 
-const LAYER: &[u8] = b"a layer of some bytes";
+pub(super) const LAYER: &[u8] = b"a layer of some bytes";
 
 /// Another byte in the place of the first one of a file: a bit that flipped.
 pub(super) fn flip(file: &Path) {
@@ -551,40 +551,6 @@ async fn an_object_that_nothing_names_goes_after_a_day_and_not_before() {
     }
     assert!(!unnamed.exists() && named.exists());
     assert_eq!(counted, [0, 1]);
-}
-
-#[tokio::test]
-async fn an_image_whose_layer_is_quarantined_awaits_a_push_of_who_may_push_it_and_of_nobody_else() {
-    let (house, layer) = with_layer().await;
-    let image = house.pull("ci", &tag("v1")).await.unwrap();
-    house.sign_release(image).await;
-    let awaits = async |name: &str| house.registry.awaits_push(&house.pulls(name).unwrap(), &image).await;
-    assert!(!awaits("ci").await.unwrap());
-    house.metadata.fail(true);
-    assert!(!awaits("ci").await.unwrap(), "nothing is asked while nothing is quarantined");
-    house.metadata.fail(false);
-    flip(&house.files_of(layer)[0]);
-    house.scrub().await;
-    assert!(awaits("ci").await.unwrap() && !awaits("deploy").await.unwrap());
-    house.upload("ci", LAYER).await.unwrap();
-    assert!(!awaits("ci").await.unwrap());
-    house.metadata.fail(true);
-    assert!(!awaits("ci").await.unwrap(), "nothing is asked once it was seen that all is healed");
-}
-
-#[tokio::test]
-async fn an_index_above_a_manifest_that_rotted_awaits_a_push() {
-    let (house, _) = with_layer().await;
-    let image = house.pull("ci", &tag("v1")).await.unwrap();
-    let list = super::index(&[image]);
-    let list = house.put("ci", &tag("list"), media_type::OCI_INDEX, &list).await.unwrap().digest;
-    let awaits = async || house.registry.awaits_push(&house.pulls("ci").unwrap(), &list).await.unwrap();
-    assert!(!awaits().await);
-    let sound = house.metadata.manifest(&repository(), &image).await.unwrap().unwrap().bytes;
-    // Else it is a copy that heals it.
-    fs::remove_file(house.layout_file(image)).unwrap();
-    house.registry.housekeeping().quarantine_manifest(&repository(), &image, &sound).await.unwrap();
-    assert!(awaits().await);
 }
 
 #[tokio::test]

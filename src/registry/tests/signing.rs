@@ -1,13 +1,11 @@
 //! What someone who may only `sign` can do, and what they can't.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use serde_json::json;
 
-use super::{House, POLICY, REQUIREMENTS, digest_of, image, repository, sig_tag, tag, who};
+use super::{House, POLICY, REQUIREMENTS, bare, digest_of, image, repository, sig_tag, tag, who};
 use crate::clock::Timestamp;
 use crate::config::Limits;
 use crate::gate::Shape;
@@ -134,25 +132,13 @@ async fn evidence_that_comes_while_its_tag_is_deleted_is_not_left_without_a_tag(
     let subject = house.push_image("ci", "one", Some("v1")).await.unwrap();
     house.sign_release(subject).await;
     let Reference::Tag(tag) = sig_tag(subject) else { unreachable!() };
-    let bytes = Bytes::from_static(b"another signature");
     let put = PutManifest {
-        repository: repository(),
-        digest: Digest::sha256(&bytes),
-        bytes,
-        media_type: media_type::OCI_MANIFEST.to_owned(),
-        artifact_type: None,
-        annotations: BTreeMap::new(),
         kind: Kind::Evidence(Shape::CosignSignature),
         subject: Some(subject),
-        is_referrer: false,
-        links: Vec::new(),
         tags: vec![tag.clone()],
-        only_if: None,
         tag_history: 10,
-        evidence_cap: None,
-        orphan_lease: Timestamp::from_micros(0),
         who: who("signer"),
-        at: Timestamp::from_micros(0),
+        ..bare("another signature", Timestamp::from_micros(0))
     };
     let between = Between { metadata: Arc::clone(&house.metadata), put: Mutex::new(Some(put)) };
     house.metadata.interruptions().set(Some(Arc::new(between)));

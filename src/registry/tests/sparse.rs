@@ -142,14 +142,19 @@ async fn a_rebuild_brings_the_image_back_where_it_is_allowed_and_names_what_is_a
     let refused = ruin.rebuilds(false).await.unwrap();
     assert!(!refused.in_place, "{refused:?}");
     assert!(refusals(&refused.taken).iter().any(|why| why.contains(&Digest::sha256(LAYER).to_string())), "{refused:?}");
-    let mut config = config(ruin.folder.path());
-    config.sparse_images = true;
-    let rebuilt = rebuild(&config, Arc::clone(&ruin.clock), crate::registry::Rebuild::default()).await.unwrap();
-    assert_eq!((refusals(&rebuilt.taken), rebuilt.taken.manifests), (vec![], 1), "{rebuilt:?}");
+    rebuild_sparse(&ruin).await;
     let house = ruin.serves().await;
     assert_eq!(house.pull("ci", &tag("v1")).await.unwrap(), image);
     house.upload("ci", LAYER).await.unwrap();
     assert_eq!(house.pull_blob("ci", Digest::sha256(LAYER)).await.unwrap(), 31);
+}
+
+/// Rebuilds as one that takes images without their layers: its one manifest.
+async fn rebuild_sparse(ruin: &Ruin) {
+    let mut config = config(ruin.folder.path());
+    config.sparse_images = true;
+    let rebuilt = rebuild(&config, Arc::clone(&ruin.clock), crate::registry::Rebuild::default()).await.unwrap();
+    assert_eq!((refusals(&rebuilt.taken), rebuilt.taken.manifests), (vec![], 1), "{rebuilt:?}");
 }
 
 #[tokio::test]
@@ -162,10 +167,7 @@ async fn a_rebuild_gives_no_layer_to_a_repository_that_only_names_it() {
     writer.write(bytes::Bytes::from_static(LAYER)).await.unwrap();
     writer.finish(&Digest::sha256(LAYER)).await.unwrap();
     let ruin = Ruin::of(house).await;
-    let mut config = config(ruin.folder.path());
-    config.sparse_images = true;
-    let rebuilt = rebuild(&config, Arc::clone(&ruin.clock), crate::registry::Rebuild::default()).await.unwrap();
-    assert_eq!((refusals(&rebuilt.taken), rebuilt.taken.manifests), (vec![], 1), "{rebuilt:?}");
+    rebuild_sparse(&ruin).await;
     let house = ruin.serves().await;
     assert_eq!(house.pull("ci", &tag("v1")).await.unwrap(), image);
     assert!(is_absent(&house.pull_blob("ci", Digest::sha256(LAYER)).await));

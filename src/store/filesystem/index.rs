@@ -1,10 +1,12 @@
 //! The two JSON files of a layout.
 
-use std::io::{self, Write};
+use std::fmt;
+use std::io::{self, BufReader, Read, Write};
 
-use serde::{Serialize, Serializer};
+use serde::de::{SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::oci::Digest;
+use crate::oci::{self, Digest, media_type};
 use crate::store::LayoutEntry;
 
 /// The content of `oci-layout`.
@@ -47,8 +49,47 @@ struct Annotations<'entries> {
 
 /// Writes `index.json`.
 pub(super) fn write(to: &mut impl Write, entries: &[LayoutEntry]) -> io::Result<()> {
-    let index = Index { schema_version: 2, media_type: "application/vnd.oci.image.index.v1+json", manifests: entries };
+    let index = Index { schema_version: 2, media_type: media_type::OCI_INDEX, manifests: entries };
     Ok(serde_json::to_writer(to, &index)?)
+}
+
+/// Whether what is read is an index as [`write`] makes one. Its entries are read one by one, and not kept.
+pub(super) fn is_whole(from: impl Read) -> bool {
+    let index = serde_json::from_reader::<_, Found>(BufReader::new(from));
+    index.is_ok_and(|index| index.schema_version == 2 && index.media_type == media_type::OCI_INDEX)
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Found {
+    schema_version: u64,
+    media_type: String,
+    #[serde(rename = "manifests")]
+    _manifests: Entries,
+}
+
+/// Descriptors, of which nothing is kept.
+struct Entries;
+
+impl<'de> Deserialize<'de> for Entries {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Each;
+
+        impl<'de> Visitor<'de> for Each {
+            type Value = Entries;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of descriptors")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<Entries, A::Error> {
+                while entries.next_element::<oci::Descriptor>()?.is_some() {}
+                Ok(Entries)
+            }
+        }
+
+        from.deserialize_seq(Each)
+    }
 }
 
 #[cfg(test)]
@@ -89,6 +130,27 @@ mod tests {
     #[test]
     fn no_entries_are_a_valid_index() {
         assert!(written(&[]).manifests().is_empty());
+    }
+
+    #[test]
+    fn what_was_written_is_whole_and_what_rotted_is_not() {
+        let mut json = Vec::new();
+        write(&mut json, &[entry(None), entry(Some("v1"))]).unwrap();
+        assert!(is_whole(json.as_slice()));
+        let text = String::from_utf8(json).unwrap();
+        let rotten = [
+            ("2", "3"),
+            ("index.v1", "index.v2"),
+            ("sha256", "sha255"),
+            ("digest", "digesu"),
+            ("manifests", "manifestt"),
+            ("]}", "]"),
+            ("]}", "]}}"),
+        ];
+        for (sound, rotten) in rotten {
+            assert!(text.contains(sound) && !is_whole(text.replacen(sound, rotten, 1).as_bytes()), "{rotten}");
+        }
+        assert!(!is_whole(&b""[..]));
     }
 
     #[test]

@@ -14,7 +14,7 @@ use super::index;
 use super::journal::{self, Step};
 use super::object::open_file;
 use super::path::{ALGORITHMS, BLOBS, INDEX, OCI_LAYOUT, Root, WRITING};
-use crate::oci::{Algorithm, Digest, Manifest, RepositoryName, media_type};
+use crate::oci::{Algorithm, Digest, RepositoryName};
 use crate::store::{LayoutChange, LayoutEntry, Mended, ObjectKey, StoreError};
 
 /// What makes a hard link: [`fs::hard_link`], or what a test puts in its place.
@@ -82,12 +82,12 @@ impl Layout {
         Ok(Mended::Replaced)
     }
 
-    /// Whether there is an index that parses. It is replaced whole, so no turn is waited for.
-    pub(super) fn shows_index(&self, repository: &RepositoryName) -> bool {
+    /// How many bytes an index that parses has; none if there is no such. It is replaced whole, so no turn is waited for.
+    pub(super) fn index_bytes(&self, repository: &RepositoryName) -> Option<u64> {
         let index = self.root.folder().join(Root::repository(repository)).join(INDEX);
-        let mut bytes = Vec::new();
-        let read = open_file(&index, OFlags::RDONLY).and_then(|mut file| file.read_to_end(&mut bytes));
-        read.is_ok() && Manifest::parse(&bytes, media_type::OCI_INDEX, usize::MAX).is_ok()
+        let file = open_file(&index, OFlags::RDONLY).ok()?;
+        let bytes = file.metadata().ok()?.len();
+        index::is_whole(file).then_some(bytes)
     }
 
     fn view(&self, repository: &RepositoryName) -> View<'_> {

@@ -292,9 +292,9 @@ impl LayoutView for Filesystem {
         blocking(move || Ok(layout.mend(&repository, &digest, &bytes)?)).await
     }
 
-    async fn shows_index(&self, repository: &RepositoryName) -> Result<bool, StoreError> {
+    async fn index_bytes(&self, repository: &RepositoryName) -> Result<Option<u64>, StoreError> {
         let (layout, repository) = (Arc::clone(&self.layout), repository.clone());
-        blocking(move || Ok(layout.shows_index(&repository))).await
+        blocking(move || Ok(layout.index_bytes(&repository))).await
     }
 }
 

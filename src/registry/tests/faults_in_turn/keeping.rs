@@ -114,9 +114,12 @@ pub(super) fn a_pass_over_something_that_came_back() -> Verb {
         flip(&house.folder.path().join("_quarantine").join(file.file_name().unwrap()));
         harm
     }
+    Verb { harm: |house, number| Box::pin(harm(house, number)), ..a_pass_that_heals() }
+}
+
+fn a_pass_that_heals() -> Verb {
     Verb {
         prepare: |house, number| Box::pin(shown(house, number)),
-        harm: |house, number| Box::pin(harm(house, number)),
         act: |house, _| Box::pin(heals(house)),
         is_done: |house, number| Box::pin(is_healed(house, number)),
         leaves_unnamed: true,
@@ -132,14 +135,7 @@ pub(super) fn a_pass_over_something_rotten_that_its_layout_has() -> Verb {
         fs::File::create(&copy).unwrap().write_all(content(number).as_bytes()).unwrap();
         rots(house, number).await
     }
-    Verb {
-        prepare: |house, number| Box::pin(shown(house, number)),
-        harm: |house, number| Box::pin(harm(house, number)),
-        act: |house, _| Box::pin(heals(house)),
-        is_done: |house, number| Box::pin(is_healed(house, number)),
-        leaves_unnamed: true,
-        ..Verb::default()
-    }
+    Verb { harm: |house, number| Box::pin(harm(house, number)), ..a_pass_that_heals() }
 }
 
 pub(super) fn a_pass_over_a_manifest_that_rotted() -> Verb {
