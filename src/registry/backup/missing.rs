@@ -5,12 +5,11 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::metadata::{Content, Metadata, Quarantined, Sqlite};
-use crate::oci::{Digest, RepositoryName};
+use crate::oci::Digest;
 
 use super::super::Error;
+use super::super::housekeeping::having;
 
-/// How many repositories of one content are named.
-const REPOSITORIES: usize = 16;
 /// How many a refusal names.
 const NAMED: usize = 20;
 
@@ -37,13 +36,10 @@ pub(in super::super) struct Broken {
 pub(super) async fn all(metadata: &Sqlite) -> Result<Vec<NotBackedUp>, Error> {
     let mut missing = Vec::new();
     for Quarantined { repository, digest, why, .. } in metadata.quarantined(usize::MAX).await? {
-        let mut with = match repository {
-            Some(repository) => vec![repository],
-            None => metadata.repositories_with(&digest, REPOSITORIES.saturating_add(1)).await?,
+        let (repositories, more) = match repository {
+            Some(repository) => (vec![repository.to_string()], false),
+            None => having(metadata, &digest).await?,
         };
-        let more = with.len() > REPOSITORIES;
-        with.truncate(REPOSITORIES);
-        let repositories = with.iter().map(RepositoryName::to_string).collect();
         missing.push(NotBackedUp { digest, repositories, more, why });
     }
     Ok(missing)

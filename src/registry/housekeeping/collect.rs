@@ -11,9 +11,7 @@ use crate::store::{ObjectKey, StoreError};
 
 use super::super::Error;
 use super::Housekeeping;
-use super::report::{
-    CollectedBlob, Collection, Evidence, QuarantinedObject, ScrubStatus, Session, TOLD_REPOSITORIES, Waiting,
-};
+use super::report::{CollectedBlob, Collection, Evidence, QuarantinedObject, ScrubStatus, Session, Waiting, having};
 
 /// How much one sweep takes of each kind.
 const BATCH: usize = 512;
@@ -107,10 +105,10 @@ impl Housekeeping {
         let mut objects = Vec::new();
         for held in self.metadata.quarantined(TOLD_QUARANTINED).await? {
             let having = match held.repository {
-                Some(_) => Vec::new(),
-                None => self.metadata.repositories_with(&held.digest, TOLD_REPOSITORIES.saturating_add(1)).await?,
+                Some(_) => (Vec::new(), false),
+                None => having(&*self.metadata, &held.digest).await?,
             };
-            objects.push(QuarantinedObject::told(held, &having));
+            objects.push(QuarantinedObject::told(held, having));
         }
         Ok(ScrubStatus {
             running: self.is_scrubbing(),

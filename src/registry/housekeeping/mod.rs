@@ -35,6 +35,7 @@ pub use report::{
     CollectedBlob, Collection, Evidence, QuarantinedObject, ScrubPassReport, ScrubStatus, Session, Unheld, Waiting,
 };
 
+pub(super) use report::having;
 use room::Room;
 use soundness::Soundness;
 

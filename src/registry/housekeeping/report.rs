@@ -3,11 +3,13 @@
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
-use crate::metadata::{Graced, Leased, Quarantined, ScrubPass};
+use crate::metadata::{Graced, Leased, Metadata, Quarantined, ScrubPass};
 use crate::oci::{Digest, RepositoryName};
 
+use super::super::Error;
+
 /// How many of the repositories are told that have one content.
-pub(super) const TOLD_REPOSITORIES: usize = 16;
+const TOLD_REPOSITORIES: usize = 16;
 
 /// How the scrub stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -165,12 +167,17 @@ impl From<ScrubPass> for ScrubPassReport {
     }
 }
 
+/// The repositories that have a content, as they are told: of many the first, and whether there are more.
+pub(in super::super) async fn having(metadata: &dyn Metadata, digest: &Digest) -> Result<(Vec<String>, bool), Error> {
+    let having = metadata.repositories_with(digest, TOLD_REPOSITORIES.saturating_add(1)).await?;
+    let more = having.len() > TOLD_REPOSITORIES;
+    Ok((having.iter().take(TOLD_REPOSITORIES).map(RepositoryName::to_string).collect(), more))
+}
+
 impl QuarantinedObject {
-    /// What is told of `held`, which these repositories have.
-    pub(super) fn told(held: Quarantined, having: &[RepositoryName]) -> Self {
+    /// What is told of `held`, which these repositories have, and whether more.
+    pub(super) fn told(held: Quarantined, (repositories, more): (Vec<String>, bool)) -> Self {
         let repository = held.repository.map(|repository| repository.to_string());
-        let repositories = having.iter().take(TOLD_REPOSITORIES).map(ToString::to_string).collect();
-        let more = having.len() > TOLD_REPOSITORIES;
         Self { digest: held.digest, repository, repositories, more, why: held.why, at: held.at }
     }
 }
