@@ -72,6 +72,13 @@ pub(crate) struct Round {
     pub(crate) processor: Duration,
 }
 
+impl Load {
+    /// The same, so short that two in a row meet the same machine, however much others do on it.
+    pub(crate) const fn slice(self) -> Self {
+        Self { requests: 8_000, at_most: Duration::from_millis(500), ..self }
+    }
+}
+
 impl Verb {
     /// The size of what a request moves, if that is what matters, in bytes.
     pub(crate) const fn bulk(self) -> Option<usize> {
@@ -79,6 +86,11 @@ impl Verb {
             Self::Blob(size) | Self::Push(size) | Self::PushInChunks(size) if size >= 1 << 20 => Some(size),
             _ => None,
         }
+    }
+
+    /// Whether what the server spends on it is of the order of what the gate might cost.
+    pub(crate) const fn is_cheap(self) -> bool {
+        self.bulk().is_none() && !self.is_push()
     }
 
     /// Whether it writes.

@@ -29,8 +29,10 @@ pub(crate) enum Column {
     Bare,
     /// Hallmark, where a pull needs a signature.
     Gated,
-    /// Hallmark, where a pull needs none.
-    Open,
+    /// The same, in slices.
+    GateOn,
+    /// Hallmark, where a pull needs none, in slices.
+    GateOff,
 }
 
 /// The rounds of one load, by column; a column that could not be measured is absent.
@@ -89,22 +91,22 @@ impl Column {
         match self {
             Self::DockerRegistry => Kind::DockerRegistry,
             Self::Bare => Kind::Bare,
-            Self::Gated | Self::Open => Kind::Hallmark,
+            Self::Gated | Self::GateOn | Self::GateOff => Kind::Hallmark,
         }
     }
 
     const fn repository(self) -> &'static str {
         match self {
-            Self::DockerRegistry | Self::Bare | Self::Gated => GATED,
-            Self::Open => OPEN,
+            Self::DockerRegistry | Self::Bare | Self::Gated | Self::GateOn => GATED,
+            Self::GateOff => OPEN,
         }
     }
 
     const fn name(self) -> &'static str {
         match self {
             Self::DockerRegistry | Self::Bare => self.kind().name(),
-            Self::Gated => "Hallmark, gate on",
-            Self::Open => "Hallmark, gate off",
+            Self::Gated | Self::GateOn => "Hallmark, gate on",
+            Self::GateOff => "Hallmark, gate off",
         }
     }
 }
@@ -165,30 +167,19 @@ impl Phase<'_> {
         Ok(Ready { kind, server, memory })
     }
 
-    /// The rounds of one load, interleaved over the columns.
+    /// The rounds of one load, and where the gate is measured its slices.
     async fn row(&self, load: &Load, servers: &[Ready], missing: &mut Vec<String>) -> Row {
         let mut row = Row::new();
-        let mut lanes = self.lanes(load, servers, missing).await;
-        for _ in 0..self.plan.rounds {
-            let mut failed = Vec::new();
-            for lane in &lanes {
-                match lane.work.round(load, lane.pid).await {
-                    Ok(round) => row.entry(lane.column).or_default().push(round),
-                    Err(error) => {
-                        missing.push(format!("{}: {}: {error}", lane.column.name(), load.name));
-                        failed.push(lane.column);
-                    }
-                }
-            }
-            lanes.retain(|lane| !failed.contains(&lane.column));
-            row.retain(|column, _| !failed.contains(column));
-            // Who goes first has no advantage over all rounds.
-            lanes.reverse();
+        let lanes = self.lanes(load, &[Column::DockerRegistry, Column::Bare, Column::Gated], servers, missing).await;
+        in_turn(load, self.plan.rounds, lanes, &mut row, missing).await;
+        if load.verb.is_cheap() {
+            let lanes = self.lanes(load, &[Column::GateOn, Column::GateOff], servers, missing).await;
+            in_turn(&load.slice(), self.plan.slices, lanes, &mut row, missing).await;
         }
         row
     }
 
-    async fn lanes(&self, load: &Load, servers: &[Ready], missing: &mut Vec<String>) -> Vec<Lane> {
+    async fn lanes(&self, load: &Load, columns: &[Column], servers: &[Ready], missing: &mut Vec<String>) -> Vec<Lane> {
         let fresh = match load.verb {
             Verb::Push(size) => Some(Fresh::Blob(Arc::new(Contents::new(size)))),
             Verb::PushInChunks(size) => Some(Fresh::Chunks(Arc::new(Contents::new(size)))),
@@ -201,12 +192,8 @@ impl Phase<'_> {
             },
             _ => None,
         };
-        let mut columns = vec![Column::DockerRegistry, Column::Bare, Column::Gated];
-        if fresh.is_none() {
-            columns.push(Column::Open);
-        }
         let mut lanes = Vec::new();
-        for column in columns {
+        for &column in columns {
             let Some(ready) = servers.iter().find(|ready| ready.kind == column.kind()) else { continue };
             let caller = self.loader(ready, load.verb);
             let work = match &fresh {
@@ -234,5 +221,25 @@ impl Phase<'_> {
         let asked = self.setup.credentials || kind == Kind::Hallmark;
         let basic = || format!("Basic {}", STANDARD.encode(format!("{user}:{}", self.setup.password)));
         Caller { address: server.address, authorization: asked.then(basic) }
+    }
+}
+
+/// Runs `rounds` of one load over the lanes, one after the other. A lane that fails is left out of the row.
+async fn in_turn(load: &Load, rounds: usize, mut lanes: Vec<Lane>, row: &mut Row, missing: &mut Vec<String>) {
+    for _ in 0..rounds {
+        let mut failed = Vec::new();
+        for lane in &lanes {
+            match lane.work.round(load, lane.pid).await {
+                Ok(round) => row.entry(lane.column).or_default().push(round),
+                Err(error) => {
+                    missing.push(format!("{}: {}: {error}", lane.column.name(), load.name));
+                    failed.push(lane.column);
+                }
+            }
+        }
+        lanes.retain(|lane| !failed.contains(&lane.column));
+        row.retain(|column, _| !failed.contains(column));
+        // Who goes first has no advantage over all rounds.
+        lanes.reverse();
     }
 }

@@ -30,6 +30,8 @@ struct Pushes {
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     pub(crate) rounds: usize,
+    /// Short rounds with the gate on, and as many with it off, in turn.
+    pub(crate) slices: usize,
     pub(crate) loads: Vec<Load>,
 }
 
@@ -39,14 +41,14 @@ impl Plan {
         const PUSHES: Pushes =
             Pushes { small: 1_600, medium: 160, large: 4, manifests_by_one: 400, manifests_by_many: 3_200 };
         let [cheap, bulk] = [6, 3].map(Duration::from_secs);
-        Self { rounds: 5, loads: loads(200_000, cheap, bulk, &PUSHES) }
+        Self { rounds: 5, slices: 40, loads: loads(200_000, cheap, bulk, &PUSHES) }
     }
 
     /// The same, too short to be believed: under a minute.
     pub(crate) fn quick() -> Self {
         const FEW: Pushes = Pushes { small: 80, medium: 16, large: 2, manifests_by_one: 20, manifests_by_many: 160 };
         let short = Duration::from_millis(300);
-        Self { rounds: 1, loads: loads(4_000, short, short, &FEW) }
+        Self { rounds: 1, slices: 4, loads: loads(4_000, short, short, &FEW) }
     }
 }
 

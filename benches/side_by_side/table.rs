@@ -72,7 +72,7 @@ pub(crate) fn render(title: &str, found: &Found) -> String {
         line(&mut text, &compared(load, row));
     }
     line(&mut text, "\nThe gate: processor time of a warm pull under a requirement, less that of one without (µs)");
-    for (load, row) in found.rows.iter().filter(|(load, _)| load.verb.bulk().is_none() && !load.verb.is_push()) {
+    for (load, row) in found.rows.iter().filter(|(load, _)| load.verb.is_cheap()) {
         line(&mut text, &gate(load, row));
     }
     line(&mut text, "\nCommits are grouped: the rate of manifest PUT by 64 clients over that by one");
@@ -136,17 +136,20 @@ fn grouped(rows: &[(Load, Row)]) -> String {
 }
 
 fn gate(load: &Load, row: &Row) -> String {
-    let pairs = row.get(&Column::Gated).zip(row.get(&Column::Open));
+    let pairs = row.get(&Column::GateOn).zip(row.get(&Column::GateOff));
     let difference = |(on, off): (&Round, &Round)| processor(on) - processor(off);
-    let differences: Vec<f64> = pairs.map_or_else(Vec::new, |(on, off)| on.iter().zip(off).map(difference).collect());
-    let each = differences.iter().map(|difference| format!("{difference:+.2}")).collect::<Vec<_>>().join(" ");
-    let Some(cost) = median(differences) else {
+    let mut costs: Vec<f64> = pairs.map_or_else(Vec::new, |(on, off)| on.iter().zip(off).map(difference).collect());
+    costs.sort_by(f64::total_cmp);
+    let (slices, quarter) = (costs.len(), costs.len() / 4);
+    let half = costs.get(quarter).copied().zip(costs.iter().rev().nth(quarter).copied());
+    let Some((cost, (least, most))) = median(costs).zip(half) else {
         return format!("{:<24} missing", load.name);
     };
-    let requests: u64 = row.get(&Column::Gated).into_iter().flatten().map(|round| round.requests).sum();
     let verdict = verdict(Some(cost <= GATE));
-    let requests = thousands(count(requests));
-    format!("{:<24} {cost:>+6.2}   <= {GATE}: {verdict}   (rounds {each}; {requests} requests each)", load.name)
+    format!(
+        "{:<24} {cost:>+6.2}   <= {GATE}: {verdict}   (half of {slices} pairs between {least:+.2} and {most:+.2})",
+        load.name
+    )
 }
 
 fn resident(memory: &Memory, bare: Option<&Memory>) -> String {

@@ -99,7 +99,9 @@
 //! newest push, and each manifest that has neither tag nor parent. After a clean stop it is exact; `POST /_hallmark/flush`
 //! waits for it.
 //! A flush writes each view once that is pending when it begins, with all that is pending by then, so it ends however fast
-//! they change. Manifests come in groups of a mebibyte ahead of the index that names them.
+//! they change. Manifests come in groups of a mebibyte ahead of the index that names them; where several are new, they are
+//! written without names, synced by one `syncfs`, and named then: synced one by one, each would take a commit of the file
+//! system's journal. Before Linux 5.8 `syncfs` tells of no bytes that could not be written; the scrub finds those.
 //! A view that can't be written, for a stray file is in its place say, is set aside and named by the event; the others are
 //! written, and it is tried again with whatever changes next, after 5 seconds at the latest.
 //!

@@ -15,7 +15,7 @@ impl Registry {
     /// The [referrers](https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-referrers) of a
     /// digest after `after`, oldest first, as an OCI index: whole as long as it is no larger than a manifest may be, for
     /// few clients follow `Link` here. Evidence and data are shown with their subject, objects by themselves: as with
-    /// [`Registry::catalog`], a page that passes many objects by ends early, and may hold none.
+    /// [`Registry::catalog`], a page that passes many by ends early, and may hold none.
     pub async fn referrers(
         &self,
         allowed: &Allowed<Pull>,
@@ -43,19 +43,19 @@ impl Registry {
                 if !seen.insert(referrer.digest) {
                     continue;
                 }
+                if passed_by >= LOOKED_AT {
+                    return Ok(index.end_at(before));
+                }
                 let shown = if referrer.kind == Kind::Object {
-                    if passed_by >= LOOKED_AT {
-                        return Ok(index.end_at(before));
-                    }
-                    let shown = self.shows(allowed, &referrer.digest).await?;
-                    passed_by = passed_by.saturating_add(usize::from(!shown));
-                    shown
+                    self.shows(allowed, &referrer.digest).await?
                 } else if let Some(shown) = with_subject {
                     shown
                 } else {
                     *with_subject.insert(self.shows(allowed, subject).await?)
                 };
-                if shown && !index.add(referrer)? {
+                if !shown {
+                    passed_by = passed_by.saturating_add(1);
+                } else if !index.add(referrer)? {
                     return Ok(index.end_early());
                 }
             }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{House, bare, digest_of, image};
 use crate::clock::Clock as _;
 use crate::config::Limits;
-use crate::metadata::{Metadata as _, PutManifest};
+use crate::metadata::{Kind, Metadata as _, PutManifest};
 use crate::oci::{Digest, Reference, media_type};
 use crate::registry::Next;
 use crate::registry::list::LOOKED_AT;
@@ -89,12 +89,13 @@ async fn a_page_after_what_is_withheld_is_the_first_as_after_what_is_absent() {
     assert_eq!(rest, [[""; 0]]);
 }
 
-/// Objects about `subject` that meet nothing.
-async fn refer_many(house: &House, subject: Digest, count: usize) {
+/// Objects or evidence about `subject` that meet nothing.
+async fn refer_many(house: &House, subject: Digest, kind: Kind, count: usize) {
     for number in 0..count {
         let put = PutManifest {
             subject: Some(subject),
             is_referrer: true,
+            kind,
             ..bare(format!("object {number}"), house.clock.now())
         };
         house.metadata.put_manifest(put).await.unwrap();
@@ -107,11 +108,11 @@ async fn a_page_that_passes_many_by_ends_early_and_the_next_goes_on_there() {
     let subject = house.push_image("ci", "one", Some("v1")).await.unwrap();
     let first = refer(&house, "first", subject, "").await;
     house.sign_release(first).await;
-    refer_many(&house, subject, LOOKED_AT).await;
+    refer_many(&house, subject, Kind::Object, LOOKED_AT).await;
     let (pages, _) = house.pages_of_referrers("deploy", subject, None).await;
     assert_eq!(pages, [[first.to_string()]], "as many as a page may pass by");
 
-    refer_many(&house, subject, LOOKED_AT + 1).await;
+    refer_many(&house, subject, Kind::Object, LOOKED_AT + 1).await;
     let last = refer(&house, "last", subject, "").await;
     house.sign_release(last).await;
     let (pages, _) = house.pages_of_referrers("deploy", subject, None).await;
@@ -121,4 +122,15 @@ async fn a_page_that_passes_many_by_ends_early_and_the_next_goes_on_there() {
     assert_eq!((page.last, page.next), (Some(first), Some(Next::Unlisted(place))));
     let (pages, _) = house.pages_of_referrers("ci", subject, None).await;
     assert_eq!(pages.iter().map(Vec::len).collect::<Vec<_>>(), [LOOKED_AT + 3], "who is shown all has it whole");
+}
+
+#[tokio::test]
+async fn evidence_about_what_is_withheld_is_passed_by_as_objects_are() {
+    let house = House::in_memory(Limits::default()).await;
+    let subject = house.push_image("ci", "one", Some("v1")).await.unwrap();
+    refer_many(&house, subject, Kind::Data, LOOKED_AT + 1).await;
+    let (pages, _) = house.pages_of_referrers("deploy", subject, None).await;
+    assert_eq!(pages, [[""; 0], [""; 0]]);
+    let (pages, _) = house.pages_of_referrers("ci", subject, None).await;
+    assert_eq!(pages.iter().map(Vec::len).collect::<Vec<_>>(), [LOOKED_AT + 1]);
 }

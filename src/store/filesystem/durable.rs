@@ -3,9 +3,13 @@
 //! Bytes are synced before their name appears, and the folder of the name after: a power cut leaves the old state
 //! or the new one.
 
-use std::fs::{self, File};
-use std::io;
-use std::path::Path;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::fd::AsRawFd as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, CWD, OFlags, linkat, syncfs};
 
 use super::journal::{self, Step};
 
@@ -38,6 +42,47 @@ pub(super) fn replace(draft: &Path, to: &Path, write: impl FnOnce(&mut File) -> 
     write(&mut file)?;
     sync_bytes(&file, draft)?;
     rename(draft, to)
+}
+
+/// The flag of a file that has no name.
+const O_TMPFILE: i32 = OFlags::TMPFILE.bits().cast_signed();
+
+/// A new file: where it is to appear, and its bytes.
+pub(super) type NewFile<'a> = (PathBuf, &'a [u8]);
+
+/// Makes new files in `folder` that no name leads to before their bytes are synced, and that nothing is left of where that
+/// fails. Those that can't be made so are given back: something is there already, or the file system knows no such files.
+/// The names survive a power cut once their folder is synced.
+pub(super) fn make_together<'a>(folder: &Path, files: Vec<NewFile<'a>>) -> io::Result<Vec<NewFile<'a>>> {
+    let mut drafts = Vec::with_capacity(files.len());
+    for (_, bytes) in &files {
+        let Ok(mut draft) = nameless(folder) else { return Ok(files) };
+        draft.write_all(bytes)?;
+        drafts.push(draft);
+    }
+    // One commit of the file system's journal for all of them, where to sync each takes one for each.
+    syncfs(File::open(folder)?)?;
+    let mut left = Vec::new();
+    for (draft, (to, bytes)) in drafts.into_iter().zip(files) {
+        journal::note(&to, Step::BytesSynced);
+        if name(&draft, &to).is_ok() {
+            journal::note(&to, Step::Named);
+        } else {
+            left.push((to, bytes));
+        }
+    }
+    Ok(left)
+}
+
+/// A new file below `folder` that has no name.
+fn nameless(folder: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).custom_flags(O_TMPFILE).open(folder)
+}
+
+/// Gives `file`, which has no name, this one.
+fn name(file: &File, to: &Path) -> io::Result<()> {
+    let file = format!("/proc/self/fd/{}", file.as_raw_fd());
+    Ok(linkat(CWD, file, CWD, to, AtFlags::SYMLINK_FOLLOW)?)
 }
 
 /// Puts what `draft` names in the place of `to`. The bytes are synced already.
@@ -112,4 +157,15 @@ pub(super) fn expect_folder(path: &Path) -> io::Result<()> {
     }
     let message = format!("expected a folder at {}, found something else", path.display());
     Err(io::Error::new(io::ErrorKind::NotADirectory, message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_file_system_can_not_make_together_is_given_back() {
+        let files = || (0..5_u8).map(|name| (PathBuf::from(format!("/proc/{name}")), &b"bytes"[..])).collect();
+        assert_eq!(make_together(Path::new("/proc"), files()).unwrap(), files());
+    }
 }

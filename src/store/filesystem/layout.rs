@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Read, Write};
+use std::mem;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,13 +10,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rustix::fs::OFlags;
 
 use super::absent;
-use super::durable::{self, Found};
+use super::durable::{self, Found, NewFile};
 use super::index;
 use super::journal::{self, Step};
 use super::object::open_file;
 use super::path::{ALGORITHMS, BLOBS, INDEX, OCI_LAYOUT, Root, WRITING};
 use crate::oci::{Algorithm, Digest, RepositoryName};
 use crate::store::{LayoutChange, LayoutEntry, Mended, ObjectKey, StoreError};
+
+/// From so many new blobs on they are synced together: that may sync what others wrote as well.
+const SEVERAL: usize = 4;
+/// How many are at the most: each is open meanwhile.
+const TOGETHER: usize = 128;
 
 /// What makes a hard link: [`fs::hard_link`], or what a test puts in its place.
 pub(super) type LinkFn = fn(&Path, &Path) -> io::Result<()>;
@@ -130,15 +136,25 @@ impl View<'_> {
         Ok(true)
     }
 
+    /// Makes the changes, each of another digest.
     fn change(&self, changes: &[LayoutChange]) -> Result<(), StoreError> {
+        let mut new = Vec::new();
         for change in changes {
             match change {
                 LayoutChange::Link(digest, key) => self.link(digest, key)?,
-                LayoutChange::Write(digest, bytes) => self.write(digest, bytes)?,
+                LayoutChange::Write(digest, bytes) => {
+                    let blob = self.blob(digest);
+                    if !is_file_of(&blob, u64::try_from(bytes.len()).unwrap_or(u64::MAX))? {
+                        new.push((blob, &**bytes));
+                    }
+                }
                 LayoutChange::Unlink(digest) => remove_file(&self.blob(digest))?,
             }
+            if new.len() >= TOGETHER {
+                self.write(mem::take(&mut new))?;
+            }
         }
-        Ok(())
+        Ok(self.write(new)?)
     }
 
     fn algorithm(&self, algorithm: Algorithm) -> PathBuf {
@@ -194,13 +210,15 @@ impl View<'_> {
         durable::replace(&self.draft(), blob, |to| io::copy(&mut from, to).map(drop))
     }
 
-    fn write(&self, digest: &Digest, bytes: &[u8]) -> io::Result<()> {
-        let blob = self.blob(digest);
-        let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-        if is_file_of(&blob, size)? {
-            return Ok(());
+    /// Writes blobs, together where they are several.
+    fn write(&self, mut new: Vec<NewFile<'_>>) -> io::Result<()> {
+        if new.len() >= SEVERAL {
+            new = durable::make_together(&self.folder, new)?;
         }
-        durable::replace(&self.draft(), &blob, |file| file.write_all(bytes))
+        for (blob, bytes) in new {
+            durable::replace(&self.draft(), &blob, |file| file.write_all(bytes))?;
+        }
+        Ok(())
     }
 
     fn sync_blobs(&self, changes: &[LayoutChange]) -> io::Result<()> {

@@ -273,6 +273,22 @@ async fn what_a_crash_left_half_written_is_written_over() {
 }
 
 #[tokio::test]
+async fn many_new_blobs_come_together_and_nothing_else_is_left() {
+    let (store, folder) = empty();
+    let repository = folder.path().join("a");
+    apply(&store, "a", &[write()], &[entry()]).await.unwrap();
+    let contents: Vec<Vec<u8>> = (0..300_u32).map(|number| number.to_be_bytes().to_vec()).collect();
+    // What some other program left under the name of one of them.
+    fs::write(blob(&repository, &contents[150]), b"of another size").unwrap();
+    let new = |content: &Vec<u8>| LayoutChange::Write(Digest::sha256(content), Bytes::copy_from_slice(content));
+    apply(&store, "a", &contents.iter().map(new).collect::<Vec<_>>(), &[entry()]).await.unwrap();
+    for content in &contents {
+        assert_eq!(fs::read(blob(&repository, content)).unwrap(), *content);
+    }
+    assert_eq!(files(&repository).len(), 300 + ["the manifest", "index.json", "oci-layout"].len());
+}
+
+#[tokio::test]
 async fn a_link_in_the_place_of_a_repository_is_not_followed() {
     let (store, folder) = empty();
     let elsewhere = TempDir::new().unwrap();

@@ -142,6 +142,18 @@ async fn folders_are_synced_once_for_all_that_is_settled_in_them() {
 }
 
 #[tokio::test]
+async fn many_new_blobs_of_a_layout_survive_once_it_is_written() {
+    let (store, folder) = opened();
+    let contents: Vec<Bytes> = (0..10_u32).map(|number| Bytes::copy_from_slice(&number.to_be_bytes())).collect();
+    let changes =
+        contents.iter().map(|content| LayoutChange::Write(Digest::sha256(content), content.clone())).collect();
+    store.layout().unwrap().apply(&"app".parse().unwrap(), changes, entries()).await.unwrap();
+    let blobs = folder.path().canonicalize().unwrap().join("new/data/app/blobs/sha256");
+    assert_eq!(steps(&blobs, Step::BytesSynced), contents.len());
+    assert_eq!(unsynced(folder.path()), [""; 0]);
+}
+
+#[tokio::test]
 async fn what_goes_from_a_layout_does_not_come_back_and_neither_does_a_layout() {
     let (store, folder) = opened();
     let layout = store.layout().unwrap();
