@@ -2,6 +2,7 @@
 
 mod connections;
 mod listen;
+mod reads;
 mod reload;
 mod tls;
 

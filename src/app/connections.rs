@@ -18,14 +18,14 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{sleep, timeout};
 
 use super::listen::Listening;
+use super::reads::Reads;
 use super::tls::Certificates;
 use crate::config::Limits;
 use crate::http::{Http, router, while_taken};
 
 /// What a client that speaks HTTP/2 without TLS sends first.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-/// Read buffers grow to this while bodies come in, and answers gather to this before they are sent: two reads of a blob,
-/// for each sending wakes the client.
+/// Answers gather to this before they are sent: two reads of a blob, for each sending wakes the client.
 const BUFFER: usize = 512 << 10;
 /// Requests at once on one HTTP/2 connection. Each holds what its client does not take: a read of a blob, and one ahead.
 const STREAMS: u32 = 100;
@@ -143,7 +143,7 @@ impl Server {
 
     async fn speak(self, io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, is_http2: bool, watcher: Watcher) {
         let service = TowerToHyperService::new(self.router);
-        let io = TokioIo::new(io);
+        let io = TokioIo::new(Reads::of(io));
         // An error is a client that went away or spoke no HTTP; what it asked for is logged already.
         if is_http2 {
             drop(watcher.watch(self.http2.serve_connection(io, service)).await);

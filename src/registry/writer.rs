@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use uuid::Uuid;
 
 use crate::metadata::Upload;
@@ -32,8 +32,7 @@ pub struct UploadWriter {
     upload: Upload,
     hasher: Option<Hasher>,
     /// Bytes that are still to be handed to a blocking thread.
-    gathered: BytesMut,
-    share: Share,
+    gathered: Share,
     written: u64,
     chunk: Option<u64>,
     began: u64,
@@ -54,10 +53,9 @@ impl UploadWriter {
         exclusive: Exclusive,
     ) -> Self {
         Self {
-            share: registry.gathering.join(),
+            gathered: registry.gathering.join(),
             registry,
             hasher: Some(hasher),
-            gathered: BytesMut::new(),
             written: upload.offset,
             began: upload.offset,
             upload,
@@ -109,7 +107,7 @@ impl UploadWriter {
             registry: Arc::clone(&self.registry),
             id: self.upload.id,
             written: self.written,
-            gathered: self.gathered.split().freeze(),
+            gathered: self.gathered.take().unwrap_or_default(),
             hasher: self.hasher.take(),
             forget: fate == Fate::Forget,
             exclusive,
@@ -131,23 +129,17 @@ impl UploadWriter {
         if let Some(limit) = self.limit.filter(|limit| after > *limit) {
             return Err(self.failed(Error::BlobTooLarge { limit }));
         }
-        let enough = self.share.bytes();
-        if self.gathered.is_empty() && bytes.len() >= enough {
-            return self.append(bytes).await;
-        }
-        if self.gathered.capacity() == 0 {
-            self.gathered.reserve(enough.min(bytes.len().max(64 << 10)));
-        }
-        self.gathered.extend_from_slice(&bytes);
-        if self.gathered.len() >= enough { self.flush().await } else { Ok(()) }
+        let is_enough = self.gathered.gather(&bytes);
+        // Before anything is waited for: its memory is the connection's, which reads on into it.
+        drop(bytes);
+        if is_enough { self.flush().await } else { Ok(()) }
     }
 
     async fn flush(&mut self) -> Result<(), Error> {
-        if self.gathered.is_empty() {
-            return Ok(());
+        match self.gathered.take() {
+            Some(piece) => self.append(piece).await,
+            None => Ok(()),
         }
-        let bytes = self.gathered.split().freeze();
-        self.append(bytes).await
     }
 
     async fn append(&mut self, bytes: Bytes) -> Result<(), Error> {

@@ -279,7 +279,7 @@ async fn many_new_blobs_come_together_and_nothing_else_is_left() {
     apply(&store, "a", &[write()], &[entry()]).await.unwrap();
     let contents: Vec<Vec<u8>> = (0..300_u32).map(|number| number.to_be_bytes().to_vec()).collect();
     // What some other program left under the name of one of them.
-    fs::write(blob(&repository, &contents[150]), b"of another size").unwrap();
+    fs::File::create(blob(&repository, &contents[150])).unwrap();
     let new = |content: &Vec<u8>| LayoutChange::Write(Digest::sha256(content), Bytes::copy_from_slice(content));
     apply(&store, "a", &contents.iter().map(new).collect::<Vec<_>>(), &[entry()]).await.unwrap();
     for content in &contents {
