@@ -16,7 +16,7 @@ struct List<'a> {
 /// `GET`: the repositories that the caller may pull from, in byte order.
 pub(super) async fn list(call: &Call<'_>) -> Result<Response, Refusal> {
     let paging = Paging::parse(call)?;
-    let page = call.registry().catalog(call.who, paging.after(), paging.n).await?;
+    let page = call.registry().catalog(call.who, paging.begin(), paging.n).await?;
     let repositories = page.entries.iter().map(RepositoryName::as_str).collect();
     let mut response = answer::json(call.is_head(), &List { repositories })?;
     if let Some(next) = page.next.filter(|_| paging.n > 0) {

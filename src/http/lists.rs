@@ -5,7 +5,7 @@ use axum::http::header::LINK;
 
 use super::error::Refusal;
 use super::{Call, answer, query};
-use crate::registry::Next;
+use crate::registry::{Begin, Next};
 
 /// One page as it is asked for.
 #[derive(Debug)]
@@ -19,8 +19,8 @@ pub(super) struct Paging {
 }
 
 impl Paging {
-    /// Reads `n`, at most [`crate::config::Limits::page_max`], `last`, and `next`, which says the same as `last` and more
-    /// if it is a word that [`Paging::link`] wrote for this caller and this list, and nothing if it is not.
+    /// Reads `n`, at most [`crate::config::Limits::page_max`], `last`, and `next`, which says where to go on looking if it
+    /// is a word that [`Paging::link`] wrote for this caller and this list, and nothing if it is not.
     pub(super) fn parse(call: &Call<'_>) -> Result<Self, Refusal> {
         let most = call.http.limits.page_max;
         let n = match query::one(call.query(), "n")? {
@@ -35,9 +35,9 @@ impl Paging {
         Ok(Self { n, last, place: place(call)? })
     }
 
-    /// After what the page begins.
-    pub(super) fn after(&self) -> Option<&str> {
-        self.place.as_deref().or(self.last.as_deref())
+    /// Where the page begins.
+    pub(super) fn begin(&self) -> Begin<'_> {
+        Begin { last: self.last.as_deref(), place: self.place.as_deref() }
     }
 
     /// Adds the `Link` to the next page, where `last` is the last entry of this one.

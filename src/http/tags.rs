@@ -19,7 +19,7 @@ struct List<'a> {
 pub(super) async fn list(call: &Call<'_>, name: &RepositoryName) -> Result<Response, Refusal> {
     let allowed = call.registry().allow_pull(call.who, name)?;
     let paging = Paging::parse(call)?;
-    let page = call.registry().tags(&allowed, paging.after(), paging.n).await?;
+    let page = call.registry().tags(&allowed, paging.begin(), paging.n).await?;
     let tags = page.entries.iter().map(Tag::as_str).collect();
     let mut response = answer::json(call.is_head(), &List { name: name.as_str(), tags })?;
     if let Some(next) = page.next.filter(|_| paging.n > 0) {

@@ -168,7 +168,10 @@
 //! # When it can't answer
 //!
 //! [`Unavailable`] and `StoreError::Io` become 503. A full disk is 507. "Absent" is said only of what is known to be
-//! absent. While a commit waits for a slow disk, reads go on; work that piles up beyond the writer's queue is refused.
+//! absent. While a commit waits for a slow disk, reads go on, and uploads take no more than half of the threads that wait for
+//! disks; work that piles up beyond the writer's queue is refused. A file system that is frozen (`fsfreeze`, as some
+//! snapshots do it) stops everything until it is thawed: the index of the engine's log is mapped memory, and to note there
+//! that a read is under way is a write.
 //!
 //! # Scrub and quarantine
 //!

@@ -84,6 +84,15 @@ pub struct Page<T> {
     pub next: Option<Next<String>>,
 }
 
+/// Where a page of names begins.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Begin<'a> {
+    /// The last entry of the page before, or whatever the client says in its place: what comes after it is listed.
+    pub last: Option<&'a str>,
+    /// What was looked at last for the page before, if that is not listed for the caller.
+    pub place: Option<&'a str>,
+}
+
 /// After what a page begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Next<T> {
@@ -112,11 +121,13 @@ impl<T> Next<T> {
 }
 
 impl Next<String> {
-    /// The name after which the page begins.
+    /// The beginning of the page after one that ended so.
     #[must_use]
-    pub fn place(&self) -> &str {
-        let (Self::Listed(place) | Self::Unlisted(place)) = self;
-        place
+    pub fn begin(&self) -> Begin<'_> {
+        match self {
+            Self::Listed(last) => Begin { last: Some(last), place: None },
+            Self::Unlisted(place) => Begin { last: None, place: Some(place) },
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use crate::gate::{Mode, RequirementName, Who};
 use crate::oci::{Digest, RepositoryName, Tag};
 
 use super::resolve::Decision;
-use super::{Allowed, Error, Next, Page, Registry};
+use super::{Allowed, Begin, Error, Next, Page, Registry};
 
 /// How many rows are looked at in one read.
 pub(super) const BATCH: usize = 256;
@@ -26,9 +26,12 @@ enum Among<'a> {
 }
 
 impl Registry {
-    /// The tags that resolve for the caller, after `after` in lexical order. A page may hold fewer than `n`, and none at
-    /// all, though another follows.
-    pub async fn tags(&self, allowed: &Allowed<Pull>, after: Option<&str>, n: usize) -> Result<Page<Tag>, Error> {
+    /// The tags that resolve for the caller, after `begin.last` in lexical order. A page may hold fewer than `n`, and none
+    /// at all, though another follows.
+    ///
+    /// Whoever could choose where a page that is bounded begins would learn, by halving, behind which name it has passed
+    /// by as many as it may. So it begins at what is listed for the caller, or where a page before ended, or at the first.
+    pub async fn tags(&self, allowed: &Allowed<Pull>, begin: Begin<'_>, n: usize) -> Result<Page<Tag>, Error> {
         let repository = allowed.repository();
         if !self.metadata.repository_exists(repository).await? {
             return Err(Error::NameUnknown);
@@ -37,7 +40,11 @@ impl Registry {
         // Each is resolved like a pull, which is dear, whether it ever met a requirement or not.
         let enforced = matches!(allowed.access().terms(), PullTerms::Conditional { mode: Mode::Enforce, .. });
         let mut entries: Vec<Tag> = Vec::new();
-        let mut last = after.map(str::to_owned);
+        let last = match begin.last {
+            Some(last) if enforced && !self.serves_tag(allowed, last).await? => None,
+            last => last,
+        };
+        let mut last = begin.place.or(last).map(str::to_owned);
         let mut looked_at = 0_usize;
         let read = n.saturating_add(1).min(BATCH);
         loop {
@@ -49,7 +56,8 @@ impl Registry {
                     return Ok(Page { entries, next });
                 }
                 looked_at = looked_at.saturating_add(1);
-                let shown = self.shows_tag(allowed, &tag, &newest).await?;
+                let is_after = begin.last.is_none_or(|last| lexical(last) < lexical(tag.as_str()));
+                let shown = is_after && self.shows_tag(allowed, &tag, &newest).await?;
                 if shown && entries.len() == n {
                     let next = entries.last().map(|tag| Next::Listed(tag.as_str().to_owned()));
                     return Ok(Page { entries, next });
@@ -98,22 +106,33 @@ impl Registry {
     async fn shows_tag(&self, allowed: &Allowed<Pull>, tag: &Tag, newest: &Digest) -> Result<bool, Error> {
         match allowed.access().terms() {
             PullTerms::Everything | PullTerms::Signing => Ok(true),
-            PullTerms::Conditional { mode: Mode::Enforce, .. } => match self.walk(allowed, tag).await {
-                Ok(walk) => Ok(walk.is_served()),
-                // It was deleted meanwhile.
-                Err(Error::ManifestUnknown(_)) => Ok(false),
-                Err(error) => Err(error),
-            },
+            PullTerms::Conditional { mode: Mode::Enforce, .. } => self.serves_tag(allowed, tag.as_str()).await,
             PullTerms::Conditional { .. } | PullTerms::Nothing => self.shows(allowed, newest).await,
         }
     }
 
-    /// The repositories in which `who` may pull, after `after` in byte order. A page may hold fewer than `n`, as with
-    /// [`Registry::tags`].
-    pub async fn catalog(&self, who: &Who, after: Option<&str>, n: usize) -> Result<Page<RepositoryName>, Error> {
+    /// Whether a tag of this name is there, and served under an enforced requirement.
+    async fn serves_tag(&self, allowed: &Allowed<Pull>, name: &str) -> Result<bool, Error> {
+        let Ok(tag) = name.parse() else { return Ok(false) };
+        match self.walk(allowed, &tag).await {
+            Ok(walk) => Ok(walk.is_served()),
+            Err(Error::ManifestUnknown(_)) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The repositories in which `who` may pull, after `begin.last` in byte order. A page may hold fewer than `n`, and
+    /// begins as with [`Registry::tags`].
+    pub async fn catalog(&self, who: &Who, begin: Begin<'_>, n: usize) -> Result<Page<RepositoryName>, Error> {
         let current = self.current();
+        let shows =
+            |repository: &RepositoryName| Ok::<_, Error>(current.revision.access(who, repository)?.pull().is_some());
         let mut entries: Vec<RepositoryName> = Vec::new();
-        let mut last = after.map(str::to_owned);
+        let listed = match begin.last.and_then(|last| last.parse().ok()) {
+            Some(last) if shows(&last)? && self.metadata.repository_exists(&last).await? => begin.last,
+            _ => None,
+        };
+        let mut last = begin.place.or(listed).map(str::to_owned);
         let mut passed_by = 0_usize;
         let read = n.saturating_add(1).min(BATCH);
         loop {
@@ -123,7 +142,8 @@ impl Registry {
                 if passed_by >= LOOKED_AT {
                     return Ok(Page { entries, next: last.map(Next::Unlisted) });
                 }
-                let shown = current.revision.access(who, &repository)?.pull().is_some();
+                let is_after = begin.last.is_none_or(|last| last < repository.as_str());
+                let shown = is_after && shows(&repository)?;
                 if shown && entries.len() == n {
                     let next = entries.last().map(|name| Next::Listed(name.as_str().to_owned()));
                     return Ok(Page { entries, next });
@@ -145,4 +165,9 @@ impl Registry {
     pub(super) async fn shows(&self, allowed: &Allowed<Pull>, digest: &Digest) -> Result<bool, Error> {
         Ok(matches!(self.decide(allowed, digest).await?, Decision::Admitted { .. }))
     }
+}
+
+/// By what names are in lexical order: letters without regard to case, then with it.
+fn lexical(name: &str) -> (String, &str) {
+    (name.to_ascii_lowercase(), name)
 }

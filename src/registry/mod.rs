@@ -68,7 +68,7 @@ use crate::store::Store;
 use crate::verify::Verifier;
 
 pub use account::{Account, Granted, Passed, PolicyLine};
-pub use admitted::{Admitted, BlobContent, Lenience, ManifestContent, Next, Page};
+pub use admitted::{Admitted, Begin, BlobContent, Lenience, ManifestContent, Next, Page};
 pub use allowed::{Administrator, Allowed, Insight};
 pub use backup::{BackedUp, NotBackedUp, backup};
 pub use counters::{Counters, Waits};

@@ -59,7 +59,15 @@ fn a_catalog_of_which_little_is_shown_is_paged_by_links_that_name_nothing_hidden
         assert!(link.starts_with("</v2/_catalog?n=10&last=open/a&next="), "{link}");
         assert_eq!(program.send("GET", target(link)).text(), r#"{"repositories":["open/shown"]}"#);
     }
-    assert_eq!(program.send("GET", "/v2/_catalog?last=open/hidden-02099").text(), r#"{"repositories":["open/shown"]}"#);
+
+    // After what is hidden, or is not there, the list is looked through from its beginning: where it ends tells nothing.
+    for last in ["open/hidden-00000", "open/hidden-02099", "open/hidden-02099x", "open/a0"] {
+        let first = program.send("GET", &format!("/v2/_catalog?n=10&last={last}"));
+        assert_eq!(first.text(), r#"{"repositories":[]}"#, "{last}");
+        let link = first.header("link").unwrap();
+        assert!(link.starts_with(&format!("</v2/_catalog?n=10&last={last}&next=")), "{link}");
+        assert_eq!(program.send("GET", target(link)).text(), r#"{"repositories":["open/shown"]}"#, "{last}");
+    }
 }
 
 #[test]

@@ -26,8 +26,11 @@ pub(super) fn open(path: &Path, access: OpenFlags) -> rusqlite::Result<Connectio
     prepared(Connection::open_with_flags(path, flags)?)
 }
 
+/// What a failed change would undo stays in memory (`temp_store`): the engine's own files for that lie in the system's
+/// folder for temporary files, which may be full or read-only while the root is neither.
 fn prepared(connection: Connection) -> rusqlite::Result<Connection> {
     connection.busy_timeout(BUSY)?;
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     Ok(connection)
@@ -83,6 +86,21 @@ mod tests {
     use rusqlite::StatementStatus;
 
     use super::*;
+
+    #[test]
+    fn nothing_is_written_outside_the_database_s_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let connection = open(&folder.path().join("database"), OpenFlags::SQLITE_OPEN_CREATE).unwrap();
+        connection.execute_batch("CREATE TABLE t (a INTEGER PRIMARY KEY, b BLOB)").unwrap();
+        let fill = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000)
+          INSERT INTO t SELECT i, randomblob(1000) FROM n";
+        connection.execute_batch(fill).unwrap();
+        connection.execute_batch("BEGIN; SAVEPOINT job; UPDATE t SET b = randomblob(1000)").unwrap();
+        let open = fs::read_dir("/proc/self/fd").unwrap().filter_map(|file| fs::read_link(file.unwrap().path()).ok());
+        let outside: Vec<_> = open.filter(|path| path.to_string_lossy().contains("etilqs_")).collect();
+        assert_eq!(outside, Vec::<PathBuf>::new());
+        connection.execute_batch("ROLLBACK TO job; RELEASE job; COMMIT").unwrap();
+    }
 
     #[test]
     fn a_statement_is_prepared_once_whatever_its_limit_is() {

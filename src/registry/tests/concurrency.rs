@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{House, POLICY, REQUIREMENTS, repository, tag, who};
 use crate::config::Limits;
 use crate::oci::{Digest, Precondition, Tag};
-use crate::registry::Error;
+use crate::registry::{Begin, Error};
 
 const ROUNDS: u32 = 25;
 /// Contents are few, so that pushes share blobs with what is deleted and swept meanwhile.
@@ -77,7 +77,7 @@ async fn after_pushes_beside_deletes_beside_sweeps_every_tag_resolves_to_content
     house.push_image("ci", "the last", Some("last")).await.unwrap();
 
     let allowed = house.pulls("ci").unwrap();
-    let tags = house.registry.tags(&allowed, None, 100).await.unwrap().entries;
+    let tags = house.registry.tags(&allowed, Begin::default(), 100).await.unwrap().entries;
     assert!(!tags.is_empty());
     let mut expected = Vec::new();
     for name in &tags {

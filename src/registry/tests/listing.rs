@@ -9,8 +9,8 @@ use super::*;
 use crate::clock::Clock as _;
 use crate::interruption::{Fault, Interruption};
 use crate::oci::Tag;
-use crate::registry::Next;
 use crate::registry::list::LOOKED_AT;
+use crate::registry::{Begin, Next};
 use crate::seeded::Seeded;
 
 impl House {
@@ -18,8 +18,8 @@ impl House {
     async fn list(&self, name: &str, n: usize) -> (Vec<String>, usize) {
         let (mut found, mut pages, mut after) = (Vec::new(), 0, None);
         loop {
-            let place = after.as_ref().map(Next::place);
-            let page = self.registry.tags(&self.pulls(name).unwrap(), place, n).await.unwrap();
+            let begin = after.as_ref().map(Next::begin).unwrap_or_default();
+            let page = self.registry.tags(&self.pulls(name).unwrap(), begin, n).await.unwrap();
             assert!(page.entries.len() <= n, "{page:?}");
             found.extend(page.entries.iter().map(Tag::to_string));
             pages += 1;
@@ -129,7 +129,7 @@ async fn what_is_still_to_be_judged_is_listed_all_the_same() {
     watch.notes_nothing.store(true, Ordering::SeqCst);
     house.sign_release(image).await;
     assert_eq!(house.metadata.met(&repository(), &image).await.unwrap(), []);
-    let unknown = house.registry.tags(&house.pulls("deploy").unwrap(), None, 10).await;
+    let unknown = house.registry.tags(&house.pulls("deploy").unwrap(), Begin::default(), 10).await;
     assert!(matches!(unknown, Err(Error::Unavailable(_))), "{unknown:?}");
     watch.notes_nothing.store(false, Ordering::SeqCst);
     assert_eq!(house.listed("deploy").await, ["v1"]);
@@ -162,7 +162,7 @@ async fn what_lost_its_signer_is_passed_by_over_bounded_pages() {
     house.distrust_second().await;
     house.judged().await;
     let watch = house.watch();
-    let first = house.registry.tags(&house.pulls("deploy").unwrap(), None, 10).await.unwrap();
+    let first = house.registry.tags(&house.pulls("deploy").unwrap(), Begin::default(), 10).await.unwrap();
     assert!(matches!(&first.next, Some(Next::Unlisted(place)) if place.starts_with('v')), "{first:?}");
     assert!(watch.looks.load(Ordering::SeqCst) <= LOOKED_AT);
     assert_eq!(house.listed("deploy").await, ["w"]);
@@ -178,7 +178,7 @@ async fn all_tags_are_looked_at_over_bounded_pages_while_it_is_not_known_what_is
     house.sign_release(signed).await;
     let watch = house.watch();
     watch.full.lock().unwrap().push("judged");
-    let first = house.registry.tags(&house.pulls("deploy").unwrap(), None, 10).await.unwrap();
+    let first = house.registry.tags(&house.pulls("deploy").unwrap(), Begin::default(), 10).await.unwrap();
     assert!(matches!(&first.next, Some(Next::Unlisted(place)) if place.starts_with('v')), "{first:?}");
     let looks = watch.looks.load(Ordering::SeqCst);
     assert!(looks > 1000 && looks <= LOOKED_AT, "{looks}");
@@ -221,7 +221,7 @@ async fn an_empty_page_is_asked_for() {
     house.sign_release(image).await;
     house.judged().await;
     for name in ["ci", "deploy"] {
-        let page = house.registry.tags(&house.pulls(name).unwrap(), None, 0).await.unwrap();
+        let page = house.registry.tags(&house.pulls(name).unwrap(), Begin::default(), 0).await.unwrap();
         assert_eq!((page.entries, page.next), (Vec::new(), None), "{name}");
     }
 }
@@ -242,15 +242,58 @@ async fn a_catalog_passes_by_a_bounded_number_and_names_none_of_them() {
     let hidden: Vec<String> = (0..=LOOKED_AT).map(|number| format!("hidden/{number:05}")).collect();
     house.make(&hidden).await;
     house.make(&["early", "prod/a", "prod/b"].map(str::to_owned)).await;
-    let page = async |after: Option<&str>, n| {
-        let page = house.registry.catalog(&who("deploy"), after, n).await.unwrap();
+    let page = async |begin: Begin<'_>, n| {
+        let page = house.registry.catalog(&who("deploy"), begin, n).await.unwrap();
         (page.entries.iter().map(ToString::to_string).collect::<Vec<_>>(), page.next)
     };
-    let (first, next) = page(None, 10).await;
+    let (first, next) = page(Begin::default(), 10).await;
     let Some(Next::Unlisted(place)) = next else { panic!("{next:?}") };
     assert_eq!((first, place.as_str()), (Vec::new(), hidden[LOOKED_AT - 2].as_str()));
-    assert_eq!(page(Some(&place), 10).await, (vec!["prod/a".to_owned(), "prod/b".to_owned()], None));
-    assert_eq!(page(Some(&place), 1).await, (vec!["prod/a".to_owned()], Some(Next::Listed("prod/a".to_owned()))));
+    let rest = Begin { place: Some(&place), last: None };
+    assert_eq!(page(rest, 10).await, (vec!["prod/a".to_owned(), "prod/b".to_owned()], None));
+    assert_eq!(page(rest, 1).await, (vec!["prod/a".to_owned()], Some(Next::Listed("prod/a".to_owned()))));
+}
+
+#[tokio::test]
+async fn where_a_client_lets_a_list_begin_tells_nothing_of_what_it_is_not_shown() {
+    let house = House::in_memory(Limits::default()).await;
+    let hidden: Vec<String> = (0..LOOKED_AT + 100).map(|number| format!("hidden/{number:05}")).collect();
+    house.make(&hidden).await;
+    house.make(&["prod/a", "prod/b"].map(str::to_owned)).await;
+    let lost = house.push_image("ci", "lost", None).await.unwrap();
+    house.tag_all(lost, &many("v", LOOKED_AT + 100)).await;
+    house.sign_second(lost).await;
+    let kept = house.push_image("ci", "kept", Some("w")).await.unwrap();
+    house.sign_release(kept).await;
+    house.distrust_second().await;
+    house.judged().await;
+
+    let (deploy, pulls) = (who("deploy"), house.pulls("deploy").unwrap());
+    let catalog = async |begin: Begin<'_>| house.registry.catalog(&deploy, begin, 10).await.unwrap();
+    let tags = async |begin: Begin<'_>| house.registry.tags(&pulls, begin, 10).await.unwrap();
+    let (first, first_tags) = (catalog(Begin::default()).await, tags(Begin::default()).await);
+    for number in [0, 1, 50, 98, 99, 100, 101, 1000, LOOKED_AT] {
+        // A name that is hidden, one that nothing has, and one that the caller could pull from if it were there.
+        for last in [hidden[number].clone(), format!("hidden/{number:05}x"), "prod/Z".to_owned(), "prod/0".to_owned()] {
+            let page = catalog(Begin { last: Some(&last), place: None }).await;
+            assert_eq!((page.entries, page.next), (first.entries.clone(), first.next.clone()), "{last}");
+        }
+        for last in [format!("v{number}"), format!("v{number}x"), "v".to_owned()] {
+            let page = tags(Begin { last: Some(&last), place: None }).await;
+            // The tag of the signature comes before them.
+            assert_eq!((page.entries, page.next), (Vec::new(), first_tags.next.clone()), "{last}");
+        }
+    }
+    // What comes after it is listed all the same, and nothing else.
+    let place = first.next.unwrap();
+    let rest = catalog(Begin { last: Some("prod/a0"), ..place.begin() }).await;
+    assert_eq!(rest.entries.iter().map(RepositoryName::as_str).collect::<Vec<_>>(), ["prod/app", "prod/b"]);
+    let rest = catalog(Begin { last: Some("prod/a"), place: None }).await;
+    assert_eq!(rest.entries.iter().map(RepositoryName::as_str).collect::<Vec<_>>(), ["prod/app", "prod/b"]);
+    let place = first_tags.next.unwrap();
+    assert_eq!(tags(Begin { last: Some("v9999"), ..place.begin() }).await.entries, ["w".parse().unwrap()]);
+    assert_eq!(tags(Begin { last: Some("W"), ..place.begin() }).await.entries, ["w".parse().unwrap()]);
+    assert_eq!(tags(Begin { last: Some("w"), place: None }).await.entries, []);
 }
 
 async fn something_happens(house: &House, chosen: &Mutex<Seeded>) {

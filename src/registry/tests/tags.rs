@@ -5,7 +5,7 @@ use crate::config::Limits;
 use crate::metadata::Metadata as _;
 use crate::oci::{Precondition, Reference, media_type};
 use crate::registry::waiting::TOLD_AT_ONCE;
-use crate::registry::{Error, ManifestPut};
+use crate::registry::{Begin, Error, ManifestPut};
 
 #[tokio::test]
 async fn an_unsigned_image_is_withheld_and_says_that_no_signature_was_found() {
@@ -91,7 +91,7 @@ async fn a_list_shows_what_resolves_for_the_caller() {
     house.sign_release(first).await;
     house.push_image("ci", "two", Some("unsigned")).await.unwrap();
     let names = async |who: &str| {
-        let page = house.registry.tags(&house.pulls(who).unwrap(), None, 100).await.unwrap();
+        let page = house.registry.tags(&house.pulls(who).unwrap(), Begin::default(), 100).await.unwrap();
         page.entries.iter().map(ToString::to_string).filter(|tag| !tag.starts_with("sha256-")).collect::<Vec<_>>()
     };
     assert_eq!(names("ci").await, ["signed", "unsigned"]);

@@ -4,7 +4,7 @@ use super::{House, POLICY, REQUIREMENTS, digest_of, image, reason, repository, t
 use crate::config::Limits;
 use crate::gate::Who;
 use crate::oci::{Digest, Precondition, Reference, media_type};
-use crate::registry::Error;
+use crate::registry::{Begin, Error};
 
 fn is_unknown<T>(result: &Result<T, Error>) -> bool {
     matches!(result, Err(Error::BlobUnknown(_)))
@@ -56,7 +56,7 @@ async fn without_a_grant_a_repository_does_not_exist() {
     assert!(matches!(house.registry.allow_pull(&who("nobody"), &repository()), Err(Error::NameUnknown)));
     assert!(matches!(house.registry.allow_pull(&Who::Anonymous, &repository()), Err(Error::Unauthorized)));
     assert!(matches!(house.registry.allow_sign(&who("deploy"), &repository()), Err(Error::Denied(_))));
-    let catalog = house.registry.catalog(&who("nobody"), None, 10).await.unwrap();
+    let catalog = house.registry.catalog(&who("nobody"), Begin::default(), 10).await.unwrap();
     assert!(catalog.entries.is_empty());
 }
 

@@ -54,6 +54,8 @@ pub(super) type NewFile<'a> = (PathBuf, &'a [u8]);
 /// fails. Those that can't be made so are given back: something is there already, or the file system knows no such files.
 /// The names survive a power cut once their folder is synced.
 pub(super) fn make_together<'a>(folder: &Path, files: Vec<NewFile<'a>>) -> io::Result<Vec<NewFile<'a>>> {
+    // Opened before anything is written: it tells of what could not be written since.
+    let synced = File::open(folder)?;
     let mut drafts = Vec::with_capacity(files.len());
     for (_, bytes) in &files {
         let Ok(mut draft) = nameless(folder) else { return Ok(files) };
@@ -61,7 +63,7 @@ pub(super) fn make_together<'a>(folder: &Path, files: Vec<NewFile<'a>>) -> io::R
         drafts.push(draft);
     }
     // One commit of the file system's journal for all of them, where to sync each takes one for each.
-    syncfs(File::open(folder)?)?;
+    syncfs(synced)?;
     let mut left = Vec::new();
     for (draft, (to, bytes)) in drafts.into_iter().zip(files) {
         journal::note(&to, Step::BytesSynced);

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use rustix::fs::OFlags;
-use tokio::sync::Mutex as Turn;
+use tokio::sync::{Mutex as Turn, Semaphore};
 use uuid::Uuid;
 
 use super::object::open_file;
@@ -22,6 +22,10 @@ use crate::store::StoreError;
 
 /// How many uploads stay open between two appends.
 const KEPT_OPEN: usize = 64;
+
+/// How many uploads wait for the disk at once. The program has twice as many threads for what may block: on a disk that
+/// takes seconds for a sync, pulls and passwords still find one.
+const AT_THE_DISK: usize = 64;
 
 /// How much [`Uploads::rehash`] reads at once.
 const REHASH_BYTES: u64 = 1024 * 1024;
@@ -35,6 +39,7 @@ pub(super) struct Uploads {
     pub(super) root: Arc<Root>,
     pub(super) shards: Shards,
     open: Mutex<HashMap<Uuid, Slot>>,
+    at_the_disk: Arc<Semaphore>,
 }
 
 type Slot = Arc<Turn<State>>;
@@ -51,7 +56,7 @@ enum State {
 
 impl Uploads {
     pub(super) fn new(root: Arc<Root>, shards: Shards) -> Self {
-        Self { root, shards, open: Mutex::default() }
+        Self { root, shards, open: Mutex::default(), at_the_disk: Arc::new(Semaphore::new(AT_THE_DISK)) }
     }
 
     /// The folders that objects lie in.
@@ -165,7 +170,14 @@ impl Uploads {
     ) -> Result<T, StoreError> {
         let uploads = Arc::clone(self);
         let mut state = self.slot(upload).lock_owned().await;
-        blocking(move || work(&uploads, &mut state)).await
+        // It is never closed.
+        let place = Arc::clone(&self.at_the_disk).acquire_owned().await;
+        blocking(move || {
+            let done = work(&uploads, &mut state);
+            drop(place);
+            done
+        })
+        .await
     }
 
     fn slot(&self, upload: Uuid) -> Slot {
@@ -231,6 +243,7 @@ fn hash(file: &File, size: u64, mut hasher: Hasher) -> io::Result<Hasher> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
     use std::sync::mpsc;
 
     use tempfile::TempDir;
@@ -273,5 +286,39 @@ mod tests {
         go_on.send(()).unwrap();
         next.await.unwrap().unwrap();
         assert_eq!(logged.iter().collect::<Vec<_>>(), ["first", "second"]);
+    }
+
+    #[tokio::test]
+    async fn on_a_slow_disk_uploads_leave_threads_to_others() {
+        let folder = TempDir::new().unwrap();
+        let root = Arc::new(Root::new(folder.path().to_path_buf()));
+        let shards = Shards::open(&root).unwrap();
+        let uploads = Arc::new(Uploads::new(root, shards));
+        let (stalled, disk) = mpsc::channel::<()>();
+        let (at_the_disk, disk) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(disk)));
+        let many: Vec<_> = (0..AT_THE_DISK + 10)
+            .map(|_| {
+                let (uploads, at_the_disk, disk) = (Arc::clone(&uploads), Arc::clone(&at_the_disk), Arc::clone(&disk));
+                tokio::spawn(async move {
+                    let work = move |_: &Uploads, _: &mut State| {
+                        at_the_disk.fetch_add(1, Ordering::SeqCst);
+                        // Until the disk goes on.
+                        disk.lock().unwrap().recv().unwrap_err();
+                        Ok(())
+                    };
+                    uploads.in_turn(Uuid::new_v4(), work).await
+                })
+            })
+            .collect();
+        while at_the_disk.load(Ordering::SeqCst) < AT_THE_DISK {
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        assert_eq!(at_the_disk.load(Ordering::SeqCst), AT_THE_DISK);
+        drop(stalled);
+        for one in many {
+            one.await.unwrap().unwrap();
+        }
+        assert_eq!(at_the_disk.load(Ordering::SeqCst), AT_THE_DISK + 10);
     }
 }

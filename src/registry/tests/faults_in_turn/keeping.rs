@@ -11,13 +11,13 @@ use uuid::Uuid;
 use super::{Harm, Verb, content, image_of, layer, pushed, version};
 use crate::clock::Clock as _;
 use crate::metadata::{MANIFESTS_BYTES, StoredRevision, Trail};
-use crate::registry::import;
 use crate::registry::judge::Place;
 use crate::registry::tests::import::{Folder, config, refusals};
 use crate::registry::tests::invariants::Harmed;
 use crate::registry::tests::scrub::flip;
 use crate::registry::tests::views::large;
 use crate::registry::tests::*;
+use crate::registry::{Begin, import};
 use crate::store::Store as _;
 
 /// Passes of the scrub until one could check everything: what one could not is for the next.
@@ -425,7 +425,7 @@ pub(super) fn a_list_of_what_was_judged() -> Verb {
         house.registry.judge_queue().await.unwrap();
     }
     async fn act(house: &House, number: usize) -> Result<(), Error> {
-        let tags = house.registry.tags(&house.pulls("deploy")?, None, 1000).await?.entries;
+        let tags = house.registry.tags(&house.pulls("deploy")?, Begin::default(), 1000).await?.entries;
         assert!(tags.iter().any(|tag| tag.as_str() == version(number)));
         Ok(())
     }

@@ -6,6 +6,7 @@ use super::{Verb, content, gone, has_blob, has_image, image_of, layer, pushed, v
 use crate::clock::Clock as _;
 use crate::gate::Action;
 use crate::oci::Tag;
+use crate::registry::Begin;
 use crate::registry::judge::TRIED_AGAIN;
 use crate::registry::tests::*;
 
@@ -266,10 +267,10 @@ pub(super) fn a_pull() -> Verb {
 pub(super) fn lists() -> Verb {
     async fn act(house: &House, number: usize) -> Result<(), Error> {
         let allowed = house.pulls("deploy")?;
-        let tags = house.registry.tags(&allowed, None, 1000).await?.entries;
+        let tags = house.registry.tags(&allowed, Begin::default(), 1000).await?.entries;
         assert!(tags.iter().any(|tag| tag.as_str() == version(number)));
         house.registry.referrers(&allowed, &image_of(number), None, None).await?;
-        assert_eq!(house.registry.catalog(&who("deploy"), None, 10).await?.entries, [repository()]);
+        assert_eq!(house.registry.catalog(&who("deploy"), Begin::default(), 10).await?.entries, [repository()]);
         Ok(())
     }
     async fn prepare(house: &House, number: usize) {
