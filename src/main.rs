@@ -12,9 +12,10 @@ use hallmark::cli::{
 };
 use hallmark::clock::SystemClock;
 use hallmark::http::Format;
+use hallmark::store::AT_THE_DISK;
 
-/// Threads that wait for disks and hash passwords.
-const BLOCKING_THREADS: usize = 128;
+/// Threads that wait for disks and hash passwords: as many as uploads may take, and as many again for all else.
+const BLOCKING_THREADS: usize = 2 * AT_THE_DISK;
 const STACK: usize = 1 << 20;
 /// Idle threads hold memory.
 const IDLE: Duration = Duration::from_secs(5);

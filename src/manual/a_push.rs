@@ -11,8 +11,8 @@
 //!    under `sign` alone is capped in number and size. It belongs to its person and its repository.
 //! 4. [`UploadWriter::write`] gathers about 1 MiB before it hands over to a blocking thread, where bytes are written
 //!    and hashed. The memory for it is used again: where the allocator gives it back to the system after each piece, its
-//!    pages are cleared for each. `pause` notes offset and hash state at the end of a chunk, so an upload goes on after a crash from
-//!    where its status says. A body that breaks off or stands still leaves what came, and the client goes on from
+//!    pages are cleared for each. `pause` notes offset and hash state at the end of a chunk, so an upload goes on after a
+//!    crash from where its status says. A body that breaks off or stands still leaves what came, and the client goes on from
 //!    there; a session that can't become a blob (over a limit, no space) is forgotten and its bytes are given back, as
 //!    is one that nobody was told of (`POST` with `digest`). One request at a time writes to a session; another gets 409.
 //! 5. [`UploadWriter::finish`] compares the hash with the digest that was given. If it differs, the session ends and

@@ -6,7 +6,7 @@
 mod audit;
 mod blob;
 #[cfg(test)]
-mod contract;
+pub(crate) mod contract;
 mod failing;
 mod garbage;
 mod manifest;

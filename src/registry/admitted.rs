@@ -93,6 +93,17 @@ pub struct Begin<'a> {
     pub place: Option<&'a str>,
 }
 
+impl<'a> Begin<'a> {
+    /// From where on the page is looked for, and up to what nothing is listed of what is found: from `last` only if that is
+    /// listed for the caller.
+    pub(super) const fn start(self, is_listed: bool) -> (Option<&'a str>, Option<&'a str>) {
+        match self.place {
+            None if is_listed => (self.last, None),
+            place => (place, self.last),
+        }
+    }
+}
+
 /// After what a page begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Next<T> {
@@ -116,17 +127,6 @@ impl<T> Next<T> {
         match self {
             Self::Listed(place) => Next::Listed(write(place)),
             Self::Unlisted(place) => Next::Unlisted(write(place)),
-        }
-    }
-}
-
-impl Next<String> {
-    /// The beginning of the page after one that ended so.
-    #[must_use]
-    pub fn begin(&self) -> Begin<'_> {
-        match self {
-            Self::Listed(last) => Begin { last: Some(last), place: None },
-            Self::Unlisted(place) => Begin { last: None, place: Some(place) },
         }
     }
 }

@@ -62,7 +62,7 @@ impl Gathering {
             return Vec::with_capacity(LITTLE);
         }
         let enough = self.enough();
-        if enough < MOST || length > FRAME {
+        if enough < MOST || length > MOST + FRAME {
             return Vec::with_capacity(enough.saturating_add(length));
         }
         let rested = self.0.rested.lock().unwrap_or_else(PoisonError::into_inner).pop();
@@ -180,6 +180,8 @@ mod tests {
             while !share.gather(&frame) {}
             share.take().unwrap()
         };
+        // Though it begins with little.
+        share.gather(&[1; 1]);
         let first = piece(&mut share);
         let place = first.as_ptr();
         drop(first);

@@ -40,11 +40,12 @@ impl Registry {
         // Each is resolved like a pull, which is dear, whether it ever met a requirement or not.
         let enforced = matches!(allowed.access().terms(), PullTerms::Conditional { mode: Mode::Enforce, .. });
         let mut entries: Vec<Tag> = Vec::new();
-        let last = match begin.last {
-            Some(last) if enforced && !self.serves_tag(allowed, last).await? => None,
-            last => last,
+        let is_listed = match begin.last.map(str::parse) {
+            Some(Ok(last)) if enforced && begin.place.is_none() => self.serves_tag(allowed, &last).await?,
+            _ => !enforced,
         };
-        let mut last = begin.place.or(last).map(str::to_owned);
+        let (start, skipped) = begin.start(is_listed);
+        let (mut last, skipped) = (start.map(str::to_owned), skipped.map(lexical));
         let mut looked_at = 0_usize;
         let read = n.saturating_add(1).min(BATCH);
         loop {
@@ -56,7 +57,7 @@ impl Registry {
                     return Ok(Page { entries, next });
                 }
                 looked_at = looked_at.saturating_add(1);
-                let is_after = begin.last.is_none_or(|last| lexical(last) < lexical(tag.as_str()));
+                let is_after = skipped.as_ref().is_none_or(|skipped| *skipped < lexical(tag.as_str()));
                 let shown = is_after && self.shows_tag(allowed, &tag, &newest).await?;
                 if shown && entries.len() == n {
                     let next = entries.last().map(|tag| Next::Listed(tag.as_str().to_owned()));
@@ -97,24 +98,23 @@ impl Registry {
         let mut merged = BTreeMap::new();
         for requirement in requirements {
             for (tag, newest) in self.metadata.tags_once_met(repository, requirement, after, limit).await? {
-                merged.insert((tag.as_str().to_ascii_lowercase(), tag), newest);
+                merged.insert(lexical(tag.as_str()), (tag, newest));
             }
         }
-        Ok(merged.into_iter().map(|((_, tag), newest)| (tag, newest)).take(limit).collect())
+        Ok(merged.into_values().take(limit).collect())
     }
 
     async fn shows_tag(&self, allowed: &Allowed<Pull>, tag: &Tag, newest: &Digest) -> Result<bool, Error> {
         match allowed.access().terms() {
             PullTerms::Everything | PullTerms::Signing => Ok(true),
-            PullTerms::Conditional { mode: Mode::Enforce, .. } => self.serves_tag(allowed, tag.as_str()).await,
+            PullTerms::Conditional { mode: Mode::Enforce, .. } => self.serves_tag(allowed, tag).await,
             PullTerms::Conditional { .. } | PullTerms::Nothing => self.shows(allowed, newest).await,
         }
     }
 
-    /// Whether a tag of this name is there, and served under an enforced requirement.
-    async fn serves_tag(&self, allowed: &Allowed<Pull>, name: &str) -> Result<bool, Error> {
-        let Ok(tag) = name.parse() else { return Ok(false) };
-        match self.walk(allowed, &tag).await {
+    /// Whether a tag is there, and served under an enforced requirement.
+    async fn serves_tag(&self, allowed: &Allowed<Pull>, tag: &Tag) -> Result<bool, Error> {
+        match self.walk(allowed, tag).await {
             Ok(walk) => Ok(walk.is_served()),
             Err(Error::ManifestUnknown(_)) => Ok(false),
             Err(error) => Err(error),
@@ -128,11 +128,12 @@ impl Registry {
         let shows =
             |repository: &RepositoryName| Ok::<_, Error>(current.revision.access(who, repository)?.pull().is_some());
         let mut entries: Vec<RepositoryName> = Vec::new();
-        let listed = match begin.last.and_then(|last| last.parse().ok()) {
-            Some(last) if shows(&last)? && self.metadata.repository_exists(&last).await? => begin.last,
-            _ => None,
+        let is_listed = match begin.last.map(str::parse) {
+            Some(Ok(last)) if begin.place.is_none() => shows(&last)? && self.metadata.repository_exists(&last).await?,
+            _ => false,
         };
-        let mut last = begin.place.or(listed).map(str::to_owned);
+        let (start, skipped) = begin.start(is_listed);
+        let mut last = start.map(str::to_owned);
         let mut passed_by = 0_usize;
         let read = n.saturating_add(1).min(BATCH);
         loop {
@@ -142,7 +143,7 @@ impl Registry {
                 if passed_by >= LOOKED_AT {
                     return Ok(Page { entries, next: last.map(Next::Unlisted) });
                 }
-                let is_after = begin.last.is_none_or(|last| last < repository.as_str());
+                let is_after = skipped.is_none_or(|skipped| skipped < repository.as_str());
                 let shown = is_after && shows(&repository)?;
                 if shown && entries.len() == n {
                     let next = entries.last().map(|name| Next::Listed(name.as_str().to_owned()));
@@ -168,6 +169,6 @@ impl Registry {
 }
 
 /// By what names are in lexical order: letters without regard to case, then with it.
-fn lexical(name: &str) -> (String, &str) {
-    (name.to_ascii_lowercase(), name)
+fn lexical(name: &str) -> (String, String) {
+    (name.to_ascii_lowercase(), name.to_owned())
 }

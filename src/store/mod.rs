@@ -23,7 +23,7 @@ use crate::clock::Timestamp;
 use crate::oci::{Digest, Hasher, RepositoryName};
 
 pub use failing::Failing;
-pub use filesystem::{Beside, Candidate, Census, Draft, Filesystem, Holder, Placed, Serves, any_object};
+pub use filesystem::{AT_THE_DISK, Beside, Candidate, Census, Draft, Filesystem, Holder, Placed, Serves, any_object};
 pub use layout_reader::{
     Bounds, FoundLayout, FoundLayouts, ImageLayout, LayoutBlob, LayoutError, Read, UnreadableFolder, Visited,
     find_layouts, overlap, parse_manifest,

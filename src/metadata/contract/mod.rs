@@ -35,7 +35,7 @@ use super::{
 };
 use crate::clock::Timestamp;
 use crate::gate::{Shape, Who};
-use crate::oci::{Digest, LinkKind, Precondition, RepositoryName, Tag};
+use crate::oci::{Digest, LinkKind, Precondition, RepositoryName, Tag, media_type};
 
 /// Opens what an engine has at a path, or makes it.
 type Open = fn(&Path) -> Box<dyn Metadata>;
@@ -134,11 +134,17 @@ async fn store_blob(m: &dyn Metadata, name: &str) {
 
 /// The manifest `name` in the repository `r`: an object that holds nothing, by `ci`.
 fn object(name: &str) -> PutManifest {
+    let bytes = Bytes::copy_from_slice(name.as_bytes());
+    PutManifest { tag_history: 20, orphan_lease: at(ORPHAN_LEASE), ..bare(repo("r"), bytes, at(0)) }
+}
+
+/// A manifest of these bytes with nothing in it, for what is not parsed: an object by `ci`.
+pub(crate) fn bare(repository: RepositoryName, bytes: Bytes, at: Timestamp) -> PutManifest {
     PutManifest {
-        repository: repo("r"),
-        digest: digest(name),
-        bytes: Bytes::copy_from_slice(name.as_bytes()),
-        media_type: "application/vnd.oci.image.manifest.v1+json".to_owned(),
+        repository,
+        digest: Digest::sha256(&bytes),
+        bytes,
+        media_type: media_type::OCI_MANIFEST.to_owned(),
         artifact_type: None,
         annotations: BTreeMap::new(),
         kind: Kind::Object,
@@ -147,11 +153,11 @@ fn object(name: &str) -> PutManifest {
         links: Vec::new(),
         tags: Vec::new(),
         only_if: None,
-        tag_history: 20,
+        tag_history: 1,
         evidence_cap: None,
-        orphan_lease: at(ORPHAN_LEASE),
+        orphan_lease: at,
         who: who("ci"),
-        at: at(0),
+        at,
     }
 }
 

@@ -26,10 +26,10 @@ pub(super) fn open(path: &Path, access: OpenFlags) -> rusqlite::Result<Connectio
     prepared(Connection::open_with_flags(path, flags)?)
 }
 
-/// What a failed change would undo stays in memory (`temp_store`): the engine's own files for that lie in the system's
-/// folder for temporary files, which may be full or read-only while the root is neither.
 fn prepared(connection: Connection) -> rusqlite::Result<Connection> {
     connection.busy_timeout(BUSY)?;
+    // What a failed change would undo: the engine's own files for it lie in the system's folder for temporary files, which
+    // may be full or read-only while the root is neither.
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);

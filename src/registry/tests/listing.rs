@@ -13,12 +13,20 @@ use crate::registry::list::LOOKED_AT;
 use crate::registry::{Begin, Next};
 use crate::seeded::Seeded;
 
+/// The beginning of the page after one that ended so.
+fn begin(next: &Next<String>) -> Begin<'_> {
+    match next {
+        Next::Listed(last) => Begin { last: Some(last), place: None },
+        Next::Unlisted(place) => Begin { last: None, place: Some(place) },
+    }
+}
+
 impl House {
     /// All that `name` is listed, from page to page, with the number of pages.
     async fn list(&self, name: &str, n: usize) -> (Vec<String>, usize) {
         let (mut found, mut pages, mut after) = (Vec::new(), 0, None);
         loop {
-            let begin = after.as_ref().map(Next::begin).unwrap_or_default();
+            let begin = after.as_ref().map(begin).unwrap_or_default();
             let page = self.registry.tags(&self.pulls(name).unwrap(), begin, n).await.unwrap();
             assert!(page.entries.len() <= n, "{page:?}");
             found.extend(page.entries.iter().map(Tag::to_string));
@@ -151,16 +159,23 @@ async fn what_a_revision_lets_be_met_is_listed_before_all_of_it_is_judged() {
     assert_eq!(again.listed("deploy").await, ["v1"]);
 }
 
+impl House {
+    /// Of so many tags `v…` the signer is trusted no more, of `w` it is.
+    async fn loses_all_but_w(&self, count: usize) {
+        let lost = self.push_image("ci", "lost", None).await.unwrap();
+        self.tag_all(lost, &many("v", count)).await;
+        self.sign_second(lost).await;
+        let kept = self.push_image("ci", "kept", Some("w")).await.unwrap();
+        self.sign_release(kept).await;
+        self.distrust_second().await;
+        self.judged().await;
+    }
+}
+
 #[tokio::test]
 async fn what_lost_its_signer_is_passed_by_over_bounded_pages() {
     let house = House::in_memory(Limits::default()).await;
-    let lost = house.push_image("ci", "lost", None).await.unwrap();
-    house.tag_all(lost, &many("v", LOOKED_AT + 10)).await;
-    house.sign_second(lost).await;
-    let kept = house.push_image("ci", "kept", Some("w")).await.unwrap();
-    house.sign_release(kept).await;
-    house.distrust_second().await;
-    house.judged().await;
+    house.loses_all_but_w(LOOKED_AT + 10).await;
     let watch = house.watch();
     let first = house.registry.tags(&house.pulls("deploy").unwrap(), Begin::default(), 10).await.unwrap();
     assert!(matches!(&first.next, Some(Next::Unlisted(place)) if place.starts_with('v')), "{first:?}");
@@ -260,13 +275,7 @@ async fn where_a_client_lets_a_list_begin_tells_nothing_of_what_it_is_not_shown(
     let hidden: Vec<String> = (0..LOOKED_AT + 100).map(|number| format!("hidden/{number:05}")).collect();
     house.make(&hidden).await;
     house.make(&["prod/a", "prod/b"].map(str::to_owned)).await;
-    let lost = house.push_image("ci", "lost", None).await.unwrap();
-    house.tag_all(lost, &many("v", LOOKED_AT + 100)).await;
-    house.sign_second(lost).await;
-    let kept = house.push_image("ci", "kept", Some("w")).await.unwrap();
-    house.sign_release(kept).await;
-    house.distrust_second().await;
-    house.judged().await;
+    house.loses_all_but_w(LOOKED_AT + 100).await;
 
     let (deploy, pulls) = (who("deploy"), house.pulls("deploy").unwrap());
     let catalog = async |begin: Begin<'_>| house.registry.catalog(&deploy, begin, 10).await.unwrap();
@@ -286,13 +295,13 @@ async fn where_a_client_lets_a_list_begin_tells_nothing_of_what_it_is_not_shown(
     }
     // What comes after it is listed all the same, and nothing else.
     let place = first.next.unwrap();
-    let rest = catalog(Begin { last: Some("prod/a0"), ..place.begin() }).await;
+    let rest = catalog(Begin { last: Some("prod/a0"), ..begin(&place) }).await;
     assert_eq!(rest.entries.iter().map(RepositoryName::as_str).collect::<Vec<_>>(), ["prod/app", "prod/b"]);
     let rest = catalog(Begin { last: Some("prod/a"), place: None }).await;
     assert_eq!(rest.entries.iter().map(RepositoryName::as_str).collect::<Vec<_>>(), ["prod/app", "prod/b"]);
     let place = first_tags.next.unwrap();
-    assert_eq!(tags(Begin { last: Some("v9999"), ..place.begin() }).await.entries, ["w".parse().unwrap()]);
-    assert_eq!(tags(Begin { last: Some("W"), ..place.begin() }).await.entries, ["w".parse().unwrap()]);
+    assert_eq!(tags(Begin { last: Some("v9999"), ..begin(&place) }).await.entries, ["w".parse().unwrap()]);
+    assert_eq!(tags(Begin { last: Some("W"), ..begin(&place) }).await.entries, ["w".parse().unwrap()]);
     assert_eq!(tags(Begin { last: Some("w"), place: None }).await.entries, []);
 }
 

@@ -32,7 +32,6 @@ mod uploads;
 mod views;
 mod visibility;
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
@@ -54,7 +53,7 @@ use crate::clock::{ManualClock, Timestamp};
 use crate::config::Limits;
 use crate::files::Files;
 use crate::gate::Who;
-use crate::metadata::{Failing, Kind, Metadata, PutManifest, Sqlite};
+use crate::metadata::{Failing, Metadata, PutManifest, Sqlite};
 use crate::oci::{Algorithm, Digest, Precondition, Reference, RepositoryName, media_type};
 use crate::store::{self, Filesystem};
 use crate::verify::SignatureVerifier;
@@ -375,26 +374,7 @@ pub(super) fn digest_of(manifest: &Value) -> Digest {
 
 /// A manifest of these bytes as the metadata takes it, with nothing in it: for what is not parsed.
 pub(super) fn bare(bytes: impl Into<Bytes>, at: Timestamp) -> PutManifest {
-    let bytes = bytes.into();
-    PutManifest {
-        repository: repository(),
-        digest: Digest::sha256(&bytes),
-        bytes,
-        media_type: media_type::OCI_MANIFEST.to_owned(),
-        artifact_type: None,
-        annotations: BTreeMap::new(),
-        kind: Kind::Object,
-        subject: None,
-        is_referrer: false,
-        links: Vec::new(),
-        tags: Vec::new(),
-        only_if: None,
-        tag_history: 1,
-        evidence_cap: None,
-        orphan_lease: at,
-        who: who("ci"),
-        at,
-    }
+    crate::metadata::contract::bare(repository(), bytes.into(), at)
 }
 
 /// The reason of a refusal that withholds.

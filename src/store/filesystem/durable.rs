@@ -66,8 +66,8 @@ pub(super) fn make_together<'a>(folder: &Path, files: Vec<NewFile<'a>>) -> io::R
     syncfs(synced)?;
     let mut left = Vec::new();
     for (draft, (to, bytes)) in drafts.into_iter().zip(files) {
-        journal::note(&to, Step::BytesSynced);
         if name(&draft, &to).is_ok() {
+            journal::note(&to, Step::BytesSynced);
             journal::note(&to, Step::Named);
         } else {
             left.push((to, bytes));

@@ -65,6 +65,7 @@ pub use self::beside::{Beside, Placed};
 pub use self::census::{Candidate, Census, any_object};
 pub use self::draft::Draft;
 pub use self::holder::{Holder, Serves};
+pub use self::upload::AT_THE_DISK;
 
 /// A [`Store`] in a folder of a local file system, which shows each repository as an OCI image layout.
 #[derive(Debug)]

@@ -23,9 +23,9 @@ use crate::store::StoreError;
 /// How many uploads stay open between two appends.
 const KEPT_OPEN: usize = 64;
 
-/// How many uploads wait for the disk at once. The program has twice as many threads for what may block: on a disk that
-/// takes seconds for a sync, pulls and passwords still find one.
-const AT_THE_DISK: usize = 64;
+/// How many uploads wait for the disk at once. A program needs more threads than that for what may block: on a disk that
+/// takes seconds for a sync, pulls and passwords are to find one.
+pub const AT_THE_DISK: usize = 64;
 
 /// How much [`Uploads::rehash`] reads at once.
 const REHASH_BYTES: u64 = 1024 * 1024;
@@ -250,12 +250,16 @@ mod tests {
 
     use super::*;
 
-    #[tokio::test]
-    async fn work_whose_caller_went_away_is_done_before_the_next() {
+    fn empty() -> (Arc<Uploads>, TempDir) {
         let folder = TempDir::new().unwrap();
         let root = Arc::new(Root::new(folder.path().to_path_buf()));
         let shards = Shards::open(&root).unwrap();
-        let uploads = Arc::new(Uploads::new(root, shards));
+        (Arc::new(Uploads::new(root, shards)), folder)
+    }
+
+    #[tokio::test]
+    async fn work_whose_caller_went_away_is_done_before_the_next() {
+        let (uploads, _folder) = empty();
         let upload = Uuid::new_v4();
         let (started, has_started) = tokio::sync::oneshot::channel();
         let (go_on, may_go_on) = mpsc::channel::<()>();
@@ -290,10 +294,7 @@ mod tests {
 
     #[tokio::test]
     async fn on_a_slow_disk_uploads_leave_threads_to_others() {
-        let folder = TempDir::new().unwrap();
-        let root = Arc::new(Root::new(folder.path().to_path_buf()));
-        let shards = Shards::open(&root).unwrap();
-        let uploads = Arc::new(Uploads::new(root, shards));
+        let (uploads, _folder) = empty();
         let (stalled, disk) = mpsc::channel::<()>();
         let (at_the_disk, disk) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(disk)));
         let many: Vec<_> = (0..AT_THE_DISK + 10)
